@@ -1,0 +1,64 @@
+"""The one place that builds a service. Everything heavy is imported here, so import this after the first frame."""
+
+from __future__ import annotations
+
+import httpx
+
+from app.clock import SystemClock, SystemIds
+from app.settings import Settings
+from services.api.clock import Clock, Ids
+from services.db import migrate
+from services.db.session import Database
+from services.embedded.core import Core
+from services.embedded.service import EmbeddedService
+from services.gateways.agents import AgentHost
+from services.gateways.openai_agents import OpenAICompatibleAgents
+from services.gateways.payments import TestProvider
+from services.gateways.retrieval import RetrievalAgents
+
+# How long the test provider takes, so that a demo shows what paying looks like.
+TEST_PROVIDER_LATENCY_S = 0.15
+
+
+def build_agents(settings: Settings) -> AgentHost:
+    """The built-in retrieval, or a configured language model in front of it."""
+    retrieval = RetrievalAgents()
+    if not settings.model_url:
+        return retrieval
+    client = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=5), follow_redirects=False)
+    return OpenAICompatibleAgents(
+        client,
+        base_url=settings.model_url,
+        api_key=settings.model_key,
+        model=settings.model_name,
+        allow_loopback=settings.model_allow_loopback,
+    )
+
+
+def prepare_database(settings: Settings, clock: Clock) -> None:
+    """Makes or migrates the database. DatabaseTooNew, DatabaseCorrupt."""
+    migrate.prepare(settings.database, settings.backups, clock.now())
+
+
+async def build_embedded(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    agents: AgentHost | None = None,
+    read_only: bool = False,
+) -> EmbeddedService:
+    """The embedded service, started: schema current, catalogue loaded, crash leftovers settled."""
+    clock = clock or SystemClock()
+    if not read_only:
+        prepare_database(settings, clock)
+    core = Core(
+        db=Database(settings.database, read_only=read_only),
+        clock=clock,
+        ids=ids or SystemIds(),
+        payments=TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S),
+        agents=agents or build_agents(settings),
+    )
+    service = EmbeddedService(core)
+    await service.start()
+    return service

@@ -1,0 +1,180 @@
+"""From the cart to the paid order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from services.api.money import Money
+from services.api.types.catalogue import BillingCycle, BillingModel
+
+
+@dataclass(frozen=True, slots=True)
+class CartDraft:
+    """What was typed at checkout, kept so that nothing is lost. Never holds a password."""
+
+    email: str = ""
+    organization_name: str = ""
+    project_name: str = ""
+    payment_token: str = ""
+    terms_accepted: bool = False
+    attempt_key: str = ""  # the idempotency key of the purchase being tried; survives a crash
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """At most one offering at a time; the newest choice wins. Empty when `offering_uuid` is ""."""
+
+    offering_uuid: str = ""
+    plan_uuid: str = ""
+    billing_cycle: BillingCycle = BillingCycle.YEARLY
+    draft: CartDraft = CartDraft()
+    updated_at: datetime | None = None
+
+
+class PaymentMethod(StrEnum):
+    CARD = "card"
+    PAYPAL = "paypal"
+    BANK = "bank"
+    INVOICE = "invoice"
+    WALLET = "wallet"
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryLine:
+    """One line of the arithmetic. `kind`: price | discount | tax. `text` parts are for the screen to compose."""
+
+    kind: str
+    label: str
+    amount: Money
+    unit_price: Money | None = None
+    quantity: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSummary:
+    """What the buyer will pay now and when it repeats; the order is made from the same function."""
+
+    offering_uuid: str
+    offering_name: str
+    plan_uuid: str
+    plan_name: str
+    billing_model: BillingModel
+    billing_cycle: BillingCycle
+    lines: tuple[SummaryLine, ...]
+    total: Money | None  # None: priced by quote
+    renews_at: datetime | None
+    renewal_total: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestCard:
+    """A published test card outcome of the test provider; its token stands for a card in test mode only."""
+
+    __test__ = False  # not a test class
+    token: str
+    brand: str
+    last4: str
+    outcome: str  # pays | declined | insufficient_funds | needs_confirmation | lost_before | lost_after
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCard:
+    token: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOptions:
+    """What this buyer can pay with. `is_test_mode`: no real money moves."""
+
+    is_test_mode: bool
+    methods: tuple[PaymentMethod, ...]  # those that work now
+    saved_cards: tuple[SavedCard, ...]
+    test_cards: tuple[TestCard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuickCheckout:
+    """One call from choice to paid order (API.md, "Buying"). Prices come from the catalogue only."""
+
+    offering_uuid: str
+    plan_uuid: str
+    payment_method: PaymentMethod = PaymentMethod.CARD
+    payment_token: str = field(default="", repr=False)
+    organization_name: str = ""
+    project_name: str = ""
+    billing_cycle: BillingCycle = BillingCycle.MONTHLY
+    terms_accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    kind: str  # "redirect"
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """`action` is set when the buyer must confirm on a hosted page first; the other ids are empty until then."""
+
+    order_uuid: str
+    resource_uuid: str = ""
+    organization_uuid: str = ""
+    project_uuid: str = ""
+    access_url: str = ""
+    action: Action | None = None
+
+
+class OrderState(StrEnum):
+    PENDING_CONSUMER = "pending-consumer"  # the buyer must confirm
+    PENDING_PROVIDER = "pending-provider"  # intent saved, payment outcome not known yet
+    EXECUTING = "executing"  # paid, being deployed
+    DONE = "done"
+    ERRED = "erred"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    uuid: str
+    number: str  # "SK-000042"; empty until paid
+    state: OrderState
+    offering_uuid: str
+    offering_name: str
+    plan_name: str
+    billing_cycle: BillingCycle
+    lines: tuple[SummaryLine, ...]
+    total: Money
+    refunded: Money
+    paid_with: str  # "Visa •••• 4242"
+    organization_uuid: str
+    organization_name: str
+    project_name: str
+    buyer_name: str
+    buyer_email: str
+    resource_uuids: tuple[str, ...]
+    created_at: datetime
+    paid_at: datetime | None
+    renews_at: datetime | None
+    error_code: str = ""
+    action: Action | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestQuote:
+    offering_uuid: str
+    plan_uuid: str
+    email: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRequested:
+    uuid: str
+    created_at: datetime

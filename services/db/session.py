@@ -1,0 +1,134 @@
+"""Engines, SQLite's settings and the one way to the data: `run` writes, `read` reads, one function = one transaction.
+
+The work is a synchronous function run in the database's own thread, so it cannot await a provider while it holds
+a transaction (LAYOUT, "Choices").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.errors import DatabaseBusy, DatabaseCorrupt, DiskFull, ReadOnly, ServiceError, StorageError
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+BUSY_TIMEOUT_S = 5.0
+_WRITES = "souk_writes"
+# Primary result codes of SQLite (https://www.sqlite.org/rescode.html); the extended ones carry them in the low byte.
+_BY_CODE: dict[int, type[StorageError]] = {
+    sqlite3.SQLITE_FULL: DiskFull,
+    sqlite3.SQLITE_IOERR: DiskFull,
+    sqlite3.SQLITE_BUSY: DatabaseBusy,
+    sqlite3.SQLITE_LOCKED: DatabaseBusy,
+    sqlite3.SQLITE_CORRUPT: DatabaseCorrupt,
+    sqlite3.SQLITE_NOTADB: DatabaseCorrupt,
+    sqlite3.SQLITE_READONLY: ReadOnly,
+    sqlite3.SQLITE_CANTOPEN: StorageError,
+}
+
+
+def storage_error(error: BaseException | None) -> StorageError | None:
+    """The expected failure behind a sqlite3 error, or None when it is a bug."""
+    code = getattr(error, "sqlite_errorcode", None)
+    kind = None if code is None else _BY_CODE.get(code & 0xFF)
+    return None if kind is None else kind(sqlite_code=code)
+
+
+def make_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
+    """An engine with our settings: WAL, synchronous=FULL, foreign keys, BEGIN IMMEDIATE for writers (TRUST, 0.5)."""
+    uri = f"file:{path.as_posix()}?mode={'ro' if read_only else 'rwc'}&uri=true"
+    engine = sa.create_engine(f"sqlite+pysqlite:///{uri}", connect_args={"timeout": BUSY_TIMEOUT_S,
+                              "check_same_thread": False}, poolclass=sa.pool.NullPool)  # fmt: skip
+
+    @sa.event.listens_for(engine, "connect")
+    def _settings(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-16384")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+class Lane:
+    """One thread with one connection; work is done in the order it was given."""
+
+    def __init__(self, engine: sa.Engine, name: str, *, writes: bool) -> None:
+        self._engine = engine
+        self._writes = writes
+        self._connection: Connection | None = None
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"souk-db-{name}")
+
+    def _do(self, work: Work[T]) -> T:
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect().execution_options(**{_WRITES: self._writes})
+            with self._connection.begin():
+                return work(self._connection)
+        except sa.exc.DBAPIError as error:
+            known = storage_error(error.orig)
+            if known is None:
+                raise
+            raise known from error
+
+    async def do(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._do, work)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def close(self) -> None:
+        self._executor.submit(self._disconnect).result()
+        self._executor.shutdown()
+
+
+class Database:
+    """The database of one installation. Writers queue in one thread; readers have their own and never wait (WAL)."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self.is_read_only = read_only
+        self._engine = make_engine(path, read_only=read_only)
+        self._writer = Lane(self._engine, "write", writes=True)
+        self._reader = Lane(self._engine, "read", writes=False)
+
+    async def run(self, work: Work[T]) -> T:
+        """One transaction that may write; committed when `work` returns, rolled back when it raises."""
+        if self.is_read_only:
+            raise ReadOnly
+        return await self._writer.do(work)
+
+    async def read(self, work: Work[T]) -> T:
+        """One transaction that only reads, on a snapshot."""
+        return await self._reader.do(work)
+
+    def close(self) -> None:
+        """Finishes what was given and lets go of the file."""
+        self._writer.close()
+        self._reader.close()
+        self._engine.dispose()
+
+
+def row_dict(row: sa.Row[Any]) -> dict[str, Any]:
+    """A row as a plain mapping, for codecs."""
+    return dict(row._mapping)
+
+
+__all__ = ["Database", "ServiceError", "make_engine", "row_dict", "storage_error"]

@@ -1,0 +1,1 @@
+"""Rules as pure functions over values: no ORM, no I/O, no clock, no asyncio."""

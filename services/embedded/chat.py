@@ -1,0 +1,297 @@
+"""The chat area: a bought agent counted by the call, and the sample before buying.
+
+A call is reserved before the agent is asked and settled with its answer; a failed call is released and costs
+nothing. The key makes a repeated question one call with one answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Connection
+
+from services.api import errors
+from services.api.money import Money
+from services.api.types import AnswerBand, AnswerPart, ChatMessage, FunnelStep, ResourceState, Source, Transcript
+from services.db import models as m
+from services.domain import billing, metering
+from services.domain.chat import HISTORY_TURNS, SAMPLE_TURNS, question_problem
+from services.embedded.core import Area
+from services.embedded.funnel import note
+from services.embedded.resources import plan_of, spec_of
+from services.gateways.agents import AgentSpec, Answer, HostUnavailable, Turn
+
+_RESERVED_FOR = timedelta(minutes=5)
+_SOURCE = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A saved question, ready to be asked. `stored` is set when it was answered before."""
+
+    spec: AgentSpec
+    history: tuple[Turn, ...]
+    text: str
+    key: str
+    owner: str
+    offering_uuid: str
+    resource_uuid: str | None
+    cost: Money | None
+    stored: ChatMessage | None = None
+
+
+class EmbeddedChat(Area):
+    async def get_transcript(self, resource_uuid: str) -> Transcript:
+        def work(connection: Connection) -> Transcript:
+            self._own_resource(connection, resource_uuid)
+            return Transcript(tuple(_messages(connection, m.ChatMessageRow.resource_uuid == resource_uuid)))
+
+        return await self._core.db.read(work)
+
+    async def get_sample_transcript(self, offering_uuid: str) -> Transcript:
+        def work(connection: Connection) -> Transcript:
+            owner, _ = self._owner(connection), _offering_id(connection, offering_uuid)
+            messages = _messages(connection, _sample_of(owner, offering_uuid))
+            return Transcript(tuple(messages), SAMPLE_TURNS - sum(row.role == "buyer" for row in messages))
+
+        return await self._core.db.read(work)
+
+    async def ask(self, resource_uuid: str, text: str, *, key: str) -> AsyncIterator[AnswerPart]:
+        if problem := question_problem(text) or (None if key else "required"):
+            raise errors.InvalidInput(fields={"text": problem})
+        question = await self._core.db.run(lambda connection: self._reserve(connection, resource_uuid, text, key))
+        async for part in self._answer(question):
+            yield part
+
+    async def ask_sample(self, offering_uuid: str, text: str, *, key: str) -> AsyncIterator[AnswerPart]:
+        if problem := question_problem(text) or (None if key else "required"):
+            raise errors.InvalidInput(fields={"text": problem})
+        question = await self._core.db.run(lambda connection: self._note_sample(connection, offering_uuid, text, key))
+        async for part in self._answer(question):
+            yield part
+
+    def _own_resource(self, connection: Connection, uuid: str) -> Any:  # Any: a row of ResourceRow
+        self._caller(connection)
+        r = m.ResourceRow
+        row = connection.execute(sa.select(*r.__table__.c).where(r.uuid == uuid)).one_or_none()
+        if row is None:
+            raise errors.NotFound(what="resource")
+        self._authorize(connection, row.organization_uuid)
+        return row
+
+    def _reserve(self, connection: Connection, resource_uuid: str, text: str, key: str) -> _Question:
+        row = self._own_resource(connection, resource_uuid)
+        if row.state != ResourceState.READY.value:
+            raise errors.WrongState(state=row.state)
+        spec = spec_of(connection, row.offering_id)
+        mine = m.ChatMessageRow.resource_uuid == resource_uuid
+        owner = self._owner(connection)
+        stored = _answered(connection, mine, key)
+        cost = None if stored else self._count_call(connection, row, key)
+        history = _history(connection, mine)
+        if stored is None:
+            self._save_question(connection, resource_uuid, owner, spec.offering_uuid, text, key)
+        return _Question(spec, history, text, key, owner, spec.offering_uuid, resource_uuid, cost, stored)
+
+    def _count_call(self, connection: Connection, row: Any, key: str) -> Money:
+        """Reserves one call of this period. LimitReached when the plan refuses more; RequestInProgress on a repeat."""
+        now, plan = self._now(), plan_of(connection, row.plan_uuid)
+        start, _ = billing.period_of(row.created_at, now)
+        t, e = m.UsageTotal, m.UsageEvent
+        connection.execute(
+            sqlite.insert(t)
+            .values(resource_uuid=row.uuid, period_start=start, calls=0, cost_micros=0)
+            .on_conflict_do_nothing()
+        )
+        here = (t.resource_uuid == row.uuid, t.period_start == start)
+        used = connection.execute(sa.select(t.calls).where(*here)).scalar_one()
+        if not metering.is_allowed(plan, used):
+            raise errors.LimitReached(limit="plan", included=plan.included_calls, left=0)
+        cost = metering.call_cost(plan, used)
+        new = connection.execute(
+            sqlite.insert(e)
+            .values(source=_SOURCE, id=f"{row.uuid}:{key}", resource_uuid=row.uuid, meter="calls", quantity=1, at=now,
+                    purpose="chat", state="reserved", cost_micros=cost.micros, currency=cost.currency)
+            .on_conflict_do_nothing()
+            .returning(e.id)
+        ).first()  # fmt: skip
+        if new is None:
+            raise errors.RequestInProgress(key=key)
+        connection.execute(sa.update(t).where(*here).values(calls=t.calls + 1, cost_micros=t.cost_micros + cost.micros))
+        return cost
+
+    def _note_sample(self, connection: Connection, offering_uuid: str, text: str, key: str) -> _Question:
+        owner = self._owner(connection)
+        if not owner:
+            raise errors.InvalidInput(fields={"device": "required"})
+        offering_id = _offering_id(connection, offering_uuid)
+        spec = spec_of(connection, offering_id)
+        if not spec.passages:
+            raise errors.WrongState(state="bundle")
+        mine = _sample_of(owner, offering_uuid)
+        stored = _answered(connection, mine, key)
+        asked = connection.execute(
+            sa.select(sa.func.count()).where(mine, m.ChatMessageRow.role == "buyer")
+        ).scalar_one()
+        if stored is None and asked >= SAMPLE_TURNS:
+            raise errors.LimitReached(limit="sample", included=SAMPLE_TURNS, left=0)
+        history = _history(connection, mine)
+        if stored is None:
+            self._save_question(connection, None, owner, offering_uuid, text, key)
+        return _Question(spec, history, text, key, owner, offering_uuid, None, None, stored)
+
+    def _save_question(
+        self, connection: Connection, resource_uuid: str | None, owner: str, offering_uuid: str, text: str, key: str
+    ) -> None:
+        already = sa.select(m.ChatMessageRow.seq).where(
+            m.ChatMessageRow.owner == owner, m.ChatMessageRow.call_key == key, m.ChatMessageRow.role == "buyer"
+        )
+        if connection.execute(already).first() is None:
+            row = _message_row(self._core.ids.uuid(), "buyer", text.strip(), self._now())
+            place = {"resource_uuid": resource_uuid, "owner": owner, "offering_uuid": offering_uuid, "call_key": key}
+            connection.execute(sa.insert(m.ChatMessageRow), row | place | {"is_sample": resource_uuid is None})
+
+    async def _answer(self, question: _Question) -> AsyncIterator[AnswerPart]:
+        if question.stored is not None:
+            yield AnswerPart(text=question.stored.text)
+            yield AnswerPart(message=question.stored)
+            return
+        answer: Answer | None = None
+        try:
+            async for piece in self._core.agents.answer(question.spec, question.history, question.text):
+                if isinstance(piece, Answer):
+                    answer = piece
+                else:
+                    yield AnswerPart(text=piece)
+        except HostUnavailable as error:
+            raise errors.AgentUnavailable from error
+        finally:
+            if answer is None:
+                await self._core.db.run(lambda connection: _release(connection, question))
+        if answer is None:
+            raise errors.AgentUnavailable
+        whole = answer
+        yield AnswerPart(message=await self._core.db.run(lambda connection: self._settle(connection, question, whole)))
+
+    def _settle(self, connection: Connection, question: _Question, answer: Answer) -> ChatMessage:
+        now = self._now()
+        row = _message_row(self._core.ids.uuid(), "agent", answer.text, now) | {
+            "resource_uuid": question.resource_uuid,
+            "owner": question.owner,
+            "offering_uuid": question.offering_uuid,
+            "band": answer.band.value,
+            "sources": [[source.title, source.passage_id] for source in answer.sources],
+            "choices": list(answer.choices),
+            "is_sample": question.resource_uuid is None,
+            "call_key": question.key,
+            "cost_micros": None if question.cost is None else question.cost.micros,
+        }
+        connection.execute(sa.insert(m.ChatMessageRow), row)
+        if question.resource_uuid is not None:
+            e = m.UsageEvent
+            event = f"{question.resource_uuid}:{question.key}"
+            connection.execute(sa.update(e).where(e.source == _SOURCE, e.id == event).values(state="settled"))
+            self._note_first_chat(connection, question, now)
+        return _message(_Row(row))
+
+    def _note_first_chat(self, connection: Connection, question: _Question, now: datetime) -> None:
+        f = m.FunnelRow
+        seen = sa.select(f.seq).where(
+            f.owner == question.owner,
+            f.step == FunnelStep.FIRST_CHAT.value,
+            f.offering_uuid == question.offering_uuid,
+        )
+        if connection.execute(seen).first() is None:
+            note(connection, question.owner, FunnelStep.FIRST_CHAT, question.offering_uuid, now)
+
+
+class _Row:
+    """A dict read by attribute, as rows are."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__ = values
+
+
+def _message_row(uuid: str, role: str, text: str, now: datetime) -> dict[str, Any]:
+    return {"uuid": uuid, "role": role, "text": text, "created_at": now, "band": None, "sources": [], "choices": [],
+            "cost_micros": None}  # fmt: skip
+
+
+def _message(row: Any) -> ChatMessage:  # Any: a row of ChatMessageRow
+    return ChatMessage(
+        uuid=row.uuid,
+        role=row.role,
+        text=row.text,
+        created_at=row.created_at,
+        band=AnswerBand(row.band) if row.band else None,
+        sources=tuple(Source(title, passage_id) for title, passage_id in row.sources),
+        choices=tuple(row.choices),
+        is_sample=row.is_sample,
+        cost=None if row.cost_micros is None else Money(row.cost_micros),
+    )
+
+
+def _messages(connection: Connection, condition: sa.ColumnElement[bool]) -> list[ChatMessage]:
+    c = m.ChatMessageRow
+    rows = connection.execute(sa.select(*c.__table__.c).where(condition).order_by(c.seq))
+    return [_message(row) for row in rows]
+
+
+def _sample_of(owner: str, offering_uuid: str) -> sa.ColumnElement[bool]:
+    c = m.ChatMessageRow
+    return sa.and_(c.owner == owner, c.offering_uuid == offering_uuid, c.resource_uuid.is_(None))
+
+
+def _answered(connection: Connection, condition: sa.ColumnElement[bool], key: str) -> ChatMessage | None:
+    c = m.ChatMessageRow
+    row = connection.execute(sa.select(*c.__table__.c).where(condition, c.call_key == key, c.role == "agent")).first()
+    return None if row is None else _message(row)
+
+
+def _history(connection: Connection, condition: sa.ColumnElement[bool]) -> tuple[Turn, ...]:
+    c = m.ChatMessageRow
+    rows: Sequence[Any] = connection.execute(
+        sa.select(c.role, c.text).where(condition).order_by(c.seq.desc()).limit(HISTORY_TURNS)
+    ).all()
+    return tuple(Turn(row.role, row.text) for row in reversed(rows))
+
+
+def _offering_id(connection: Connection, offering_uuid: str) -> int:
+    o = m.OfferingRow
+    found = connection.execute(sa.select(o.id).where(o.uuid == offering_uuid, o.is_active)).scalar()
+    if found is None:
+        raise errors.NotFound(what="offering")
+    return found
+
+
+def _release(connection: Connection, question: _Question) -> None:
+    """Takes an unanswered call back; the question stays in the transcript."""
+    if question.resource_uuid is None:
+        return
+    e = m.UsageEvent
+    _remove(connection, sa.and_(e.source == _SOURCE, e.id == f"{question.resource_uuid}:{question.key}"))
+
+
+def release_stale(connection: Connection, now: datetime) -> None:
+    """Takes back the calls of a process that died before the answer came."""
+    _remove(connection, m.UsageEvent.at <= now - _RESERVED_FOR)
+
+
+def _remove(connection: Connection, condition: sa.ColumnElement[bool]) -> None:
+    e, t, r = m.UsageEvent, m.UsageTotal, m.ResourceRow
+    gone = connection.execute(
+        sa.delete(e).where(condition, e.state == "reserved").returning(e.resource_uuid, e.at, e.quantity, e.cost_micros)
+    ).all()
+    for row in gone:
+        anchor = connection.execute(sa.select(r.created_at).where(r.uuid == row.resource_uuid)).scalar_one()
+        start, _ = billing.period_of(anchor, row.at)
+        connection.execute(
+            sa.update(t)
+            .where(t.resource_uuid == row.resource_uuid, t.period_start == start)
+            .values(calls=t.calls - row.quantity, cost_micros=t.cost_micros - row.cost_micros)
+        )

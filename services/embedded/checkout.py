@@ -1,0 +1,176 @@
+"""The checkout area: summary, cards, and the purchase in three steps (TRUST, 0.3).
+
+intent saved -> provider asked with a key made from the order -> outcome recorded. No transaction is open while the
+provider is asked; a crash between two steps is settled by the sweep, a repeat with the same key by the stored order.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api import errors
+from services.api.types import (
+    BillingModel,
+    Order,
+    OrderState,
+    OrderSummary,
+    PaymentMethod,
+    PaymentOptions,
+    Placed,
+    QuickCheckout,
+    QuoteRequested,
+    RequestQuote,
+    SavedCard,
+)
+from services.db import models as m
+from services.domain import identity as identity_rules
+from services.embedded import placing, settlement
+from services.embedded.core import Area, Caller
+from services.embedded.identity import organizations_of
+from services.embedded.orders import find_orders
+from services.gateways.payments import Charge, ProviderUnreachable
+
+_KEY_MAX = 200
+_MESSAGE_MAX = 4_000
+
+
+class EmbeddedCheckout(Area):
+    async def summarize(self, request: QuickCheckout) -> OrderSummary:
+        now = self._now()
+        return await self._core.db.read(lambda connection: placing.choose(connection, request, now).summary)
+
+    async def get_payment_options(self) -> PaymentOptions:
+        saved = await self._core.db.read(self._saved_cards) if self._actor.session else ()
+        payments = self._core.payments
+        return PaymentOptions(payments.is_test_mode, (PaymentMethod.CARD,), saved, payments.test_cards)
+
+    def _saved_cards(self, connection: Connection) -> tuple[SavedCard, ...]:
+        caller, c = self._caller(connection), m.PaymentCard
+        rows = connection.execute(
+            sa.select(c.token, c.brand, c.last4, c.exp_month, c.exp_year, c.is_default)
+            .join(m.Membership, m.Membership.organization_uuid == c.organization_uuid)
+            .where(m.Membership.user_uuid == caller.uuid)
+            .order_by(c.is_default.desc(), c.created_at)
+        )
+        return tuple(SavedCard(*row) for row in rows)
+
+    async def save_card(self, token: str) -> SavedCard:
+        return await self._core.db.run(lambda connection: self._save_card(connection, token))
+
+    def _save_card(self, connection: Connection, token: str) -> SavedCard:
+        caller = self._caller(connection)
+        if self._core.payments.describe(token) is None:
+            raise errors.InvalidInput(fields={"payment_token": "unknown"})
+        existing = organizations_of(connection, caller)
+        name = identity_rules.auto_names(caller.full_name or caller.email).organization_name
+        organization_uuid = (
+            existing[0].uuid
+            if existing
+            else placing.create_organization(self._core, connection, caller, name, self._now())
+        )
+        ours = settlement.keep_card(self._core, connection, organization_uuid, token, self._now())
+        return next(card for card in self._saved_cards(connection) if card.token == ours)
+
+    async def quick_checkout(self, request: QuickCheckout, *, key: str) -> Placed:
+        if not 0 < len(key) <= _KEY_MAX:
+            raise errors.InvalidInput(fields={"idempotency_key": "out_of_range"})
+        opened = await self._core.db.run(lambda connection: self._open(connection, request, key))
+        if isinstance(opened, placing.Intent):
+            return await self._charge(opened)
+        self._core.wake.set()
+        return _told(opened)
+
+    def _open(
+        self, connection: Connection, request: QuickCheckout, key: str
+    ) -> placing.Intent | Placed | errors.ServiceError:
+        caller, k = self._caller(connection), m.IdempotencyKey
+        known = connection.execute(
+            sa.select(k.request_hash, k.order_uuid).where(k.scope == caller.uuid, k.key == key)
+        ).one_or_none()
+        if known is None:
+            return self._open_new(connection, caller, request, key)
+        if known.request_hash != placing.request_hash(request):
+            raise errors.KeyReused(key=key)
+        intent = settlement.resume(connection, known.order_uuid, self._now())
+        return intent or settlement.outcome(connection, known.order_uuid)
+
+    def _open_new(
+        self, connection: Connection, caller: Caller, request: QuickCheckout, key: str
+    ) -> placing.Intent | Placed | errors.ServiceError:
+        intent = placing.open_order(self._core, connection, caller, request, key)
+        if intent.token:
+            return intent
+        free = Charge("", "succeeded", intent.amount)  # nothing to ask a provider: one transaction does all
+        return settlement.record_charge(self._core, connection, intent.order_uuid, free)
+
+    async def _charge(self, intent: placing.Intent) -> Placed:
+        answer = await settlement.charge(self._core, intent)
+        if answer is None:
+            raise errors.PaymentUnknown(order_uuid=intent.order_uuid)
+        told = await self._core.db.run(
+            lambda connection: settlement.record_charge(self._core, connection, intent.order_uuid, answer)
+        )
+        self._core.wake.set()
+        return _told(told)
+
+    async def confirm_order(self, uuid: str, *, approve: bool) -> Placed:
+        charge_id = await self._core.db.read(lambda connection: self._waiting_charge(connection, uuid))
+        try:
+            answer = await self._core.payments.confirm(charge_id, approve=approve)
+        except ProviderUnreachable as error:
+            raise errors.PaymentUnknown(order_uuid=uuid) from error
+        told = await self._core.db.run(
+            lambda connection: settlement.record_charge(self._core, connection, uuid, answer)
+        )
+        self._core.wake.set()
+        return _told(told)
+
+    def _waiting_charge(self, connection: Connection, uuid: str) -> str:
+        order = self._own_order(connection, uuid)
+        if order.state is not OrderState.PENDING_CONSUMER:
+            raise errors.WrongState(state=order.state.value)
+        return connection.execute(sa.select(m.PaymentRow.charge_id).where(m.PaymentRow.order_uuid == uuid)).scalar_one()
+
+    def _own_order(self, connection: Connection, uuid: str) -> Order:
+        found = find_orders(connection, m.OrderRow.uuid == uuid)
+        if not found:
+            raise errors.NotFound(what="order")
+        self._authorize(connection, found[0].organization_uuid)
+        return found[0]
+
+    async def get_order(self, uuid: str) -> Order:
+        return await self._core.db.read(lambda connection: self._own_order(connection, uuid))
+
+    async def list_orders(self) -> tuple[Order, ...]:
+        return await self._core.db.read(
+            lambda connection: tuple(find_orders(connection, m.OrderRow.user_uuid == self._caller(connection).uuid))
+        )
+
+    async def request_quote(self, request: RequestQuote) -> QuoteRequested:
+        if problem := identity_rules.email_problem(request.email):
+            raise errors.InvalidInput(fields={"email": problem})
+        if len(request.message) > _MESSAGE_MAX:
+            raise errors.InvalidInput(fields={"message": "too_long"})
+        return await self._core.db.run(lambda connection: self._request_quote(connection, request))
+
+    def _request_quote(self, connection: Connection, request: RequestQuote) -> QuoteRequested:
+        now = self._now()
+        choice = placing.choose(connection, QuickCheckout(request.offering_uuid, request.plan_uuid), now)
+        if choice.plan.billing_model is not BillingModel.QUOTE:
+            raise errors.InvalidInput(fields={"plan_uuid": "not_available"})
+        uuid = self._core.ids.uuid()
+        connection.execute(
+            sa.insert(m.QuoteRow),
+            {"uuid": uuid, "owner": self._owner(connection), "offering_id": choice.offering_id,
+             "plan_uuid": choice.plan.uuid, "email": identity_rules.normalize_email(request.email),
+             "message": request.message.strip(), "created_at": now},
+        )  # fmt: skip
+        return QuoteRequested(uuid, now)
+
+
+def _told(answer: Placed | errors.ServiceError) -> Placed:
+    """The stored outcome, returned or raised after its transaction is committed."""
+    if isinstance(answer, errors.ServiceError):
+        raise answer
+    return answer

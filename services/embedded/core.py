@@ -1,0 +1,96 @@
+"""What every area of the embedded service stands on: database, clock, ids, gateways, and who is calling."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.clock import Clock, Ids
+from services.api.contract import Actor
+from services.api.errors import NotFound, NotSignedIn, SessionExpired
+from services.db import models as m
+from services.db.session import Database
+from services.gateways.agents import AgentHost
+from services.gateways.payments import Payments
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The parts one service instance shares between all its actors. `wake` tells the worker that a job is due."""
+
+    db: Database
+    clock: Clock
+    ids: Ids
+    payments: Payments
+    agents: AgentHost
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    uuid: str
+    email: str
+    full_name: str
+
+    @property
+    def owner(self) -> str:
+        """The key under which this person's cart and samples are kept."""
+        return f"user:{self.uuid}"
+
+
+def hashed(token: str) -> str:
+    """How a secret token is stored: its SHA-256."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Area:
+    """One area of the service for one actor. Authorization happens here and nowhere else."""
+
+    def __init__(self, core: Core, actor: Actor) -> None:
+        self._core = core
+        self._actor = actor
+
+    @property
+    def actor(self) -> Actor:
+        """Who this service acts for."""
+        return self._actor
+
+    def _now(self) -> datetime:
+        return self._core.clock.now()
+
+    def _caller(self, connection: Connection) -> Caller:
+        """The signed-in user. NotSignedIn, SessionExpired."""
+        if not self._actor.session:
+            raise NotSignedIn
+        row = connection.execute(
+            sa.select(m.User.uuid, m.User.email, m.User.full_name, m.SessionRow.expires_at)
+            .join(m.SessionRow, m.SessionRow.user_uuid == m.User.uuid)
+            .where(m.SessionRow.token_hash == hashed(self._actor.session), m.SessionRow.revoked_at.is_(None))
+        ).one_or_none()
+        if row is None or row.expires_at <= self._now():
+            raise SessionExpired
+        return Caller(row.uuid, row.email, row.full_name)
+
+    def _device_owner(self) -> str:
+        return f"device:{hashed(self._actor.device)}" if self._actor.device else ""
+
+    def _owner(self, connection: Connection) -> str:
+        """Whose cart and samples these are: the user's when signed in, else the device's; "" for neither."""
+        return self._caller(connection).owner if self._actor.session else self._device_owner()
+
+    def _authorize(self, connection: Connection, organization_uuid: str) -> Caller:
+        """The caller, if they belong to the organization; otherwise NotFound (never 403)."""
+        caller = self._caller(connection)
+        member = connection.execute(
+            sa.select(m.Membership.role).where(
+                m.Membership.user_uuid == caller.uuid, m.Membership.organization_uuid == organization_uuid
+            )
+        ).scalar()
+        if member is None:
+            raise NotFound
+        return caller

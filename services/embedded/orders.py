@@ -1,0 +1,108 @@
+"""Orders as they are read: one value from the rows of orders, organizations, payments and resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.money import Money
+from services.api.types import Action, BillingCycle, Order, OrderState, Placed, SummaryLine
+from services.db import models as m
+
+PENDING = (OrderState.PENDING_PROVIDER.value, OrderState.PENDING_CONSUMER.value)
+
+
+def lines_to_json(lines: tuple[SummaryLine, ...]) -> list[list[Any]]:
+    """How the arithmetic is kept with the order: [kind, label, micros, unit micros, quantity] a line."""
+    return [
+        [line.kind, line.label, line.amount.micros, line.unit_price and line.unit_price.micros, line.quantity]
+        for line in lines
+    ]
+
+
+def _lines(stored: list[list[Any]], currency: str) -> tuple[SummaryLine, ...]:
+    return tuple(
+        SummaryLine(kind, label, Money(micros, currency), None if unit is None else Money(unit, currency), quantity)
+        for kind, label, micros, unit, quantity in stored
+    )
+
+
+def _select() -> sa.Select[Any]:
+    o = m.OrderRow
+    return (
+        sa.select(
+            *o.__table__.c,
+            m.OrganizationRow.name.label("organization_name"),
+            m.ProjectRow.name.label("project_name"),
+            m.User.full_name.label("buyer_name"),
+            m.User.email.label("buyer_email"),
+            m.OfferingRow.uuid.label("offering_uuid"),
+            m.PaymentRow.action_url,
+        )
+        .join(m.OrganizationRow, m.OrganizationRow.uuid == o.organization_uuid)
+        .join(m.ProjectRow, m.ProjectRow.uuid == o.project_uuid)
+        .join(m.User, m.User.uuid == o.user_uuid)
+        .join(m.OfferingRow, m.OfferingRow.id == o.offering_id)
+        .outerjoin(m.PaymentRow, m.PaymentRow.order_uuid == o.uuid)
+    )
+
+
+def find_orders(connection: Connection, condition: sa.ColumnElement[bool]) -> list[Order]:
+    """The orders that meet a condition, newest first."""
+    rows = connection.execute(_select().where(condition).order_by(m.OrderRow.uuid.desc())).all()
+    uuids = [row.uuid for row in rows]
+    resources: dict[str, list[str]] = {uuid: [] for uuid in uuids}
+    found = connection.execute(
+        sa.select(m.ResourceRow.order_uuid, m.ResourceRow.uuid)
+        .where(m.ResourceRow.order_uuid.in_(uuids))
+        .order_by(m.ResourceRow.uuid)
+    )
+    for order_uuid, resource_uuid in found.tuples():
+        resources[order_uuid].append(resource_uuid)
+    return [_order(row, tuple(resources[row.uuid])) for row in rows]
+
+
+def _order(row: Any, resources: tuple[str, ...]) -> Order:  # Any: a row of _select()
+    waits = row.state == OrderState.PENDING_CONSUMER.value
+    return Order(
+        uuid=row.uuid,
+        number=row.number or "",
+        state=OrderState(row.state),
+        offering_uuid=row.offering_uuid,
+        offering_name=row.offering_name,
+        plan_name=row.plan_name,
+        billing_cycle=BillingCycle(row.billing_cycle),
+        lines=_lines(row.lines, row.currency),
+        total=Money(row.total_micros, row.currency),
+        refunded=Money(row.refunded_micros, row.currency),
+        paid_with=row.paid_with,
+        organization_uuid=row.organization_uuid,
+        organization_name=row.organization_name,
+        project_name=row.project_name,
+        buyer_name=row.buyer_name,
+        buyer_email=row.buyer_email,
+        resource_uuids=resources,
+        created_at=row.created_at,
+        paid_at=row.paid_at,
+        renews_at=row.renews_at,
+        error_code=row.error_code,
+        action=Action("redirect", row.action_url) if waits and row.action_url else None,
+    )
+
+
+def placed(connection: Connection, order_uuid: str) -> Placed:
+    """The answer to a purchase whose order is paid or waits for the buyer."""
+    o, r = m.OrderRow, m.ResourceRow
+    row = connection.execute(
+        sa.select(o.state, o.organization_uuid, o.project_uuid, m.PaymentRow.action_url, r.uuid)
+        .outerjoin(m.PaymentRow, m.PaymentRow.order_uuid == o.uuid)
+        .outerjoin(r, r.order_uuid == o.uuid)
+        .where(o.uuid == order_uuid)
+        .order_by(r.uuid)
+        .limit(1)
+    ).one()
+    if row.state == OrderState.PENDING_CONSUMER.value:
+        return Placed(order_uuid, action=Action("redirect", row.action_url))
+    return Placed(order_uuid, row.uuid, row.organization_uuid, row.project_uuid, f"/resource-details/{row.uuid}/")

@@ -1,0 +1,50 @@
+"""EmbeddedService: the whole service in this process, one object per actor over shared parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.api.contract import Actor
+from services.embedded import catalogue_store, settlement, worker
+from services.embedded.agents import EmbeddedAgents
+from services.embedded.carts import EmbeddedCarts
+from services.embedded.catalogue import EmbeddedCatalogue
+from services.embedded.chat import EmbeddedChat
+from services.embedded.checkout import EmbeddedCheckout
+from services.embedded.core import Core
+from services.embedded.funnel import EmbeddedFunnel
+from services.embedded.identity import EmbeddedIdentity
+
+
+class EmbeddedService(
+    EmbeddedCatalogue, EmbeddedIdentity, EmbeddedCarts, EmbeddedCheckout, EmbeddedAgents, EmbeddedChat, EmbeddedFunnel
+):
+    """Implements `services.api.contract.Service`."""
+
+    def __init__(self, core: Core, actor: Actor | None = None) -> None:
+        super().__init__(core, actor or Actor())
+
+    def for_actor(self, actor: Actor) -> EmbeddedService:
+        return EmbeddedService(self._core, actor)
+
+    async def start(self) -> None:
+        """Loads the shipped catalogue when it changed and settles what a crash left. Before the first call."""
+        if not self._core.db.is_read_only:
+            await self._core.db.run(catalogue_store.load_bundled)
+            await settlement.sweep(self._core)
+
+    async def run_worker(self, announce: Callable[[], None] = lambda: None) -> None:
+        """Does deployments, refunds and sweeps until cancelled; the composition root owns the task."""
+        await worker.run(self._core, announce)
+
+    async def run_due_jobs(self) -> int:
+        """Does every job that is due now and returns how many; for tests and scripts without a worker."""
+        await settlement.sweep(self._core)
+        done = 0
+        while await worker.run_one(self._core):
+            done += 1
+        return done
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self._core.db.close()

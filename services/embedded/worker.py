@@ -1,0 +1,174 @@
+"""Work the program owes itself: deployments and refunds, claimed with a lease, resumed after a crash.
+
+One worker runs in every process that has the database open; the lease keeps two from doing the same job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.errors import ServiceError
+from services.api.types import DeploymentStep, FunnelStep, OrderState, ResourceState, StepState
+from services.db import models as m
+from services.domain import provisioning
+from services.embedded import chat, settlement
+from services.embedded.core import Core
+from services.embedded.funnel import note
+from services.embedded.resources import spec_of, steps_from, steps_to_json
+from services.gateways.agents import DeploymentFailed, HostUnavailable
+from services.gateways.payments import ProviderUnreachable
+
+LEASE = timedelta(seconds=5)
+ATTEMPTS_MAX = 3
+IDLE_S = 2.0  # how often the worker looks although nobody woke it: leases of dead processes run out
+_RETRY_AFTER = timedelta(seconds=5)
+
+
+async def run(core: Core, announce: Callable[[], None] = lambda: None) -> None:
+    """Works until cancelled. `announce` is called after every finished job."""
+    while True:
+        core.wake.clear()
+        try:
+            await settlement.sweep(core)
+            await core.db.run(lambda connection: chat.release_stale(connection, core.clock.now()))
+            while await run_one(core):
+                announce()
+        except ServiceError:
+            pass  # the disk is full or the database busy: every job is still there for the next round
+        try:
+            await asyncio.wait_for(core.wake.wait(), IDLE_S)
+        except TimeoutError:
+            continue
+
+
+async def run_one(core: Core) -> bool:
+    """Claims and does one due job; false when none is due."""
+    claimed = await core.db.run(lambda connection: _claim(connection, core.clock.now()))
+    if claimed is None:
+        return False
+    key, kind, subject, attempts = claimed
+    try:
+        await (_deploy(core, key, subject) if kind == "deploy" else settlement.carry_out_refund(core, subject))
+    except (HostUnavailable, ProviderUnreachable):
+        if kind == "deploy" and attempts >= ATTEMPTS_MAX:
+            await core.db.run(lambda c: _fail(c, subject, "host_unavailable"))
+        else:
+            await core.db.run(lambda c: _postpone(c, key, core.clock.now() + _RETRY_AFTER * attempts))
+            return True
+    await core.db.run(lambda c: c.execute(sa.update(m.Job).where(m.Job.key == key).values(done_at=core.clock.now())))
+    return True
+
+
+def _claim(connection: Connection, now: datetime) -> tuple[str, str, str, int] | None:
+    j = m.Job
+    due = (
+        sa.select(j.key)
+        .where(j.done_at.is_(None), j.run_at <= now, sa.or_(j.leased_until.is_(None), j.leased_until <= now))
+        .order_by(j.run_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    row = connection.execute(
+        sa.update(j)
+        .where(j.key == due)
+        .values(leased_until=now + LEASE, attempts=j.attempts + 1)
+        .returning(j.key, j.kind, j.subject_uuid, j.attempts)
+    ).first()
+    return None if row is None else (row.key, row.kind, row.subject_uuid, row.attempts)
+
+
+def _postpone(connection: Connection, key: str, run_at: datetime) -> None:
+    connection.execute(sa.update(m.Job).where(m.Job.key == key).values(run_at=run_at, leased_until=None))
+
+
+async def _deploy(core: Core, job_key: str, uuid: str) -> None:
+    """Does the open steps one by one; each is on disk before it runs and after it is done."""
+    offering_id = await core.db.run(lambda connection: _start(connection, uuid))
+    if offering_id is None:
+        return
+    spec = await core.db.read(lambda connection: spec_of(connection, offering_id))
+    stored = await core.db.read(lambda connection: _steps(connection, uuid))
+
+    async def mark(name: str, state: StepState, detail: str = "") -> None:
+        lease = core.clock.now() + LEASE
+        await core.db.run(
+            lambda connection: _mark(connection, uuid, DeploymentStep(name, state, detail), job_key, lease)
+        )
+
+    for name in provisioning.open_steps(stored):
+        await mark(name, StepState.RUNNING)
+        try:
+            detail = await core.agents.deploy(spec, name)
+        except DeploymentFailed as failed:
+            await core.db.run(partial(_fail, uuid=uuid, code=failed.code))
+            return
+        await mark(name, StepState.DONE, detail)
+    await core.db.run(lambda connection: _finish(connection, uuid, core.clock.now()))
+
+
+def _start(connection: Connection, uuid: str) -> int | None:
+    r = m.ResourceRow
+    allowed = (ResourceState.ORDERED.value, ResourceState.DEPLOYING.value)
+    return connection.execute(
+        sa.update(r)
+        .where(r.uuid == uuid, r.state.in_(allowed))
+        .values(state=ResourceState.DEPLOYING.value)
+        .returning(r.offering_id)
+    ).scalar()
+
+
+def _steps(connection: Connection, uuid: str) -> tuple[DeploymentStep, ...]:
+    return steps_from(connection.execute(sa.select(m.ResourceRow.steps).where(m.ResourceRow.uuid == uuid)).scalar_one())
+
+
+def _mark(connection: Connection, uuid: str, step: DeploymentStep, job_key: str, lease: datetime) -> None:
+    steps = provisioning.with_step(_steps(connection, uuid), step.name, step.state, step.detail)
+    connection.execute(sa.update(m.ResourceRow).where(m.ResourceRow.uuid == uuid).values(steps=steps_to_json(steps)))
+    connection.execute(sa.update(m.Job).where(m.Job.key == job_key).values(leased_until=lease))
+
+
+def _fail(connection: Connection, uuid: str, code: str) -> None:
+    steps = _steps(connection, uuid)
+    current = next((step.name for step in steps if step.state is not StepState.DONE), steps[-1].name)
+    connection.execute(
+        sa.update(m.ResourceRow)
+        .where(m.ResourceRow.uuid == uuid, m.ResourceRow.state == ResourceState.DEPLOYING.value)
+        .values(
+            state=ResourceState.FAILED.value,
+            failure=code,
+            steps=steps_to_json(provisioning.with_step(steps, current, StepState.FAILED)),
+        )
+    )
+
+
+def _finish(connection: Connection, uuid: str, now: datetime) -> None:
+    r, o = m.ResourceRow, m.OrderRow
+    order_uuid = connection.execute(
+        sa.update(r)
+        .where(r.uuid == uuid, r.state == ResourceState.DEPLOYING.value)
+        .values(state=ResourceState.READY.value)
+        .returning(r.order_uuid)
+    ).scalar()
+    if order_uuid is None:
+        return
+    done = (ResourceState.READY.value, ResourceState.RETIRED.value)
+    open_ones = sa.select(r.uuid).where(r.order_uuid == order_uuid, r.state.not_in(done))
+    if connection.execute(open_ones).first() is None:
+        connection.execute(
+            sa.update(o)
+            .where(o.uuid == order_uuid, o.state == OrderState.EXECUTING.value)
+            .values(state=OrderState.DONE.value)
+        )
+    row = connection.execute(
+        sa.select(o.user_uuid, m.OfferingRow.uuid)
+        .join(r, r.order_uuid == o.uuid)
+        .join(m.OfferingRow, m.OfferingRow.id == r.offering_id)
+        .where(r.uuid == uuid)
+    ).one()
+    note(connection, f"user:{row[0]}", FunnelStep.DEPLOYED, row[1], now)

@@ -1,0 +1,1 @@
+"""Everything outside the program: a Protocol, the real thing and a fake side by side."""

@@ -1,0 +1,258 @@
+"""Waldur's shapes of what was bought: orders, resources, placed orders, accounts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from services.api.types import (
+    Account,
+    Action,
+    DeploymentStep,
+    Order,
+    OrderState,
+    Organization,
+    Placed,
+    Resource,
+    ResourceState,
+    Session,
+    SummaryLine,
+)
+from services.http.shapes import CALLS, OFFERINGS
+from services.wire import price
+
+ORDERS, RESOURCES = "/api/marketplace-orders", "/api/marketplace-resources"
+
+STATES = {
+    ResourceState.ORDERED: "Creating",
+    ResourceState.DEPLOYING: "Creating",
+    ResourceState.READY: "OK",
+    ResourceState.FAILED: "Erred",
+    ResourceState.RETIRED: "Terminated",
+}
+
+
+class SessionShape(msgspec.Struct):
+    token: str
+    user_uuid: str
+    expires_at: datetime
+
+
+class AccountShape(msgspec.Struct):
+    url: str
+    uuid: str
+    username: str
+    full_name: str
+    email: str
+    organizations: tuple[Organization, ...]
+    spent_this_month: str
+    currency: str
+
+
+class PlacedShape(msgspec.Struct):
+    """201: paid, or nothing to pay."""
+
+    order_uuid: str
+    resource_uuid: str
+    organization_uuid: str
+    project_uuid: str
+    access_url: str
+
+
+class ToConfirmShape(msgspec.Struct):
+    """202: the buyer must confirm at `action.url` first."""
+
+    order_uuid: str
+    action: Action
+
+
+class OrderShape(msgspec.Struct):
+    url: str
+    uuid: str
+    created: datetime
+    type: str
+    state: OrderState
+    offering: str
+    offering_uuid: str
+    offering_name: str
+    plan_name: str
+    resource: str | None
+    resource_uuid: str | None
+    resource_name: str
+    customer: str | None
+    customer_uuid: str
+    customer_name: str
+    project_name: str
+    created_by_full_name: str
+    created_by_username: str
+    cost: str
+    error_message: str
+    number: str
+    currency: str
+    refunded: str
+    billing_cycle: str
+    lines: tuple[SummaryLine, ...]
+    paid_with: str
+    paid_at: datetime | None
+    renews_at: datetime | None
+    action: Action | None
+
+
+class EndpointShape(msgspec.Struct):
+    uuid: str
+    name: str
+    url: str
+
+
+class ResourceShape(msgspec.Struct):
+    url: str
+    uuid: str
+    name: str
+    created: datetime
+    state: str
+    offering: str
+    offering_uuid: str
+    offering_name: str
+    offering_type: str
+    category_uuid: str
+    category_title: str
+    plan: str
+    plan_uuid: str
+    plan_name: str
+    customer: str
+    customer_uuid: str
+    customer_name: str
+    project: str
+    project_uuid: str
+    project_name: str
+    endpoints: list[EndpointShape]
+    limits: dict[str, int]
+    limit_usage: dict[str, int]
+    current_usages: dict[str, int]
+    attributes: dict[str, str]
+    error_message: str
+    order: str
+    order_uuid: str
+    access_url: str
+    included: dict[str, int | None]
+    period_start: datetime
+    period_end: datetime
+    usage_cost: str
+    next_call_cost: str
+    currency: str
+    steps: tuple[DeploymentStep, ...]
+    prompts: tuple[str, ...]
+    greeting: str
+    can_refund: bool
+
+
+def session(_base: str, value: Session) -> SessionShape:
+    """A new session; `token` is Waldur's key."""
+    return SessionShape(value.token, value.user_uuid, value.expires_at)
+
+
+def account(base: str, value: Account) -> AccountShape:
+    """The signed-in user."""
+    return AccountShape(
+        url=f"{base}/api/users/{value.user_uuid}/",
+        uuid=value.user_uuid,
+        username=value.email,
+        full_name=value.full_name,
+        email=value.email,
+        organizations=value.organizations,
+        spent_this_month=value.spent_this_month.decimal(10),
+        currency=value.spent_this_month.currency,
+    )
+
+
+def placed(_base: str, value: Placed) -> PlacedShape | ToConfirmShape:
+    """A placed order, exactly as API.md says."""
+    if value.action:
+        return ToConfirmShape(value.order_uuid, value.action)
+    return PlacedShape(
+        value.order_uuid, value.resource_uuid, value.organization_uuid, value.project_uuid, value.access_url
+    )
+
+
+def order(base: str, value: Order) -> OrderShape:
+    """An order."""
+    resource_uuid = value.resource_uuids[0] if value.resource_uuids else None
+    return OrderShape(
+        url=f"{base}{ORDERS}/{value.uuid}/",
+        uuid=value.uuid,
+        created=value.created_at,
+        type="Create",
+        state=value.state,
+        offering=f"{base}{OFFERINGS}/{value.offering_uuid}/",
+        offering_uuid=value.offering_uuid,
+        offering_name=value.offering_name,
+        plan_name=value.plan_name,
+        resource=f"{base}{RESOURCES}/{resource_uuid}/" if resource_uuid else None,
+        resource_uuid=resource_uuid,
+        resource_name=value.offering_name,
+        customer=f"{base}/api/customers/{value.organization_uuid}/" if value.organization_uuid else None,
+        customer_uuid=value.organization_uuid,
+        customer_name=value.organization_name,
+        project_name=value.project_name,
+        created_by_full_name=value.buyer_name,
+        created_by_username=value.buyer_email,
+        cost=value.total.decimal(10),
+        error_message=value.error_code,
+        number=value.number,
+        currency=value.total.currency,
+        refunded=value.refunded.decimal(10),
+        billing_cycle=value.billing_cycle,
+        lines=value.lines,
+        paid_with=value.paid_with,
+        paid_at=value.paid_at,
+        renews_at=value.renews_at,
+        action=value.action,
+    )
+
+
+def resource(base: str, value: Resource) -> ResourceShape:
+    """A bought agent."""
+    offering_url = f"{base}{OFFERINGS}/{value.offering.uuid}"
+    usage = value.usage
+    return ResourceShape(
+        url=f"{base}{RESOURCES}/{value.uuid}/",
+        uuid=value.uuid,
+        name=value.name,
+        created=value.created_at,
+        state=STATES[value.state],
+        offering=f"{offering_url}/",
+        offering_uuid=value.offering.uuid,
+        offering_name=value.offering.name,
+        offering_type=value.offering.kind,
+        category_uuid=value.offering.category_uuid,
+        category_title=value.offering.category_title,
+        plan=f"{offering_url}/plans/{value.plan_uuid}/",
+        plan_uuid=value.plan_uuid,
+        plan_name=value.plan_name,
+        customer=f"{base}/api/customers/{value.organization_uuid}/",
+        customer_uuid=value.organization_uuid,
+        customer_name=value.organization_name,
+        project=f"{base}/api/projects/{value.project_uuid}/",
+        project_uuid=value.project_uuid,
+        project_name=value.project_name,
+        endpoints=[EndpointShape(value.uuid, "Agent", f"{base}{value.access_url}")],
+        limits={},
+        limit_usage={},
+        current_usages={CALLS: usage.used},
+        attributes={},
+        error_message=value.failure,
+        order=f"{base}{ORDERS}/{value.order_uuid}/",
+        order_uuid=value.order_uuid,
+        access_url=value.access_url,
+        included={CALLS: usage.included},
+        period_start=usage.period_start,
+        period_end=usage.period_end,
+        usage_cost=price(usage.cost) or "",
+        next_call_cost=price(usage.next_call_cost) or "",
+        currency=usage.cost.currency,
+        steps=value.steps,
+        prompts=value.prompts,
+        greeting=value.greeting,
+        can_refund=value.can_refund,
+    )

@@ -1,0 +1,53 @@
+"""Builds the embedded service for tests: a real database in a temporary folder, a clock that stands still."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from shutil import copyfile
+from tempfile import mkdtemp
+
+from app.clock import SeededIds
+from services.api.clock import Clock, Ids
+from services.db import migrate
+from services.db.session import Database
+from services.embedded.core import Core
+from services.embedded.service import EmbeddedService
+from services.gateways.agents import AgentHost, ScriptedAgents
+from services.gateways.payments import Payments, TestProvider
+from tests.fakes import FakeClock
+
+START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+@cache
+def migrated_template() -> Path:
+    """One migrated database a test run; each test gets a copy (the schema is built by migrating, never create_all)."""
+    path = Path(mkdtemp(prefix="souk-template-")) / "souk.db"
+    migrate.prepare(path, path.parent / "backups", START)
+    return path
+
+
+async def build_embedded(
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    payments: Payments | None = None,
+    agents: AgentHost | None = None,
+) -> EmbeddedService:
+    """A started service on its own database in `folder`; call `close()` at the end."""
+    database = folder / "souk.db"
+    if not database.exists():
+        copyfile(migrated_template(), database)
+    core = Core(
+        db=Database(database),
+        clock=clock or FakeClock(START),
+        ids=ids or SeededIds(1),
+        payments=payments or TestProvider(folder / "test-provider.db"),
+        agents=agents or ScriptedAgents(),
+    )
+    service = EmbeddedService(core)
+    await service.start()
+    return service

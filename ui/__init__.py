@@ -1,0 +1,1 @@
+"""What the user sees. Knows services.api and nothing else of services."""

@@ -1,0 +1,290 @@
+"""The words of buying and using: offerings, order lines, receipts, deployment, cards, usage."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from services.api.types import (
+    BillingCycle,
+    BillingModel,
+    DeploymentStep,
+    OfferingCard,
+    OfferingKind,
+    Order,
+    OrderState,
+    OrderSummary,
+    OveragePolicy,
+    PaymentMethod,
+    ResourceState,
+    SavedCard,
+    SortOrder,
+    StepState,
+    SummaryLine,
+    TestCard,
+    Usage,
+)
+from ui.text.formats import PlanPrice, date, datetime_text, money, price_words
+from ui.text.language import count, plural, tr
+
+# ---- catalogue
+
+
+def kind_label(kind: str) -> str:
+    """ "Agent", "MCP server", "Bundle"; anything else is shown as it is."""
+    labels: dict[str, str] = {
+        OfferingKind.AGENT: tr("Agent"),
+        OfferingKind.MCP_SERVER: tr("MCP server"),
+        OfferingKind.BUNDLE: tr("Bundle"),
+    }
+    return labels.get(kind, kind)
+
+
+def billing_label(model: str) -> str:
+    labels: dict[str, str] = {
+        BillingModel.FREE: tr("Free"),
+        BillingModel.SUBSCRIPTION: tr("Subscription"),
+        BillingModel.PAY_PER_USE: tr("Pay per use"),
+        BillingModel.QUOTE: tr("Custom price"),
+    }
+    return labels.get(model, model)
+
+
+def sort_label(order: SortOrder) -> str:
+    labels = {
+        SortOrder.RECOMMENDED: tr("Recommended"),
+        SortOrder.PRICE_LOW: tr("Lowest price"),
+        SortOrder.RATING: tr("Highest rated"),
+        SortOrder.NAME: tr("Name"),
+        SortOrder.NEWEST: tr("Newest"),
+    }
+    return labels[order]
+
+
+def count_text(total: int, is_capped: bool) -> str:
+    """ "32 agents", "1,000+ agents"."""
+    if is_capped:
+        return tr("{n}+ agents", n=count(total))
+    return plural(total, tr("{n} agent"), tr("{n} agents")) if total else tr("No agents")
+
+
+def corrected_text(text: str) -> str:
+    """What stands above the results of a search repeated for a likely typing mistake."""
+    return tr("Showing results for “{text}”.", text=text) if text else ""
+
+
+def card_sentence(card: OfferingCard) -> str:
+    """A card of the grid as one sentence, for a screen reader."""
+    return tr(
+        "{name} by {vendor}, {category}, rated {rating} of 5 by {people}, {price}",
+        name=card.name,
+        vendor=tr("{vendor}, verified", vendor=card.vendor_name) if card.vendor_verified else card.vendor_name,
+        category=card.category_title,
+        rating=f"{card.rating:.1f}",
+        people=plural(card.review_count, tr("{n} person"), tr("{n} people")),
+        price=price_words(card),
+    )
+
+
+# ---- order
+
+
+class LineText(NamedTuple):
+    label: str
+    amount: str
+
+
+def summary_line(line: SummaryLine, plan_name: str, cycle: BillingCycle) -> LineText:
+    """One line of the arithmetic: "Pro yearly, $99 × 12" and "$1,188"."""
+    return LineText(_line_label(line, plan_name, cycle), money(line.amount))
+
+
+def _line_label(line: SummaryLine, plan_name: str, cycle: BillingCycle) -> str:
+    if line.kind == "discount":
+        return tr("Bundle discount") if line.label == "bundle" else tr("Yearly discount, 2 months free")
+    if line.kind == "tax":
+        return tr("Tax: none in test mode") if line.label == "test_mode" else tr("Tax")
+    if not line.amount:
+        return tr("{plan}, no monthly fee", plan=plan_name)
+    if cycle is BillingCycle.YEARLY and line.unit_price is not None and line.quantity > 1:
+        unit = money(line.unit_price)
+        return tr("{plan} yearly, {unit} × {n}", plan=plan_name, unit=unit, n=line.quantity)
+    return tr("{plan}, one month", plan=plan_name)
+
+
+def total_parts(summary: OrderSummary) -> PlanPrice:
+    """ "$990", "/year" under the arithmetic."""
+    if summary.total is None:
+        return PlanPrice(tr("Custom"), "")
+    if summary.billing_model is not BillingModel.SUBSCRIPTION:
+        return PlanPrice(money(summary.total), "")
+    yearly = summary.billing_cycle is BillingCycle.YEARLY
+    return PlanPrice(money(summary.total), tr("/year") if yearly else tr("/month"))
+
+
+def renewal_text(summary: OrderSummary) -> str:
+    """When and for how much the order repeats, or that it does not."""
+    if summary.total is None:
+        return tr("We answer with a price by e-mail. Nothing is charged now.")
+    if summary.renews_at is not None and summary.renewal_total is not None:
+        day, amount = date(summary.renews_at), money(summary.renewal_total)
+        return tr("Renews on {day} for {amount}. Cancel any time before.", day=day, amount=amount)
+    if summary.billing_model is BillingModel.PAY_PER_USE:
+        return tr("No monthly fee. You pay for the calls you make.")
+    return tr("Free, with no card and no end date.")
+
+
+def pay_label(summary: OrderSummary | None) -> str:
+    """What the one primary button of checkout says; it carries the amount."""
+    if summary is None:
+        return tr("Complete purchase")
+    if summary.total is None:
+        return tr("Ask for a quote")
+    if summary.billing_model is BillingModel.FREE:
+        return tr("Start for free")
+    if not summary.total:
+        return tr("Start – {amount} today", amount=money(summary.total))
+    return tr("Complete purchase – {amount}", amount=money(summary.total))
+
+
+def order_state(state: OrderState) -> str:
+    words = {
+        OrderState.PENDING_CONSUMER: tr("Waiting for your confirmation"),
+        OrderState.PENDING_PROVIDER: tr("Payment being checked"),
+        OrderState.EXECUTING: tr("Being set up"),
+        OrderState.DONE: tr("Complete"),
+        OrderState.ERRED: tr("Not completed"),
+        OrderState.CANCELED: tr("Canceled"),
+    }
+    return words[state]
+
+
+def receipt_text(order: Order) -> str:
+    """The receipt as plain text, for copying."""
+    lines = [summary_line(line, order.plan_name, order.billing_cycle) for line in order.lines]
+    width = max([len(line.label) for line in lines] + [24])
+    rows = [f"{line.label:<{width}}  {line.amount:>12}" for line in lines]
+    rows.append(f"{tr('Total'):<{width}}  {money(order.total):>12}")
+    if order.refunded:
+        rows.append(f"{tr('Refunded'):<{width}}  {money(order.refunded):>12}")
+    head = [
+        tr("Receipt {number}", number=order.number or order.uuid),
+        f"{order.offering_name} – {order.plan_name}",
+        *([tr("Paid on {when}", when=datetime_text(order.paid_at))] if order.paid_at else [order_state(order.state)]),
+        *([tr("Paid with {card}", card=order.paid_with)] if order.paid_with else []),
+        tr("Buyer: {name} <{email}>", name=order.buyer_name, email=order.buyer_email),
+        tr("For: {organization}, {project}", organization=order.organization_name, project=order.project_name),
+    ]
+    tail = [tr("Renews on {day}", day=date(order.renews_at))] if order.renews_at else []
+    return "\n".join([*head, "", *rows, *([""] if tail else []), *tail, tr("Test mode: no real money moved.")]) + "\n"
+
+
+# ---- cards and ways to pay
+
+
+def method_label(method: PaymentMethod) -> str:
+    labels = {
+        PaymentMethod.CARD: tr("Card"),
+        PaymentMethod.PAYPAL: tr("PayPal"),
+        PaymentMethod.BANK: tr("Bank"),
+        PaymentMethod.INVOICE: tr("Invoice"),
+        PaymentMethod.WALLET: tr("Wallet"),
+    }
+    return labels[method]
+
+
+def saved_card_label(card: SavedCard) -> str:
+    """ "Visa •••• 4242"."""
+    return f"{card.brand} •••• {card.last4}"
+
+
+def saved_card_detail(card: SavedCard) -> str:
+    """ "Expires 04/29 · default"."""
+    expires = tr("Expires {month}/{year}", month=f"{card.exp_month:02d}", year=f"{card.exp_year % 100:02d}")
+    return tr("{expires} · default", expires=expires) if card.is_default else expires
+
+
+def test_card_label(card: TestCard) -> str:
+    """ "Visa •••• 4242 – pays"."""
+    outcomes = {
+        "pays": tr("pays"),
+        "declined": tr("is declined"),
+        "insufficient_funds": tr("has too little money"),
+        "needs_confirmation": tr("asks you to confirm"),
+        "lost_before": tr("network lost before the charge"),
+        "lost_after": tr("network lost after the charge"),
+    }
+    return f"{card.brand} •••• {card.last4} – {outcomes.get(card.outcome, card.outcome)}"
+
+
+test_card_label.__test__ = False  # type: ignore[attr-defined] # not a test, whatever its name begins with
+
+# ---- deployment and use
+
+
+def step_title(name: str) -> str:
+    """What a deployment step does."""
+    titles = {
+        "workspace": tr("Prepare the workspace"),
+        "knowledge": tr("Load its knowledge"),
+        "agent": tr("Start the agent"),
+        "check": tr("Ask it a test question"),
+    }
+    return titles.get(name, name)
+
+
+def step_text(step: DeploymentStep) -> str:
+    """How far a deployment step is, in words."""
+    if step.state is StepState.DONE and step.name == "knowledge" and step.detail.isdigit():
+        return plural(int(step.detail), tr("{n} passage"), tr("{n} passages"))
+    words = {
+        StepState.WAITING: tr("Waiting"),
+        StepState.RUNNING: tr("In progress"),
+        StepState.DONE: tr("Done"),
+        StepState.FAILED: tr("Did not work"),
+    }
+    return words[step.state]
+
+
+def failure_text(code: str) -> str:
+    """Why a deployment failed and what can be done; one sentence for any code."""
+    reasons = {
+        "workspace_failed": tr("The workspace could not be prepared."),
+        "knowledge_failed": tr("Its knowledge could not be loaded."),
+        "agent_failed": tr("The agent did not start."),
+        "check_failed": tr("The agent did not answer the test question."),
+    }
+    return f"{reasons.get(code, tr('The agent could not be set up.'))} {tr('Try again, or take your money back.')}"
+
+
+def resource_state(state: ResourceState) -> str:
+    words = {
+        ResourceState.ORDERED: tr("Ordered"),
+        ResourceState.DEPLOYING: tr("Being set up"),
+        ResourceState.READY: tr("Ready"),
+        ResourceState.FAILED: tr("Failed"),
+        ResourceState.RETIRED: tr("Retired"),
+    }
+    return words[state]
+
+
+def usage_text(usage: Usage) -> str:
+    """One line beside the question box: what the next call costs."""
+    if usage.included is None:
+        return tr("Calls are unlimited")
+    price = money(usage.next_call_cost)
+    if usage.left:
+        left, included = count(usage.left), count(usage.included)
+        return tr("Included: {left} of {included} calls left this month", left=left, included=included)
+    if usage.overage_policy is OveragePolicy.THROTTLE:
+        day = date(usage.period_end)
+        return tr("All {n} included calls are used; more from {day}", n=count(usage.included), day=day)
+    if usage.cost:
+        return tr("{price} a call, {spent} this month", price=price, spent=money(usage.cost))
+    return tr("{price} a call", price=price)
+
+
+def sample_text(turns_left: int) -> str:
+    """ "Sample: 7 questions left"."""
+    if turns_left <= 0:
+        return tr("Sample: no questions left")
+    return plural(turns_left, tr("Sample: {n} question left"), tr("Sample: {n} questions left"))

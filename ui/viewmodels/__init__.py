@@ -1,0 +1,1 @@
+"""What each screen shows and what its user can do, without widgets. One file per area."""
