@@ -225,7 +225,7 @@ class RemoteService:
 
     async def _stream(self, path: str, text: str, key: str) -> AsyncIterator[AnswerPart]:
         """The parts of an answer. Offline when the stream ends before its last part."""
-        headers, is_whole = self._headers("text/event-stream", key), False
+        headers, is_whole = self._headers(f"text/event-stream, {wire.NATIVE_TYPE}", key), False
         content = _encoded({"text": text})
         try:
             async with self._client.stream(

@@ -11,6 +11,7 @@ from services.api.errors import (
     NotFound,
     WrongState,
 )
+from services.api.money import Money
 from services.api.types import (
     AnswerBand,
     AnswerPart,
@@ -130,7 +131,7 @@ class FakeAgents(FakeBase):
             cost = metering.call_cost(plan, resource.usage.used)
             usage = replace(resource.usage, used=resource.usage.used + 1, cost=resource.usage.cost + cost)
             self._keep(self._owner, replace(resource, usage=usage))
-            attempt.answer = replace(self._answer(self.world.chats[resource_uuid], text), cost=cost)
+            attempt.answer = self._answer(self.world.chats[resource_uuid], text, cost=cost)
         for part in _parts(attempt.answer):
             yield part
 
@@ -152,17 +153,18 @@ class FakeAgents(FakeBase):
             turns = self.world.samples.setdefault((self._need_owner(), uuid), [])
             if sum(turn.role == "buyer" for turn in turns) >= SAMPLE_TURNS:
                 raise LimitReached(limit="sample", included=SAMPLE_TURNS, left=0)
-            attempt.answer = self._answer(turns, text, is_sample=True)
+            attempt.answer = self._answer(turns, text)
         for part in _parts(attempt.answer):
             yield part
 
-    def _answer(self, turns: list[ChatMessage], text: str, *, is_sample: bool = False) -> ChatMessage:
-        now, ids = self.world.clock.now(), self.world.ids
+    def _answer(self, turns: list[ChatMessage], text: str, *, cost: Money | None = None) -> ChatMessage:
+        now, ids, is_sample = self.world.clock.now(), self.world.ids, cost is None
         turns.append(ChatMessage(ids.uuid(), "buyer", text, now, is_sample=is_sample))
         answer = "Worn shoes can come back within 30 days."
         sources = (Source("Returns policy", "returns-1"),)
-        turns.append(ChatMessage(ids.uuid(), "agent", answer, now, AnswerBand.ANSWER, sources, is_sample=is_sample))
-        return turns[-1]
+        message = ChatMessage(ids.uuid(), "agent", answer, now, AnswerBand.ANSWER, sources, (), is_sample, cost)
+        turns.append(message)
+        return message
 
 
 def _check_question(text: str) -> None:

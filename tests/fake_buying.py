@@ -87,15 +87,14 @@ class FakeBuying(FakeAgents):
     async def quick_checkout(self, request: QuickCheckout, *, key: str) -> Placed:
         await self._enter("quick_checkout")
         user = self._user()
+        if (user.uuid, "checkout", key) not in self.world.attempts:
+            self._check_checkout(request)
         attempt = self._attempt(user.uuid, "checkout", key, request)
         if isinstance(attempt.answer, Placed):
             return attempt.answer
         if attempt.error:
             raise attempt.error
         offering, plan = self._plan(request.offering_uuid, request.plan_uuid)
-        if problems := self._checkout_problems(request, plan):
-            del self.world.attempts[user.uuid, "checkout", key]  # nothing was begun; the key is free again
-            raise InvalidInput(fields=problems)
         outcome = "pays" if plan.billing_model is BillingModel.FREE else self.world.outcomes[request.payment_token]
         if outcome in DECLINES:
             attempt.error = DECLINES[outcome]()
@@ -113,6 +112,15 @@ class FakeBuying(FakeAgents):
             raise PaymentUnknown
         return attempt.answer
 
+    def _may_pay_with(self, token: str) -> bool:
+        own = [card.token for card in self.world.cards.get(self._owner, [])]
+        return token in own or token in {card.token for card in TEST_CARDS}
+
+    def _check_checkout(self, request: QuickCheckout) -> None:
+        _, plan = self._plan(request.offering_uuid, request.plan_uuid)
+        if problems := self._checkout_problems(request, plan):
+            raise InvalidInput(fields=problems)
+
     def _checkout_problems(self, request: QuickCheckout, plan: Plan) -> dict[str, str]:
         problems = {}
         if not request.terms_accepted:
@@ -125,7 +133,7 @@ class FakeBuying(FakeAgents):
             problems["payment_method"] = "not_available"
         elif not request.payment_token:
             problems["payment_token"] = "required"
-        elif request.payment_token not in self.world.outcomes:
+        elif not self._may_pay_with(request.payment_token):
             problems["payment_token"] = "unknown"
         return problems
 

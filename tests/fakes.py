@@ -73,7 +73,7 @@ class FakeService(FakeBuying):
             raise InvalidInput(fields={name: "out_of_range" for name, bad in problems.items() if bad})
         cards = [offering.card for offering in self.world.offerings if _matches(offering, query)]
         if query.order is SortOrder.NAME:
-            cards.sort(key=lambda card: card.name)
+            cards.sort(key=lambda card: card.name.casefold())
         if query.order is SortOrder.RATING:
             cards.sort(key=lambda card: -card.rating)
         if query.order is SortOrder.PRICE_LOW:
@@ -122,6 +122,7 @@ class FakeService(FakeBuying):
         for owner, offering_uuid in [key for key in world.samples if device and key[0] == device]:
             turns = world.samples.pop((owner, offering_uuid))
             world.samples.setdefault((user.uuid, offering_uuid), []).extend(turns)
+        world.funnel = [(user.uuid if device and owner == device else owner, event) for owner, event in world.funnel]
         return Session(token, user.uuid, world.clock.now() + identity.SESSION_LIFETIME)
 
     async def sign_out(self) -> None:

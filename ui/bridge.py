@@ -80,18 +80,20 @@ class Bridge(QObject):
         touches: Iterable[Area] = (),
         initiator: QObject | None = None,
         policy: Policy = "ignore",
+        retry: Callable[[], None] | None = None,
     ) -> None:
         """Does `work` for `owner`, who may have one `verb` in flight: a second is ignored, or replaces the first.
 
         `work` makes the coroutine, so that it can be made again after being offline. After a bug, `failed` gets a
-        plain ServiceError, so that the screen leaves its busy state.
+        plain ServiceError, so that the screen leaves its busy state. `retry` is what `offline` offers instead of
+        running the same again.
         """
 
         async def whole() -> Finish:
             result = await work()
             return partial(then, result) if then is not None else _nothing
 
-        again = partial(
+        again = retry or partial(
             self.run, owner, verb, work,
             then=then, failed=failed, touches=touches, initiator=initiator, policy=policy,
         )  # fmt: skip
@@ -109,6 +111,7 @@ class Bridge(QObject):
         touches: Iterable[Area] = (),
         initiator: QObject | None = None,
         policy: Policy = "ignore",
+        retry: Callable[[], None] | None = None,
     ) -> None:
         """Gives each item to `on_item` as it comes, then calls `done`; otherwise as `run`."""
 
@@ -122,7 +125,7 @@ class Bridge(QObject):
                     await source.aclose()
             return done or _nothing
 
-        again = partial(
+        again = retry or partial(
             self.stream, owner, verb, items,
             on_item=on_item, done=done, failed=failed, touches=touches, initiator=initiator, policy=policy,
         )  # fmt: skip

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from PySide6.QtCore import QRect, QSettings, QSize
 from PySide6.QtGui import QGuiApplication
 
-from ui.theme import MODES, Mode
-
+ThemeMode = Literal["system", "light", "dark"]
+MODES: tuple[ThemeMode, ...] = ("system", "light", "dark")
 DEFAULT_SIZE = QSize(1280, 800)
 MINIMUM_SIZE = QSize(900, 600)
 MOST_RECENT = 8
@@ -26,12 +27,12 @@ class Prefs:
 
     # -- look ------------------------------------------------------------------------------------------------------
     @property
-    def theme_mode(self) -> Mode:
+    def theme_mode(self) -> ThemeMode:
         value = self._text("look/theme", "system")
         return next((mode for mode in MODES if mode == value), "system")
 
     @theme_mode.setter
-    def theme_mode(self, mode: Mode) -> None:
+    def theme_mode(self, mode: ThemeMode) -> None:
         self._store.setValue("look/theme", mode)
 
     @property

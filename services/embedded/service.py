@@ -46,5 +46,6 @@ class EmbeddedService(
         return done
 
     def close(self) -> None:
-        """Lets go of the database."""
+        """Lets go of the database and the provider."""
         self._core.db.close()
+        self._core.payments.close()

@@ -14,6 +14,7 @@ import numpy
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+PACKAGE = "wordllama"
 WEIGHTS = Path("weights", "l2_supercat_256.safetensors")
 TOKENIZER = Path("tokenizers", "l2_supercat_tokenizer_config.json")
 TENSOR = "embedding.weight"
@@ -49,11 +50,11 @@ class WordVectors:
         return self._tokenizer.token_to_id(WORD_START + word) is not None
 
 
-def load_word_vectors() -> WordVectors | None:
+def load_word_vectors(package: str = PACKAGE) -> WordVectors | None:
     """Opens the files (about 0.1 s, in a worker thread); None when the wheel or its files are not there."""
     # found without being imported: the package itself takes half a second to import
-    package = find_spec("wordllama")
-    for folder in (package and package.submodule_search_locations) or ():
+    found = find_spec(package)
+    for folder in (found and found.submodule_search_locations) or ():
         weights, tokenizer = Path(folder) / WEIGHTS, Path(folder) / TOKENIZER
         if weights.is_file() and tokenizer.is_file():
             text = tokenizer.read_text(encoding="utf-8")

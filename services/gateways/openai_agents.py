@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from typing import cast
 
 import httpx
 
@@ -16,14 +17,15 @@ from services.api.types import AnswerBand, Source
 from services.gateways import replies
 from services.gateways.address_guard import AddressRefused, Resolve, pin, system_resolve
 from services.gateways.agents import AgentHost, AgentSpec, Answer, HostUnavailable, Passage, Turn
-from services.gateways.retrieval import MAX_QUESTION_CHARS, RetrievalAgents
+from services.gateways.retrieval import RetrievalAgents, readable
 
 CONTEXT_PASSAGES = 4
 CONTEXT_TURNS = 8
-MAX_TURN_CHARS = 2_000
 MAX_ANSWER_CHARS = 8_000
 MAX_STREAM_BYTES = 2_000_000
 MAX_LINE_BYTES = 64_000
+END = b"[DONE]"
+DRAIN_SECONDS = 0.2
 ANSWER_SECONDS = 60.0
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 
@@ -70,7 +72,7 @@ class OpenAICompatibleAgents:
         return await self._retrieval.deploy(spec, step)
 
     async def answer(self, spec: AgentSpec, history: Sequence[Turn], question: str) -> AsyncIterator[str | Answer]:
-        question = question[:MAX_QUESTION_CHARS]
+        question = readable(question)
         passages = await self._retrieval.best_passages(spec, question, CONTEXT_PASSAGES)
         written: list[str] = []
         try:
@@ -104,7 +106,8 @@ class OpenAICompatibleAgents:
                         yield piece
             is_whole = length > 0
         except (httpx.HTTPError, httpx.InvalidURL, AddressRefused, TimeoutError, ValueError, RecursionError) as error:
-            logger.info("the model gave no whole answer: %s", type(error).__name__)
+            reason = error.code if isinstance(error, AddressRefused) else type(error).__name__
+            logger.info("the model gave no whole answer: %s", reason)
         # raised out here, so that no chained exception carries the request and its key into a report
         if not is_whole:
             raise HostUnavailable
@@ -131,7 +134,7 @@ def messages_for(
     quoted = "\n\n".join(f"<passage title={json.dumps(p.title)}>\n{p.text}\n</passage>" for p in passages)
     rules = INSTRUCTIONS.format(name=spec.name, handover=spec.handover or replies.NOT_KNOWN)
     turns = [
-        {"role": "user" if turn.role == "buyer" else "assistant", "content": turn.text[:MAX_TURN_CHARS]}
+        {"role": "user" if turn.role == "buyer" else "assistant", "content": readable(turn.text)}
         for turn in history[-CONTEXT_TURNS:]
     ]
     return [{"role": "system", "content": f"{rules}\n\n{quoted}"}, *turns, {"role": "user", "content": question}]
@@ -142,47 +145,62 @@ async def texts_of(response: httpx.Response, deadline: float) -> AsyncGenerator[
     if response.status_code != httpx.codes.OK:
         raise ValueError("not answered")
     is_finished = False
-    async with aclosing(lines_of(response, deadline)) as lines:
-        async for line in lines:
-            data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
-            if data == b"[DONE]":
-                return
-            if data:
-                text, is_last = read_event(data)
-                is_finished = is_finished or is_last
+    async with aclosing(events_of(response, deadline)) as events:
+        async for event in events:
+            if event == END:
+                is_finished = True
+            elif event and not is_finished:
+                text, is_finished = read_event(event)
                 yield text
     if not is_finished:
         raise ValueError("the stream broke off")
 
 
-async def lines_of(response: httpx.Response, deadline: float) -> AsyncGenerator[bytes, None]:
-    """The lines of the body. ValueError when it outgrows its limits, TimeoutError after the deadline."""
-    chunks = response.aiter_raw()  # not unpacked: nothing packed was asked for, and unpacking has no limit
-    rest, size = b"", 0
-    while True:
-        # timed here and not around the loop: between two lines the time belongs to whoever reads them
-        async with asyncio.timeout_at(deadline):
-            chunk = await anext(chunks, None)
-        if chunk is None:
-            break
-        size += len(chunk)
-        *lines, rest = (rest + chunk).split(b"\n")
-        if size > MAX_STREAM_BYTES or len(rest) > MAX_LINE_BYTES:
-            raise ValueError("the stream is too long")
-        for line in lines:
-            yield line
-    yield rest
+async def events_of(response: httpx.Response, deadline: float) -> AsyncGenerator[bytes, None]:
+    """The data of each event in the body. ValueError when it outgrows its limits, TimeoutError after the deadline."""
+    # not unpacked: nothing packed was asked for, and unpacking has no limit
+    chunks = cast("AsyncGenerator[bytes, None]", response.aiter_raw())  # typed as less than it is
+    rest, size, is_ended = b"", 0, False
+    async with aclosing(chunks):
+        while (chunk := await next_chunk(chunks, deadline, is_ended=is_ended)) is not None:
+            size += len(chunk)
+            *lines, rest = (rest + chunk).split(b"\n")
+            if size > MAX_STREAM_BYTES or len(rest) > MAX_LINE_BYTES:
+                raise ValueError("the stream is too long")
+            for event in map(data_of, lines):
+                is_ended = is_ended or event == END
+                yield event
+    yield data_of(rest)
 
 
-def read_event(data: bytes) -> tuple[str, bool]:
-    """The text in one event, and whether the model says it is the last. ValueError for anything else."""
-    event = json.loads(data)
+async def next_chunk(chunks: AsyncGenerator[bytes, None], deadline: float, *, is_ended: bool) -> bytes | None:
+    """None at the end. After the end mark it is read to its end, but not waited for: so the connection can be kept."""
+    if is_ended:
+        deadline = min(deadline, asyncio.get_running_loop().time() + DRAIN_SECONDS)
     try:
-        if event.get("error"):
+        # timed here and not around the whole: between two chunks the time belongs to whoever reads the answer
+        async with asyncio.timeout_at(deadline):
+            return await anext(chunks, None)
+    except (TimeoutError, httpx.HTTPError):
+        if is_ended:
+            return None
+        raise
+
+
+def data_of(line: bytes) -> bytes:
+    """b"" for what is not data: comments, event names, blank lines."""
+    return line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+
+
+def read_event(event: bytes) -> tuple[str, bool]:
+    """The text in one event, and whether the model says it is the last. ValueError for anything else."""
+    said = json.loads(event)
+    try:
+        if said.get("error"):
             raise ValueError("the model reports an error")
-        choice = (event.get("choices") or [{}])[0]
+        choice = (said.get("choices") or [{}])[0]
         text = (choice.get("delta") or {}).get("content") or ""
-        return str(text), bool(choice.get("finish_reason"))
+        return str(text).encode("utf-8", "replace").decode("utf-8"), bool(choice.get("finish_reason"))
     except (AttributeError, LookupError, TypeError):
         raise ValueError("not a completion event") from None
 

@@ -91,6 +91,10 @@ class Payments(Protocol):
         """Gives money back once per key, never more than was charged. ProviderUnreachable."""
         ...
 
+    def close(self) -> None:
+        """Lets go of files, threads and connections."""
+        ...
+
 
 _EXPIRY = (12, 2034)
 TEST_CARDS = (

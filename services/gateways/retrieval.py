@@ -94,10 +94,10 @@ class RetrievalAgents:
         self._rank(spec, spec.name)
 
     def _rank(self, spec: AgentSpec, question: str) -> list[Hit]:
-        return self._index(spec).rank(question[:MAX_QUESTION_CHARS])
+        return self._index(spec).rank(readable(question))
 
     def _answer(self, spec: AgentSpec, history: Sequence[Turn], question: str) -> Answer:
-        question = question[:MAX_QUESTION_CHARS]
+        question = readable(question)
         if passage := self._index(spec).exact(question):
             return quoted(passage)
         if answer := replies.small_talk(spec, words_of(question)):
@@ -110,6 +110,11 @@ class RetrievalAgents:
             if hits and hits[0].score >= CHOICE_SCORE:
                 return replies.which_one([hit.choice for hit in hits])
         return answer
+
+
+def readable(question: str) -> str:
+    """The question, cut to a length that is worth reading, without halves of characters that cannot be encoded."""
+    return question[:MAX_QUESTION_CHARS].encode("utf-8", "replace").decode("utf-8")
 
 
 def check_spec(spec: AgentSpec) -> None:

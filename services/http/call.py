@@ -65,10 +65,11 @@ class Call(Request[None, None, State]):
 
     @property
     def service_for_guest(self) -> Service:
-        """The same, but a guest without a token gets one, which goes back in the `Cart-Token` header."""
+        """The same, but a guest without a token gets one, which goes back in the `Cart-Token` header. Not so for
+        RemoteService: its caller would never learn the token, and is told that one is needed."""
         root: Service = self.app.state.service
         actor = self.actor
-        if not actor.session and not actor.device:
+        if not (actor.session or actor.device or self.wants_native):
             self.new_device = secrets.token_hex(16)
             actor = Actor(device=self.new_device)
         return root.for_actor(actor)

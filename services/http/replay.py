@@ -36,6 +36,10 @@ class Replays:
     def __init__(self) -> None:
         self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
 
+    def forget(self) -> None:
+        """Begins anew, as after a restart."""
+        self._answers.clear()
+
     async def answer(self, slot: bytes, fingerprint: bytes, work: Callable[[], Awaitable[Reply[T]]]) -> Reply[T]:
         """The answer kept under `slot`, else that of `work`, which is kept unless it fails."""
         if known := self._answers.get(slot):

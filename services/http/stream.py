@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
+import anyio
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
@@ -60,16 +62,28 @@ class _StreamAnswer(RawAnswer):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        try:
-            async for chunk in _events(self.stream):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        finally:
-            if close := getattr(self.stream.rest, "aclose", None):
-                await close()
+        gone = anyio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(_wait_for_leaving, receive, gone)
+            await self._write(send, gone)
+            group.cancel_scope.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    async def _write(self, send: Send, gone: anyio.Event) -> None:
+        async with aclosing(_events(self.stream)) as events:
+            async for event in events:
+                if gone.is_set():
+                    break
+                await send({"type": "http.response.body", "body": event, "more_body": True})
 
-async def _events(stream: Stream) -> AsyncIterator[bytes]:
+
+async def _wait_for_leaving(receive: Receive, gone: anyio.Event) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
+
+
+async def _events(stream: Stream) -> AsyncGenerator[bytes, None]:
     if stream.first is not None:
         yield b"data: " + wire.encode(stream.first) + b"\n\n"
     try:
@@ -80,3 +94,7 @@ async def _events(stream: Stream) -> AsyncIterator[bytes]:
         yield b"event: error\ndata: " + wire.encode(body) + b"\n\n"
     except Exception as error:  # noqa: BLE001 - the status is sent; this is where on_bug stands for streams
         yield b"event: error\ndata: " + wire.encode(bug_body(error, stream.path)) + b"\n\n"
+    finally:
+        # Closing tells the service that nobody waits any more; an unfinished call is then taken back.
+        if close := getattr(stream.rest, "aclose", None):
+            await close()

@@ -115,6 +115,12 @@ def _payment(code: str, _params: Params) -> ErrorText | None:
                 tr("Nothing was charged. Pay again and confirm, or choose another card."),
                 tr("Choose a card"),
             )
+        case "payment_not_completed":
+            return ErrorText(
+                tr("The payment was not finished"),
+                tr("Souk was closed before the card was charged. Nothing was charged; pay again."),
+                tr("Try again"),
+            )
         case "payment_unknown":
             return ErrorText(
                 tr("We do not know yet whether the payment went through"),
@@ -129,10 +135,10 @@ def _use(code: str, params: Params) -> ErrorText | None:
         case "limit_reached":
             included = params.get("included")
             detail = tr("This plan does not charge for more. Wait for the next month, or choose a larger plan.")
-            if isinstance(included, int):
+            if isinstance(included, int) and params.get("limit") != "sample":
                 text = tr("All {n} included calls of this month are used", n=count(included))
                 return ErrorText(text, detail, tr("See plans"))
-            return ErrorText(tr("No questions are left here"), tr("Get the agent to go on."), tr("See plans"))
+            return ErrorText(tr("All questions of the sample are used"), tr("Get the agent to go on."), tr("See plans"))
         case "offline":
             return ErrorText(
                 tr("The service cannot be reached"),

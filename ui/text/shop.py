@@ -245,15 +245,20 @@ def step_text(step: DeploymentStep) -> str:
     return words[step.state]
 
 
-def failure_text(code: str) -> str:
-    """Why a deployment failed and what can be done; one sentence for any code."""
+def failure_text(code: str, *, can_refund: bool = True) -> str:
+    """Why a deployment failed and what can be done; something for any code."""
     reasons = {
-        "workspace_failed": tr("The workspace could not be prepared."),
-        "knowledge_failed": tr("Its knowledge could not be loaded."),
-        "agent_failed": tr("The agent did not start."),
-        "check_failed": tr("The agent did not answer the test question."),
+        "spec_invalid": tr("What the agent should know could not be read."),
+        "step_unknown": tr("The place where agents run does not know one of the steps."),
+        "self_check_failed": tr("The agent did not answer the test question."),
+        "host_unavailable": tr("The place where agents run did not answer."),
     }
-    return f"{reasons.get(code, tr('The agent could not be set up.'))} {tr('Try again, or take your money back.')}"
+    reason = reasons.get(code, tr("The agent could not be set up."))
+    return (
+        tr("{reason} Try again, or take your money back.", reason=reason)
+        if can_refund
+        else tr("{reason} Try again.", reason=reason)
+    )
 
 
 def resource_state(state: ResourceState) -> str:

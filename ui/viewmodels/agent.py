@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal
 
 from services.api.errors import NotFound, ServiceError
-from services.api.types import BillingCycle, FunnelStep, Offering, OfferingCard, Plan
+from services.api.types import BillingCycle, FunnelStep, Offering, OfferingCard, OfferingKind, Plan
 from ui.bridge import Bridge
 from ui.text import ErrorText, error_text
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
@@ -38,6 +38,11 @@ class AgentState:
     @property
     def plans(self) -> tuple[Plan, ...]:
         return self.offering.plans if self.offering else ()
+
+    @property
+    def can_try(self) -> bool:
+        """Whether there is a sample chat: a bundle does not talk, its agents do."""
+        return self.offering is not None and self.offering.card.kind is not OfferingKind.BUNDLE
 
     @property
     def plan(self) -> Plan | None:
@@ -113,7 +118,8 @@ class AgentViewModel(ViewModel[AgentState]):
             offering=offering,
             plan_uuid=recommended_plan(offering),
         )
-        self.chat.open_sample(offering)
+        if self.state.can_try:
+            self.chat.open_sample(offering)
         self._record(FunnelStep.VIEWED, offering.card.uuid)
 
     def _on_failed(self, error: ServiceError) -> None:

@@ -221,6 +221,7 @@ class ChatViewModel(ViewModel[ChatState]):
             failed=self._on_ask_failed,
             touches=("chat", "usage"),
             initiator=self,
+            retry=self.retry,
         )
 
     def _parts(self, question: _Question) -> AsyncIterator[AnswerPart]:
@@ -285,7 +286,6 @@ class ChatViewModel(ViewModel[ChatState]):
     def _on_rebound(self) -> None:
         """Somebody else is signed in: a bought agent's conversation is not theirs; a sample came along."""
         if self.state.kind is ChatKind.RESOURCE:
-            self._drafts.clear()
             self._open(ChatState())
         elif self.state.kind is ChatKind.SAMPLE and not self.state.is_answering:
             self._load(self._on_loaded)

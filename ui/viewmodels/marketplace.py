@@ -134,6 +134,7 @@ class MarketplaceViewModel(ViewModel[MarketplaceState]):
             then=partial(self._show_first, query),
             failed=self._on_search_failed,
             policy="replace",
+            retry=self.retry,
         )
 
     def _show_first(self, query: OfferingQuery, page: OfferingPage) -> None:

@@ -80,6 +80,7 @@ class SessionViewModel(ViewModel[SessionState]):
         super().__init__(bridge, holder, SessionState())
         self._tokens = token_store or NoTokenStore()
         bridge.changed.connect(self._on_bridge_changed)
+        bridge.online.connect(self.refresh)
         bridge.expired.connect(self.refresh)  # asks once more: the loser may have been a past user's call
 
     # ---- verbs

@@ -117,7 +117,7 @@ class Face:
         )
         extras = sum(look.px(16) + style.gap for name in (self.icon, self.trailing) if name)
         if self.count:
-            extras += _text_width(self.count, self.font()) + style.gap
+            extras += self._count_width() + style.gap
         return QSize(round(width) + extras + 2 * style.pad + 2, height)
 
     def paint(self, p: QPainter, button: QAbstractButton, *, turn: float | None = None) -> None:
@@ -148,9 +148,7 @@ class Face:
         text_width = _text_width(label, font) if label else 0
         has_mark = bool(self.icon) or turn is not None
         mark = side + (style.gap if label else 0) if has_mark else 0
-        tail = (side + style.gap if self.trailing else 0) + (
-            _text_width(self.count, font) + style.gap if self.count else 0
-        )
+        tail = (side + style.gap if self.trailing else 0) + (self._count_width() + style.gap if self.count else 0)
         if turn is not None and not self.icon and mark + text_width + 12 > width:
             label, text_width, mark = "", 0, side
         text_width = min(text_width, max(0, width - mark - tail - 8))
@@ -169,13 +167,14 @@ class Face:
             x += text_width + style.gap
         if self.count:
             if style.is_leading:
-                x = width - style.pad - _text_width(self.count, font) - 2
-            self._count(
-                p, button, look, paint.mirrored(QRect(x, 0, _text_width(self.count, font) + 2, height), width, rtl)
-            )
+                x = width - style.pad - self._count_width() - 2
+            self._count(p, button, look, paint.mirrored(QRect(x, 0, self._count_width() + 2, height), width, rtl))
         if self.trailing:
             at = paint.mirrored(QRect(x, (height - side) // 2, side, side), width, rtl).topLeft()
             paint.icon(p, at, self.trailing, look.text, side, rtl=rtl)
+
+    def _count_width(self) -> int:
+        return _text_width(self.count, theme.current().font("small", tabular=True))
 
     def _mark(self, p: QPainter, rect: QRect, role: str, turn: float | None, rtl: bool) -> None:
         if turn is None:

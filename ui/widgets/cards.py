@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QRadioButton, QSizePolicy, QWidget
 
 from ui import theme
 from ui.widgets import paint
+from ui.widgets.focus_order import one_stop
 
 PAD = 16
 MARK = 16
@@ -24,6 +25,13 @@ class ChoiceCard(QRadioButton):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
+        self.toggled.connect(self._on_toggled)
+
+    def _on_toggled(self) -> None:
+        parent = self.parentWidget()
+        if parent is not None and self.autoExclusive():
+            direct = Qt.FindChildOption.FindDirectChildrenOnly
+            one_stop(parent.findChildren(ChoiceCard, options=direct))
 
     def hitButton(self, pos: QPoint) -> bool:
         return self.rect().contains(pos)
@@ -167,7 +175,7 @@ class PlanCard(ChoiceCard):
         line = look.line("display")
         paint.text(p, self._place(PAD, y, inner, line), self._price, font, self._ink("text"))
         x = PAD + QFontMetrics(font).horizontalAdvance(self._price) + 6
-        drop = round(QFontMetrics(font).ascent() - QFontMetrics(look.font("small")).ascent()) // 2
+        drop = _baseline(font) - _baseline(look.font("small"))
         unit = self._place(x, y + drop, max(self.width() - x - 8, 0), line)
         paint.text(p, unit, self._unit, look.font("small"), self._ink("textMuted"))
         y += line
@@ -193,6 +201,12 @@ class PlanCard(ChoiceCard):
         top = rect.y() + (look.line("small") - QFontMetrics(font).height()) // 2
         room = self._place(PAD + self._point_indent(), top, rect.width() - self._point_indent(), rect.height())
         p.drawText(room, int(paint.WRAP), point)
+
+
+def _baseline(font: QFont) -> int:
+    """How far below the middle of a line the baseline lies."""
+    metrics = QFontMetrics(font)
+    return round(metrics.ascent() - metrics.height() / 2)
 
 
 class OptionRow(ChoiceCard):
@@ -232,7 +246,8 @@ class OptionRow(ChoiceCard):
         return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(theme.current().px(200), self.heightForWidth(0))
+        title = QFontMetrics(self._title_font()).horizontalAdvance(self.text())
+        return QSize(self._text_start() + title + PAD, self.heightForWidth(0))
 
     def heightForWidth(self, _width: int) -> int:
         look = theme.current()
@@ -252,13 +267,7 @@ class OptionRow(ChoiceCard):
             at = self._place(x, round(middle - side / 2), side, side).topLeft()
             paint.icon(p, at, self._icon, self._ink("textMuted"), side)
         start = self._text_start()
-        end = PAD
-        if self._trailing:
-            font = look.font("small", True)
-            width = QFontMetrics(font).horizontalAdvance(self._trailing) + 2
-            place = self._place(self.width() - PAD - width, 0, width, self.height())
-            paint.text(p, place, self._trailing, font, self._ink("textMuted"))
-            end += width + 12
+        end = PAD + self._paint_trailing(p, start)
         room = self.width() - start - end
         block = look.line("body") + (look.line("caption") if self._subtitle else 0)
         y = (self.height() - block) // 2
@@ -270,13 +279,24 @@ class OptionRow(ChoiceCard):
             paint.text(p, line, self._subtitle, look.font("caption"), self._ink("textMuted"))
         p.end()
 
+    def _paint_trailing(self, p: QPainter, start: int) -> int:
+        """Paints the words at the end when the title keeps its room; returns the width used."""
+        look = theme.current()
+        font = look.font("small", True)
+        width = QFontMetrics(font).horizontalAdvance(self._trailing) + 2
+        title = QFontMetrics(self._title_font()).horizontalAdvance(self.text())
+        if not self._trailing or start + title + 12 + width + PAD > self.width():
+            return 0
+        place = self._place(self.width() - PAD - width, 0, width, self.height())
+        paint.text(p, place, self._trailing, font, self._ink("textMuted"))
+        return width + 12
+
     def _paint_brand(self, p: QPainter, rect: QRect) -> None:
         look = theme.current()
         brand = look.tokens.brand[self._brand]
         p.setPen(Qt.PenStyle.NoPen)
         p.setBrush(QColor(brand.fill))
         p.drawRoundedRect(rect, 5, 5)
-        paint.box(p, QRectF(rect), 5, "", "border")
         font = look.font("label", weight=700)
         font.setItalic(True)
         font.setPixelSize(look.px(11))

@@ -35,11 +35,7 @@ class Said(Protocol):
 
 class Notice(Protocol):
     @property
-    def title(self) -> str: ...
-    @property
-    def detail(self) -> str: ...
-    @property
-    def action(self) -> str: ...
+    def sentence(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,7 @@ def scene(state: Chatting) -> Scene:
         prompts=state.prompts,
         draft=state.draft,
         usage=state.usage_text,
-        notice=" ".join(part for part in (notice.title, notice.detail) if part) if notice else "",
+        notice=notice.sentence if notice else "",
         can_retry=state.can_retry,
         can_send=state.turns_left is None or state.turns_left > 0,
     )

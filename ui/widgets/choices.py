@@ -4,7 +4,7 @@ screen readers treat them as such whatever they look like."""
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QLinearGradient, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -20,6 +20,7 @@ from ui import theme
 from ui.text import tr
 from ui.widgets import paint
 from ui.widgets.buttons import Face, IconButton
+from ui.widgets.focus_order import one_stop
 
 
 class Checkbox(QCheckBox):
@@ -156,9 +157,11 @@ class Segmented(QFrame):
             self._group.addButton(segment, index)
             row.addWidget(segment, 1 if stretch else 0)
         self._group.button(current).setChecked(True)
+        one_stop(self._group.buttons())
         self._group.idToggled.connect(self._on_group_toggled)
 
     def _on_group_toggled(self, index: int, checked: bool) -> None:
+        one_stop(self._group.buttons())
         if checked:
             self.changed.emit(index)
 
@@ -206,6 +209,7 @@ class ChipRow(QWidget):
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(8)
         self._area.setWidget(self._strip)
+        self._fades = (_Fade(self, -1), _Fade(self, 1))
         self._back = self._scroll_button("chevron-left", tr("Show earlier categories"), -1)
         self._on = self._scroll_button("chevron-right", tr("Show more categories"), 1)
         bar = self._area.horizontalScrollBar()
@@ -260,6 +264,7 @@ class ChipRow(QWidget):
         self._chips[key].setChecked(True)
 
     def _on_group_toggled(self, _button: QWidget, checked: bool) -> None:
+        one_stop(self._group.buttons())
         if checked:
             self.changed.emit(self.current())
 
@@ -299,10 +304,40 @@ class ChipRow(QWidget):
         overflows = bar.maximum() > 0
         self._back.setVisible(overflows and bar.value() > 0)
         self._on.setVisible(overflows and bar.value() < bar.maximum())
-        for button, x in ((self._back, 0), (self._on, self.width() - self._on.sizeHint().width())):
+        for button, fade, x in (
+            (self._back, self._fades[0], 0),
+            (self._on, self._fades[1], self.width() - self._on.sizeHint().width()),
+        ):
             button.adjustSize()
-            button.move(x, (self.height() - button.height()) // 2)
+            rtl, width = paint.is_rtl(self), button.width() + 24
+            place = QRect(x, (self.height() - button.height()) // 2, button.width(), button.height())
+            button.setGeometry(paint.mirrored(place, self.width(), rtl))
+            side = QRect(0 if x == 0 else self.width() - width, 0, width, self.height())
+            fade.setGeometry(paint.mirrored(side, self.width(), rtl))
+            fade.setVisible(button.isVisibleTo(self))
+            fade.raise_()
             button.raise_()
+
+
+class _Fade(QWidget):
+    """Lets chips run out under the scroll buttons instead of being cut."""
+
+    def __init__(self, parent: QWidget, side: int) -> None:
+        super().__init__(parent)
+        self._side = side
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        color = theme.current().color
+        edge = self.width() if (self._side > 0) != paint.is_rtl(self) else 0
+        gradient = QLinearGradient(edge, 0, self.width() - edge, 0)
+        gradient.setColorAt(0.0, color("canvas"))
+        gradient.setColorAt(0.55, color("canvas"))
+        gradient.setColorAt(1.0, color("canvas", 0.0))
+        p = paint.painter(self)
+        p.fillRect(self.rect(), gradient)
+        p.end()
 
 
 class _SideScroll(QScrollArea):

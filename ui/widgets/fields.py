@@ -66,7 +66,10 @@ class LineEdit(QLineEdit):
         super().paintEvent(event)
         if self._icon:
             side = theme.current().px(16)
-            place = paint.mirrored(QRect(11, (self.height() - side) // 2, side, side), self.width(), paint.is_rtl(self))
+            start = self.contentsMargins().left() + 11
+            place = paint.mirrored(
+                QRect(start, (self.height() - side) // 2, side, side), self.width(), paint.is_rtl(self)
+            )
             p = paint.painter(self)
             paint.icon(p, place.topLeft(), self._icon, "textSubtle", side, rtl=paint.is_rtl(self))
             p.end()

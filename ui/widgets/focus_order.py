@@ -1,10 +1,10 @@
 """Reading order as the layouts say it: what Tab should visit, whatever order the widgets were made in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLayout, QWidget
 
 
 def reading_order(root: QWidget) -> list[QWidget]:
@@ -14,8 +14,18 @@ def reading_order(root: QWidget) -> list[QWidget]:
 
 def set_tab_order(root: QWidget) -> None:
     """Makes Tab follow the layouts. Call it once a page is built, and again after adding controls."""
-    for earlier, later in pairwise(reading_order(root)):
+    # those that take no Tab now are ordered too: a radio button gets and loses its turn with its check mark
+    focusable = [one for one in _walk(root) if one.focusPolicy() != Qt.FocusPolicy.NoFocus and one.focusProxy() is None]
+    for earlier, later in pairwise(focusable):
         QWidget.setTabOrder(earlier, later)
+
+
+def one_stop(buttons: Sequence[QAbstractButton]) -> None:
+    """Tab visits a group of radio buttons once, at the checked one (Qt does so only after its first visit)."""
+    some_checked = any(button.isChecked() for button in buttons)
+    for button in buttons:
+        is_stop = button.isChecked() or not some_checked
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus if is_stop else Qt.FocusPolicy.ClickFocus)
 
 
 def _takes_tab(widget: QWidget) -> bool:

@@ -47,19 +47,21 @@ def lift(p: QPainter, rect: QRectF, radius: float) -> None:
 
 
 def shadow(p: QPainter, rect: QRect, radius: float, level: str = "lg") -> None:
-    """A soft shadow around an opaque panel: rings whose strength falls off with the square, no blur effect needed."""
+    """A soft shadow around an opaque panel: rings from outside in, fading like a blur, without a blur effect."""
     token = theme.current().shadow(level)
     reach = token.blur // 2
+    rings = range(1, 2 * reach, 2)
+    total = sum(min(ring, 2 * reach - ring) for ring in rings)
+    base = QRectF(rect).translated(0, token.y)
     p.save()
     hidden = rect.adjusted(0, round(radius), 0, -round(radius))
     p.setClipRegion(QRegion(rect.adjusted(-reach, -reach, reach, reach + token.y)).subtracted(QRegion(hidden)))
     p.setPen(Qt.PenStyle.NoPen)
-    base = QRectF(rect).translated(0, token.y / 2)
-    total = sum(step * step for step in range(1, reach + 1))
-    for step in range(1, reach + 1):
-        grow = reach - step
-        p.setBrush(QColor.fromRgbF(0, 0, 0, token.alpha * step * step / total * 1.6))
-        p.drawRoundedRect(base.adjusted(-grow, -grow, grow, grow + token.y / 2), radius + grow, radius + grow)
+    for ring in rings:
+        grow = reach - ring
+        p.setBrush(QColor.fromRgbF(0, 0, 0, token.alpha * min(ring, 2 * reach - ring) / total))
+        round_by = max(radius + grow, 1.0)
+        p.drawRoundedRect(base.adjusted(-grow, -grow, grow, grow), round_by, round_by)
     p.restore()
 
 

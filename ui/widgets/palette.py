@@ -148,7 +148,7 @@ class _RowPainter(QStyledItemDelegate):
             place = paint.mirrored(QRect(end - room, 0, room, height), width, rtl)
             paint.text(p, place, command.group, font, "textMuted")
             end -= room + 12
-        start = 12 + side + 12
+        start = 12 + side + 8
         title = paint.mirrored(QRect(start, 0, end - start, height), width, rtl)
         paint.text(p, title, command.title, look.font("body", weight=500 if selected else 400), "text")
 
@@ -171,7 +171,7 @@ class CommandPalette(Overlay):
         self.search = LineEdit(icon="search", name="paletteSearch", placeholder=tr("Search pages and actions"))
         self.search.setAccessibleName(tr("Search pages and actions"))
         self.search.setProperty("bare", "true")
-        self.search.setContentsMargins(8, 0, 8, 0)
+        self.search.setContentsMargins(9, 0, 9, 0)
         self._rows = _Rows(self)
         self.list = self._list()
         self._empty = label(tr("Nothing matches. Try another word."), "muted", align=Qt.AlignmentFlag.AlignCenter)
@@ -242,6 +242,6 @@ class CommandPalette(Overlay):
         look = theme.current()
         width = min(look.px(WIDTH), self.width() - 48)
         rows = min(max(len(self._rows.commands), 1), MOST_ROWS)
-        height = min(self.search.sizeHint().height() + 28 + rows * row_height(), self.height() - 48)
+        height = min(self.search.sizeHint().height() + 36 + rows * row_height(), self.height() - 48)
         top = min(self.height() // 8, self.height() - height - 24)
         return QRect(QPoint((self.width() - width) // 2, max(top, 24)), QSize(width, height))

@@ -3,94 +3,35 @@
 Painted widgets ask `current()` inside paintEvent; Qt's own widgets get the stylesheet. One signal says it changed.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from string import Template
-from types import MappingProxyType
 from typing import Literal, Protocol
 
-from PySide6.QtCore import QByteArray, QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
 
 import resources
+from ui.theme.glyphs import DIRECTIONAL, FONT_FILES, font_for, icon_names, icon_pixmap, load_font
+from ui.theme.tokens import DARK, LIGHT, Brand, Shadow, Tokens, TypeStyle
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "MODES",
+    "TEXT_SCALES",
+    "Brand",
+    "Mode",
+    "Shadow",
+    "Theme",
+    "Tokens",
+    "TypeStyle",
+    "current",
+    "icon_names",
+]
 
 Mode = Literal["system", "light", "dark"]
 MODES: tuple[Mode, ...] = ("system", "light", "dark")
 TEXT_SCALES = (0.85, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
-ICON_STROKE = 1.75
-# drawn mirrored in right-to-left layouts; figures, marks and logos are not
-DIRECTIONAL = frozenset(
-    "arrow-left arrow-right arrow-up-right chevron-left chevron-right corner-down-left external-link list log-in "
-    "log-out panel-left quote send undo-2".split()
-)
-
-
-@dataclass(frozen=True, slots=True)
-class TypeStyle:
-    """One row of the type scale, in px at 100 % text."""
-
-    px: int
-    line: int
-    weight: int
-    spacing: float = 0.0
-    is_mono: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Brand:
-    """A payment brand's own colours and short mark: the same in both themes."""
-
-    fill: str
-    text: str
-    mark: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shadow:
-    y: int
-    blur: int
-    alpha: float
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The design decisions of one theme, by role."""
-
-    name: str
-    color: Mapping[str, str]
-    type: Mapping[str, TypeStyle]
-    space: Mapping[str, int]
-    radius: Mapping[str, int]
-    size: Mapping[str, int]
-    motion: Mapping[str, int]
-    brand: Mapping[str, Brand]
-    shadow: Mapping[str, Shadow]
-    family: str
-    mono: str
-
-
-def _load(name: str) -> Tokens:
-    raw = resources.read_json("tokens.json")
-    styles = {
-        kind: TypeStyle(
-            row["px"], row["lh"], min(row["w"] // 100 * 100, 700), row.get("ls", 0.0), row.get("mono", False)
-        )
-        for kind, row in raw["type"].items()
-    }
-    motion = {key: value for key, value in raw["motion"].items() if isinstance(value, int)}
-    brands = {key: Brand(**row) for key, row in raw["brand"].items()}
-    shadows = {level: Shadow(row["y"], row["blur"], row["a"]) for level, row in raw["shadow"][name].items()}
-    frozen = MappingProxyType
-    return Tokens(
-        name, frozen(raw["color"][name]), frozen(styles), frozen(raw["space"]), frozen(raw["radius"]),
-        frozen(raw["size"]), frozen(motion), frozen(brands), frozen(shadows), raw["font"]["family"], raw["font"]["mono"],
-    )  # fmt: skip
-
-
-LIGHT = _load("light")
-DARK = _load("dark")
+FIRST_FRAME_WEIGHTS = (400, 500, 600)
 
 # the operating system asks for more contrast: soft fills go, borders and quiet text become stronger
 _STRONGER = {
@@ -122,62 +63,6 @@ class StyledApplication(Protocol):
     """The part of QApplication a theme needs (QtWidgets itself is not imported here)."""
 
     def setStyleSheet(self, sheet: str, /) -> None: ...
-
-
-@lru_cache(maxsize=1)
-def _icon_bodies() -> dict[str, str]:
-    bodies: dict[str, str] = json.loads(resources.read_text("icons.json"))
-    return bodies
-
-
-def icon_names() -> frozenset[str]:
-    return frozenset(_icon_bodies())
-
-
-@lru_cache(maxsize=768)
-def _icon_pixmap(name: str, color: str, device_px: int, filled: bool, mirrored: bool) -> QPixmap:
-    from PySide6.QtSvg import QSvgRenderer  # first icon only
-
-    fill = color if filled else "none"
-    flip = '<g transform="matrix(-1 0 0 1 24 0)">' if mirrored else "<g>"
-    body = _icon_bodies()[name]
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="{fill}" stroke="{color}" '
-        f'stroke-width="{ICON_STROKE}" stroke-linecap="round" stroke-linejoin="round">{flip}{body}</g></svg>'
-    )
-    pixmap = QPixmap(device_px, device_px)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    QSvgRenderer(QByteArray(svg.encode())).render(painter)
-    painter.end()
-    return pixmap
-
-
-_FONT_FILES = {400: "Inter-Regular", 500: "Inter-Medium", 600: "Inter-SemiBold", 700: "Inter-Bold"}
-_MONO_FILES = {400: "JetBrainsMono-Regular", 500: "JetBrainsMono-Medium"}
-
-
-@lru_cache(maxsize=16)
-def _load_font(stem: str) -> None:
-    """Each file is registered when its weight is first asked for: the first frame needs three of six."""
-    if QFontDatabase.addApplicationFont(str(resources.path("fonts", f"{stem}.ttf"))) < 0:
-        raise RuntimeError(f"font {stem} could not be loaded")
-
-
-@lru_cache(maxsize=256)
-def _font(kind: str, weight: int, tabular: bool, scale: float) -> QFont:
-    style = LIGHT.type[kind]
-    files, family = (_MONO_FILES, LIGHT.mono) if style.is_mono else (_FONT_FILES, LIGHT.family)
-    _load_font(files[weight])
-    font = QFont(family)
-    font.setPixelSize(round(style.px * scale))
-    font.setWeight(QFont.Weight(weight))
-    font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)  # even spacing at every size
-    if style.spacing:
-        font.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, style.spacing * scale)
-    if tabular:
-        font.setFeature(QFont.Tag("tnum"), 1)
-    return font
 
 
 class Theme(QObject):
@@ -262,7 +147,7 @@ class Theme(QObject):
 
     def font(self, kind: str = "body", tabular: bool = False, weight: int | None = None) -> QFont:
         style = self.tokens.type[kind]
-        return QFont(_font(kind, weight or style.weight, tabular, self._scale))
+        return QFont(font_for(kind, weight or style.weight, tabular, self._scale))
 
     def line(self, kind: str = "body") -> int:
         """Line height of a text kind at the present text scale."""
@@ -300,7 +185,7 @@ class Theme(QObject):
     ) -> QPixmap:
         """An icon in a role (or #rrggbb) colour; `size` is in final px, scale it with px() where it belongs to text."""
         color = role if role.startswith("#") else self._colors[role]
-        pixmap = QPixmap(_icon_pixmap(name, color, round(size * dpr), filled, rtl and name in DIRECTIONAL))
+        pixmap = QPixmap(icon_pixmap(name, color, round(size * dpr), filled, rtl and name in DIRECTIONAL))
         pixmap.setDevicePixelRatio(dpr)
         return pixmap
 
@@ -368,8 +253,8 @@ class Theme(QObject):
     def _dress(self) -> None:
         if self._app is None:
             return
-        for weight in (400, 500, 600):
-            _load_font(_FONT_FILES[weight])
+        for weight in FIRST_FRAME_WEIGHTS:
+            load_font(FONT_FILES[weight])
         QGuiApplication.setFont(self.font("body"))
         QGuiApplication.setPalette(self._palette())
         self._app.setStyleSheet(self.stylesheet())

@@ -1,0 +1,72 @@
+"""The `souk` command: open the window, play the journey, serve over HTTP. Sub-commands import what they need."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+VERSION = "0.1.0"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="souk", description="Buy and run AI agents, also with no network.")
+    parser.add_argument("--version", action="version", version=f"souk {VERSION}")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep everything in DIR instead of the user's folder")
+    parser.add_argument("--remote", metavar="URL", help="work against a server started with `souk serve`")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    journey = commands.add_parser("journey", help="play the whole purchase in the real window and measure it")
+    journey.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    journey.add_argument("--out", type=Path, metavar="DIR", help="where to write the screenshots")
+    journey.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed gives the same ids and names")
+    journey.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="use DIR, not a fresh one")
+
+    serve = commands.add_parser("serve", help="serve Souk over HTTP")
+    serve.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=int, default=None, help="port to listen on (default 8741)")
+    serve.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="keep everything in DIR")
+    return parser
+
+
+def has_display() -> bool:
+    """Whether a window can be shown; a platform chosen by hand is believed."""
+    if os.environ.get("QT_QPA_PLATFORM") or sys.platform in {"win32", "darwin"}:
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code (2 for a wrong setting or a taken port)."""
+    arguments = _parser().parse_args(argv)
+    from app.settings import SettingsError, load  # lazy: --version and --help answer at once
+
+    try:
+        settings = load(arguments.data, remote=arguments.remote, host=getattr(arguments, "host", None),
+                        port=getattr(arguments, "port", None))  # fmt: skip
+    except SettingsError as error:
+        print(f"souk: {error}", file=sys.stderr)
+        return 2
+    if arguments.command == "serve":
+        from app.serve import serve  # lazy: the server's libraries are not for the desktop
+
+        return serve(settings)
+    if arguments.command == "journey" or not has_display():
+        from app.journey import play  # lazy: tests and tours only
+
+        if arguments.command != "journey":
+            print("There is no display here, so Souk plays the whole journey offscreen instead of opening a window.")
+        return play(
+            out=getattr(arguments, "out", None),
+            seed=getattr(arguments, "seed", 1),
+            as_json=getattr(arguments, "json", False),
+            data=arguments.data,
+        )
+    from app.desktop import run  # lazy: a server has no Qt
+
+    return run(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""`market`: the same stories on the fake, on the embedded service, and on the remote one in front of the embedded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from services.api.contract import Service
+from services.gateways.agents import ScriptedAgents
+from services.http.server import create_app
+from services.remote import RemoteService
+from tests.contract.embedded import build_embedded, migrated_template
+from tests.contract.market import Market
+from tests.fakes import FakeService
+
+BASE = "http://souk.test"
+
+
+@cache
+def app_for_tests() -> Litestar:
+    """Built once; each test puts its own service behind it."""
+    return create_app(FakeService())
+
+
+def app_over(service: Service) -> Litestar:
+    """The application in front of `service`."""
+    app = app_for_tests()
+    app.state.service = service
+    app.state.replays.forget()
+    return app
+
+
+def in_process(app: Litestar) -> httpx.ASGITransport:
+    """Requests without a socket."""
+    return httpx.ASGITransport(app)  # type: ignore[arg-type] # Litestar types its messages more narrowly than ASGI
+
+
+@asynccontextmanager
+async def opened(kind: str, folder: Path, app: Litestar) -> AsyncIterator[Market]:
+    """A market of one kind, closed at the end."""
+    if kind == "fake":
+        fake = FakeService()
+        yield Market(fake, _nothing_to_do, fake.world.failing_steps)
+        return
+    agents = ScriptedAgents()
+    embedded = await build_embedded(folder, agents=agents)
+
+    async def run_jobs() -> None:
+        await embedded.run_due_jobs()
+
+    try:
+        if kind == "embedded":
+            yield Market(embedded, run_jobs, agents.failing_steps)
+            return
+        app.state.service = embedded
+        async with httpx.AsyncClient(transport=in_process(app), base_url=BASE) as client:
+            yield Market(RemoteService(client), run_jobs, agents.failing_steps)
+    finally:
+        embedded.close()
+
+
+async def _nothing_to_do() -> None:
+    """The fake deploys at once."""
+
+
+@pytest.fixture(params=["fake", "embedded", "remote"])
+def market(request: pytest.FixtureRequest, loop: asyncio.Runner, tmp_path: Path) -> Iterator[Market]:
+    if request.param != "fake":
+        migrated_template()  # outside the loop: it takes longer than a callback may
+    app = app_over(FakeService())
+    context = opened(request.param, tmp_path, app)
+    yield loop.run(context.__aenter__())
+    loop.run(context.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def fake() -> FakeService:
+    """The service behind `http`."""
+    return FakeService()
+
+
+@pytest.fixture
+def http(fake: FakeService, loop: asyncio.Runner) -> Iterator[httpx.AsyncClient]:
+    """A plain client of the application in front of the fake, for what only HTTP has."""
+    client = httpx.AsyncClient(transport=in_process(app_over(fake)), base_url=BASE)
+    yield client
+    loop.run(client.aclose())

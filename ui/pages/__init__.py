@@ -1,0 +1,1 @@
+"""One widget a screen, each bound to one view-model. Pages never import each other."""

@@ -1,0 +1,338 @@
+"""The checkout page: choose, say who you are, pay. Everything typed is kept; one press is one order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from PySide6.QtCore import Signal
+
+from services.api.errors import ServiceError
+from services.api.types import (
+    AutoNames,
+    BillingCycle,
+    Cart,
+    FunnelStep,
+    Offering,
+    OrderSummary,
+    PaymentMethod,
+    PaymentOptions,
+    SavedCard,
+)
+from ui.bridge import Bridge
+from ui.text import error_text, tr
+from ui.viewmodels.agent import recommended_plan
+from ui.viewmodels.base import ServiceHolder, Status
+from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase, preselected_card
+from ui.viewmodels.debounce import Debounce
+from ui.viewmodels.purchase import PurchaseViewModel
+from ui.viewmodels.session import SessionViewModel
+
+NAMES_MILLISECONDS = 120
+
+
+class _Opened(NamedTuple):
+    cart: Cart
+    offering: Offering | None  # None: the cart is empty
+    options: PaymentOptions | None
+
+
+class CheckoutViewModel(PurchaseViewModel):
+    """Signals: changed; problems_found(field); confirming(url); placed(Placed); quote_requested()."""
+
+    problems_found = Signal(str)
+
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, session: SessionViewModel, new_key: Callable[[], str]
+    ) -> None:
+        super().__init__(bridge, holder, session, new_key)
+        self._summaries: dict[tuple[str, BillingCycle], OrderSummary] = {}
+        self._naming = Debounce(NAMES_MILLISECONDS, self._ask_names, self)
+        self._opened_with: tuple[Offering | str, str, BillingCycle | None] = ("", "", None)
+        session.changed.connect(self._on_session_changed)
+
+    # ---- opening
+
+    def open(self, offering: Offering | str, plan_uuid: str = "", cycle: BillingCycle | None = None) -> None:
+        """Checks this offering out (an Offering, a uuid or a slug). What was typed before is there again."""
+        if self.state.is_busy:
+            return
+        self._opened_with = (offering, plan_uuid, cycle)
+        self._summaries.clear()
+        shown = offering if isinstance(offering, Offering) else None
+        kept = self.state
+        self._become(
+            CheckoutState(
+                offering=shown,
+                plan_uuid=plan_uuid,
+                cycle=cycle or BillingCycle.YEARLY,
+                email=kept.email,
+                password=kept.password,
+                account_mode=kept.account_mode,
+                account=kept.account,
+            )
+        )
+        self._on_session_changed()
+        self._bridge.run(
+            self,
+            "open",
+            self._read,
+            then=self._on_opened,
+            failed=lambda error: self._set(status=Status.ERROR, error=error_text(error)),
+            policy="replace",
+        )
+
+    def resume(self) -> None:
+        """Goes on with the kept cart; `state.status` is EMPTY when there is none."""
+        self.open("")
+
+    def retry(self) -> None:
+        """Opens again after it could not be opened."""
+        self.open(*self._opened_with)
+
+    async def _read(self) -> _Opened:
+        offering = self._opened_with[0]
+        cart = await self._service.get_cart()
+        wanted = offering or cart.offering_uuid
+        if isinstance(wanted, str):
+            if not wanted:
+                return _Opened(cart, None, None)
+            wanted = await self._service.get_offering(wanted)
+        return _Opened(cart, wanted, await self._service.get_payment_options())
+
+    def _on_opened(self, opened: _Opened) -> None:
+        if opened.offering is None:
+            self._set(status=Status.EMPTY)
+            return
+        _, plan_uuid, cycle = self._opened_with
+        offering, cart = opened.offering, opened.cart
+        self._set(status=Status.READY, offering=offering, options=opened.options)
+        self._restore(cart, offering, plan_uuid, cycle)
+        self._choose_for_buyer()
+        self._price()
+        self._ask_names()
+        self._keep()
+        self._record(FunnelStep.CHECKOUT_OPENED, offering.card.uuid)
+
+    def _restore(self, cart: Cart, offering: Offering, plan_uuid: str, cycle: BillingCycle | None) -> None:
+        known = {plan.uuid for plan in offering.plans}
+        is_same = cart.offering_uuid == offering.card.uuid
+        kept_plan = cart.plan_uuid if is_same else ""
+        plan = next((uuid for uuid in (plan_uuid, kept_plan) if uuid in known), recommended_plan(offering))
+        kept_cycle = cart.billing_cycle if cart.offering_uuid else BillingCycle.YEARLY
+        chosen_cycle = cycle or kept_cycle
+        is_same_order = is_same and plan == cart.plan_uuid and chosen_cycle == cart.billing_cycle
+        draft = cart.draft
+        key = draft.attempt_key if is_same_order else ""
+        self._set(
+            plan_uuid=plan,
+            cycle=chosen_cycle,
+            email=self.state.email or draft.email,
+            organization_name=draft.organization_name,
+            project_name=draft.project_name,
+            payment_token=draft.payment_token,
+            has_chosen_card=bool(draft.payment_token),
+            terms_accepted=draft.terms_accepted and is_same,
+            attempt_key=key,
+            notice=tr("Your last try to pay was interrupted. Finish it here; it is charged once at most.")
+            if key
+            else "",
+        )
+
+    # ---- what is bought
+
+    def select_plan(self, uuid: str) -> None:
+        if self._may_change() and uuid != self.state.plan_uuid and any(p.uuid == uuid for p in self.state.plans):
+            self._edit("plan_uuid", plan_uuid=uuid)
+            self._price()
+            if self.state.offering is not None:
+                self._record(FunnelStep.PLAN_CHOSEN, self.state.offering.card.uuid)
+
+    def select_cycle(self, cycle: BillingCycle) -> None:
+        if self._may_change() and cycle is not self.state.cycle:
+            self._edit("cycle", cycle=cycle)
+            self._price()
+
+    # ---- who buys
+
+    def type_email(self, text: str) -> None:
+        if not self.state.is_busy:
+            self._edit("email", email=text)
+            self._naming.trigger()
+
+    def type_password(self, text: str) -> None:
+        if not self.state.is_busy:
+            self._edit("password", password=text)
+
+    def type_organization(self, text: str) -> None:
+        """Empty is automatic again."""
+        if self._may_change():
+            self._edit("organization_name", organization_name=text)
+
+    def type_project(self, text: str) -> None:
+        if self._may_change():
+            self._edit("project_name", project_name=text)
+
+    def have_account(self) -> None:
+        """Sign-in fields instead of sign-up fields; what was typed stays."""
+        self._swap_account(AccountMode.EXISTING)
+
+    def new_account(self) -> None:
+        self._swap_account(AccountMode.NEW)
+
+    def use_another_account(self) -> None:
+        """Signs out; the order stays."""
+        if not self.state.is_busy and not self.state.is_locked:
+            self._session.sign_out()
+
+    def _swap_account(self, mode: AccountMode) -> None:
+        if self.state.account_mode is not AccountMode.SIGNED_IN and not self.state.is_busy:
+            self._edit("password", account_mode=mode, left=self.state.left - {"password"})
+
+    # ---- how it is paid
+
+    def choose_method(self, method: PaymentMethod) -> None:
+        if self._may_change() and self.state.options and method in self.state.options.methods:
+            self._edit("payment_method", method=method)
+
+    def choose_card(self, token: str) -> None:
+        if self._may_change():
+            self._edit("payment_token", payment_token=token, has_chosen_card=True)
+
+    def save_test_card(self, token: str) -> None:
+        """Keeps a card on file for the account and chooses it."""
+        if self._may_change():
+            self._bridge.run(
+                self,
+                "save_card",
+                lambda: self._service.save_card(token),
+                then=self._on_card_saved,
+                failed=lambda error: self._set(error=error_text(error)),
+            )
+
+    def accept_terms(self, is_accepted: bool) -> None:
+        if self._may_change():
+            self._edit("terms_accepted", terms_accepted=is_accepted)
+
+    def _on_card_saved(self, card: SavedCard) -> None:
+        self.choose_card(card.token)
+        self._load_options()
+
+    # ---- problems and paying
+
+    def leave(self, field: str) -> None:
+        """The buyer went out of this field: its problem may be shown now."""
+        self._set(left=self.state.left | {field})
+
+    def pay(self) -> None:
+        """Buys, starts for free, or asks for a quote; a second press while that runs does nothing."""
+        if not self.state.can_pay:
+            return
+        self._set(has_pressed_pay=True, refused={})
+        if field := self.state.first_problem_field:
+            self.problems_found.emit(field)
+            return
+        if self.state.is_quote:
+            self._ask_quote()
+        else:
+            self._purchase()
+
+    def dismiss_error(self) -> None:
+        if self.state.phase is Phase.FAILED:
+            self._set(phase=Phase.IDLE)
+        self._set(error=None, notice="")
+
+    # ---- inside
+
+    def _may_change(self) -> bool:
+        is_open = self.state.status is Status.READY and self.state.phase in (Phase.IDLE, Phase.FAILED)
+        return is_open and not self.state.is_locked
+
+    def _edit(self, field: str, **changes: object) -> None:
+        refused = {name: text for name, text in self.state.refused.items() if name != field}
+        phase = Phase.IDLE if self.state.phase is Phase.FAILED else self.state.phase
+        error = None if self.state.phase is Phase.FAILED and not self.state.is_locked else self.state.error
+        self._set(**changes, refused=refused, phase=phase, error=error)
+        self._keep()
+
+    def _keep(self) -> None:
+        if self.state.status is Status.READY and self.state.phase is not Phase.PLACED:
+            self._keeper.later(self.state.cart())
+
+    def _price(self) -> None:
+        choice = (self.state.plan_uuid, self.state.cycle)
+        if known := self._summaries.get(choice):
+            self._bridge.cancel(self, "price")
+            self._set(summary=known, is_pricing=False)
+            return
+        self._set(is_pricing=True)
+        request = replace(self.state.request(), payment_token="")
+        self._bridge.run(
+            self,
+            "price",
+            lambda: self._service.summarize(request),
+            then=lambda summary: self._on_priced(choice, summary),
+            failed=self._on_price_failed,
+            policy="replace",
+        )
+
+    def _on_priced(self, choice: tuple[str, BillingCycle], summary: OrderSummary) -> None:
+        self._summaries[choice] = summary
+        self._set(summary=summary, is_pricing=False)
+
+    def _on_price_failed(self, error: ServiceError) -> None:
+        self._set(summary=None, is_pricing=False, error=error_text(error))
+
+    def _ask_names(self) -> None:
+        typed = self.state.account.full_name if self.state.account else self.state.email.strip()
+        self._bridge.run(
+            self,
+            "names",
+            lambda: self._service.suggest_names(typed),
+            then=self._on_names,
+            failed=lambda _error: None,  # the names are made by the service at purchase in any case
+            policy="replace",
+        )
+
+    def _on_names(self, names: AutoNames) -> None:
+        self._set(auto=names)
+
+    def _load_options(self) -> None:
+        self._bridge.run(
+            self,
+            "options",
+            lambda: self._service.get_payment_options(),
+            then=self._on_options,
+            failed=lambda error: self._set(error=self.state.error or error_text(error)),
+            policy="replace",
+        )
+
+    def _on_options(self, options: PaymentOptions) -> None:
+        self._set(options=options)
+        self._choose_for_buyer()
+
+    def _after_failure(self) -> None:
+        if self.state.account is not None:
+            self._load_options()  # who signed in on the way to paying may have cards on file
+            self._ask_names()
+
+    def _choose_for_buyer(self) -> None:
+        """A card is chosen already when the buyer comes, unless an attempt is open: that one keeps its card."""
+        if self.state.options is not None and not self.state.is_locked and not self.state.is_busy:
+            wanted = self.state.payment_token if self.state.has_chosen_card else ""
+            self._set(payment_token=preselected_card(self.state.options, wanted))
+
+    def _on_session_changed(self) -> None:
+        account = self._session.state.account
+        mode = self.state.account_mode
+        if account is not None:
+            mode = AccountMode.SIGNED_IN
+        elif mode is AccountMode.SIGNED_IN:
+            mode = AccountMode.EXISTING if self.state.email else AccountMode.NEW
+        is_other = (account is None) != (self.state.account is None)
+        self._set(account=account, account_mode=mode, password="" if account else self.state.password)
+        if is_other and self.state.status is Status.READY and not self.state.is_busy:
+            self._load_options()
+            self._ask_names()
+            self._keep()

@@ -1,0 +1,195 @@
+"""Paying: sign up or in on the way, one idempotency key per attempt, kept until the outcome is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Signal
+
+from services.api.errors import (
+    BadCredentials,
+    EmailTaken,
+    InvalidInput,
+    KeyReused,
+    NotFound,
+    PaymentFailed,
+    ServiceError,
+    WrongState,
+    all_errors,
+)
+from services.api.types import (
+    Order,
+    OrderState,
+    Placed,
+    QuoteRequested,
+    Register,
+    RequestQuote,
+    SignIn,
+)
+from ui.bridge import Bridge
+from ui.text import error_text, field_texts
+from ui.viewmodels.base import ServiceHolder, ViewModel
+from ui.viewmodels.cart_keeper import CartKeeper
+from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
+from ui.viewmodels.session import SessionViewModel
+
+# After these nothing was charged under the key and nothing will be: the next try is another attempt.
+DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused)
+PAID = (OrderState.EXECUTING, OrderState.DONE)
+
+
+class PurchaseViewModel(ViewModel[CheckoutState]):
+    """The half of checkout that pays. Signals: confirming(url); placed(Placed); quote_requested()."""
+
+    confirming = Signal(str)
+    placed = Signal(object)
+    quote_requested = Signal()
+
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, session: SessionViewModel, new_key: Callable[[], str]
+    ) -> None:
+        super().__init__(bridge, holder, CheckoutState())
+        self._session = session
+        self._new_key = new_key
+        self._keeper = CartKeeper(bridge, holder)
+        self._was_sent = False  # whether the service may know of this attempt
+
+    # ---- verbs
+
+    def confirm(self, approve: bool) -> None:
+        """The buyer's answer on the test provider's page."""
+        order_uuid = self.state.order_uuid
+        if self.state.phase is Phase.CONFIRMING:
+            self._set(phase=Phase.PAYING, error=None)
+            self._bridge.run(
+                self,
+                "pay",
+                lambda: self._service.confirm_order(order_uuid, approve=approve),
+                then=self._on_placed,
+                failed=self._on_confirm_failed,
+                touches=("orders", "resources", "cart"),
+                initiator=self,
+            )
+
+    def check_again(self) -> None:
+        """Asks what became of the open attempt: of the order to be confirmed, or of the payment not known yet."""
+        if self.state.phase is Phase.CONFIRMING:
+            order_uuid = self.state.order_uuid
+            self._bridge.run(
+                self,
+                "check",
+                lambda: self._service.get_order(order_uuid),
+                then=self._on_order,
+                failed=lambda error: self._set(error=error_text(error)),
+            )
+        else:
+            self.pay()
+
+    def pay(self) -> None:
+        raise NotImplementedError
+
+    # ---- buying
+
+    def _purchase(self) -> None:
+        self._was_sent = bool(self.state.attempt_key)
+        is_guest = self.state.account_mode is not AccountMode.SIGNED_IN
+        self._set(phase=Phase.SIGNING_UP if is_guest else Phase.PAYING, error=None, notice="")
+        self._bridge.run(
+            self,
+            "pay",
+            self._pay_once,
+            then=self._on_placed,
+            failed=self._on_pay_failed,
+            touches=("orders", "resources", "cart", "session"),
+            initiator=self,
+            retry=self.pay,
+        )
+
+    async def _pay_once(self) -> Placed:
+        if not self._service.actor.session:
+            if self._keeper.is_dirty:
+                await self._keeper.now(self.state.cart())  # so that it moves to the account
+            await self._session.enter(self._who())
+        self._set(phase=Phase.PAYING)
+        if not self.state.attempt_key:
+            self._set(attempt_key=self._new_key())
+        await self._keeper.now(self.state.cart())  # the key is on disk before the money moves
+        self._was_sent = True
+        return await self._service.quick_checkout(self.state.request(), key=self.state.attempt_key)
+
+    def _who(self) -> Register | SignIn:
+        email, password = self.state.email.strip(), self.state.password
+        return Register(email, password) if self.state.account_mode is AccountMode.NEW else SignIn(email, password)
+
+    def _on_placed(self, placed: Placed) -> None:
+        if placed.action is not None:
+            url = placed.action.url
+            self._set(phase=Phase.CONFIRMING, order_uuid=placed.order_uuid, action_url=url, error=None)
+            self.confirming.emit(url)
+            return
+        self._keeper.forget()
+        self._set(phase=Phase.PLACED, placed=placed, attempt_key="", password="", action_url="", error=None)
+        self.placed.emit(placed)
+
+    def _on_pay_failed(self, error: ServiceError) -> None:
+        if not self._was_sent or (isinstance(error, DEFINITE) and self.state.phase is Phase.PAYING):
+            self._set(attempt_key="")
+        changes: dict[str, object] = {"phase": Phase.FAILED, "error": error_text(error)}
+        if isinstance(error, EmailTaken):
+            changes |= {"account_mode": AccountMode.EXISTING, "has_pressed_pay": False}
+        elif isinstance(error, InvalidInput):
+            changes["refused"] = field_texts(error)
+        elif isinstance(error, BadCredentials):
+            changes["refused"] = {"password": error_text(error).title}
+        self._set(**changes)
+        self._keeper.later(self.state.cart())
+        self._after_failure()
+
+    def _after_failure(self) -> None:
+        """What the rest of the page reads again."""
+
+    # ---- confirming
+
+    def _on_confirm_failed(self, error: ServiceError) -> None:
+        if isinstance(error, DEFINITE):
+            self._set(attempt_key="", order_uuid="", action_url="")
+            self._set(phase=Phase.FAILED, error=error_text(error))
+            self._keeper.later(self.state.cart())
+            return
+        self._set(phase=Phase.CONFIRMING, error=error_text(error))
+        if isinstance(error, WrongState):  # answered elsewhere
+            self.check_again()
+
+    def _on_order(self, order: Order) -> None:
+        if order.state in PAID:
+            resource = order.resource_uuids[0] if order.resource_uuids else ""
+            self._on_placed(Placed(order.uuid, resource, order.organization_uuid))
+            self._bridge.announce("orders", "resources", "cart", initiator=self)
+        elif order.state in (OrderState.CANCELED, OrderState.ERRED):
+            failed = all_errors().get(order.error_code, PaymentFailed)()
+            self._on_confirm_failed(failed if isinstance(failed, PaymentFailed) else PaymentFailed())
+        else:
+            self._set(error=None)
+
+    # ---- asking for a price
+
+    def _ask_quote(self) -> None:
+        state = self.state
+        email = state.account.email if state.account else state.email.strip()
+        request = RequestQuote(state.offering.card.uuid if state.offering else "", state.plan_uuid, email)
+        self._set(phase=Phase.PAYING, error=None, notice="")
+        self._bridge.run(
+            self,
+            "pay",
+            lambda: self._service.request_quote(request),
+            then=self._on_quote,
+            failed=self._on_quote_failed,
+        )
+
+    def _on_quote(self, _quote: QuoteRequested) -> None:
+        self._set(phase=Phase.IDLE, quote_sent=True)
+        self.quote_requested.emit()
+
+    def _on_quote_failed(self, error: ServiceError) -> None:
+        refused = field_texts(error) if isinstance(error, InvalidInput) else {}
+        self._set(phase=Phase.FAILED, error=error_text(error), refused=refused)
