@@ -31,6 +31,8 @@ def build_agents(settings: Settings) -> AgentHost:
         base_url=settings.model_url,
         api_key=settings.model_key,
         model=settings.model_name,
+        retrieval=retrieval,
+        fallback=retrieval,
         allow_loopback=settings.model_allow_loopback,
     )
 

@@ -69,10 +69,11 @@ class FakeIds:
 
 @dataclass
 class Gate:
-    """Holds the calls of one method until `open()`."""
+    """Holds the calls of one method until `open()`. `reached` is set when the first one has arrived."""
 
     waiting: int = 0
     is_open: bool = False
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
     _event: asyncio.Event = field(default_factory=asyncio.Event)
 
     def open(self) -> None:
@@ -81,6 +82,7 @@ class Gate:
 
     async def passed(self) -> None:
         self.waiting += 1
+        self.reached.set()
         await self._event.wait()
         self.waiting -= 1
 

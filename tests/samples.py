@@ -118,8 +118,15 @@ def offering(
 
 CUSTOMER_CARE = offering("customer-care", "Customer Care", SUPPORT)
 EXPENSE_AUDITOR = offering("expense-auditor", "Expense Auditor", FINANCE, rating=4.4)
+_BUNDLE = offering("support-bundle", "Support Bundle", SUPPORT, OfferingKind.BUNDLE, rating=4.1)
 SUPPORT_BUNDLE = replace(
-    offering("support-bundle", "Support Bundle", SUPPORT, OfferingKind.BUNDLE, rating=4.1),
+    _BUNDLE,
+    card=replace(
+        _BUNDLE.card,
+        from_price=Money.parse("49.30"),
+        billing_models=(BillingModel.SUBSCRIPTION,),
+        per_call_price=None,
+    ),
     items=(CUSTOMER_CARE.card, EXPENSE_AUDITOR.card),
     discount_percent=15,
     plans=(

@@ -126,6 +126,7 @@ def on_screen(wanted: QRect | None, screens: Sequence[QRect]) -> QRect:
     if not screens:
         return wanted or QRect(0, 0, DEFAULT_SIZE.width(), DEFAULT_SIZE.height())
     if wanted is not None:
+        wanted = QRect(wanted.topLeft(), wanted.size().expandedTo(MINIMUM_SIZE))
         title = QRect(wanted.x(), wanted.y(), wanted.width(), GRIP // 2)
         for screen in screens:
             part = title.intersected(screen)

@@ -94,8 +94,10 @@ class Money:
         self._same(other)
         return self.micros < other.micros
 
-    def __bool__(self) -> bool:
-        return self.micros != 0
+    @property
+    def is_zero(self) -> bool:
+        """Nothing at all. An amount has no truth value of its own: None and zero must not be mixed up."""
+        return self.micros == 0
 
     def share(self, numerator: int, denominator: int) -> Money:
         """This amount times a fraction, rounded to the minor unit (a named rounding point)."""
@@ -135,6 +137,8 @@ class Rate:
     currency: str = "USD"
 
     def __post_init__(self) -> None:
+        if type(self.micros) is not int or type(self.per) is not int:
+            raise TypeError("a rate is whole micros for whole units")
         if self.per <= 0:
             raise ValueError("a rate is for a positive number of units")
 

@@ -106,6 +106,7 @@ class OfferingRow(Base):
     currency: Mapped[str]
     created_at: Mapped[datetime]
     sort_rating: Mapped[int]  # minus hundredths, so that an ascending index gives the best first
+    sort_name: Mapped[str]  # case-folded
     sort_newest: Mapped[int]  # minus the day number
     content: Mapped[dict[str, Any]]  # texts of the agent page; never filtered on
     is_active: Mapped[bool] = mapped_column(default=True)
@@ -113,7 +114,7 @@ class OfferingRow(Base):
         sa.Index("ix_offerings_category_id", "category_id", "id"),
         sa.Index("ix_offerings_from_price", "from_price_micros", "id"),
         sa.Index("ix_offerings_sort_rating", "sort_rating", "id"),
-        sa.Index("ix_offerings_name", "name", "id"),
+        sa.Index("ix_offerings_sort_name", "sort_name", "id"),
         sa.Index("ix_offerings_sort_newest", "sort_newest", "id"),
     )
 

@@ -69,8 +69,9 @@ def name_from(typed: str) -> str:
 
 def auto_names(typed: str) -> AutoNames:
     """ "{Name}'s Organization" and "Default" (the rule of automatic provisioning)."""
-    name = name_from(typed)
-    return AutoNames(f"{name}'s Organization" if name else "My Organization", DEFAULT_PROJECT)
+    ending = "'s Organization"
+    name = name_from(typed)[: NAME_MAX - len(ending)]  # what is suggested must be accepted when it comes back
+    return AutoNames(name + ending if name else "My Organization", DEFAULT_PROJECT)
 
 
 @dataclass(frozen=True, slots=True)

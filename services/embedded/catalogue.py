@@ -38,7 +38,7 @@ def cards_by_id(connection: Connection, ids: list[int]) -> list[OfferingCard]:
     rows = connection.exec_driver_sql(f"{CARD_SQL} WHERE o.id IN ({marks})", tuple(ids)).fetchall()
     by_uuid = {row[0]: card_from(tuple(row)) for row in rows}
     order: dict[int, str] = dict(
-        connection.exec_driver_sql(f"SELECT id, uuid FROM offerings WHERE id IN ({marks})", tuple(ids)).tuples().all()
+        connection.exec_driver_sql(f"SELECT id, uuid FROM offerings WHERE id IN ({marks})", tuple(ids)).all()
     )
     return [by_uuid[order[number]] for number in ids]
 
@@ -95,9 +95,9 @@ def _list(connection: Connection, *, query: OfferingQuery) -> OfferingPage:
 
 def _categories(connection: Connection) -> tuple[Category, ...]:
     counts = dict(
-        connection.execute(sa.select(m.FacetCount.value, m.FacetCount.count).where(m.FacetCount.facet == "category"))
-        .tuples()
-        .all()
+        connection.execute(
+            sa.select(m.FacetCount.value, m.FacetCount.count).where(m.FacetCount.facet == "category")
+        ).all()
     )
     c = m.CategoryRow
     rows = connection.execute(sa.select(c.uuid, c.slug, c.title, c.description, c.icon, c.hue).order_by(c.id))

@@ -37,8 +37,8 @@ def store(connection: Connection, offerings: Iterable[bundled.BundledOffering]) 
     ids = _ids(connection, [row.offering.card.slug for row in listed])
     connection.execute(sa.update(m.OfferingRow).values(is_active=False))
     connection.execute(sa.update(m.PlanRow).values(is_active=False))
-    vendors = dict(connection.execute(sa.select(m.VendorRow.slug, m.VendorRow.id)).tuples().all())
-    categories = dict(connection.execute(sa.select(m.CategoryRow.slug, m.CategoryRow.id)).tuples().all())
+    vendors = dict(connection.execute(sa.select(m.VendorRow.slug, m.VendorRow.id)).all())
+    categories = dict(connection.execute(sa.select(m.CategoryRow.slug, m.CategoryRow.id)).all())
     rows = [_offering(ids[o.offering.card.slug], o.offering, vendors, categories) for o in listed]
     _upsert(connection, m.OfferingRow, rows, ["id"])
     plans = [_plan(ids[o.offering.card.slug], i, p) for o in listed for i, p in enumerate(o.offering.plans)]
@@ -98,7 +98,7 @@ def _facets(offering: Offering) -> set[tuple[str, str]]:
 
 def _ids(connection: Connection, slugs: list[str]) -> dict[str, int]:
     """Known offerings keep their id; new ones follow in popularity order."""
-    known = dict(connection.execute(sa.select(m.OfferingRow.slug, m.OfferingRow.id)).tuples().all())
+    known = dict(connection.execute(sa.select(m.OfferingRow.slug, m.OfferingRow.id)).all())
     following = max(known.values(), default=0)
     for slug in slugs:
         if slug not in known:
@@ -134,7 +134,8 @@ def _offering(rowid: int, o: Offering, vendors: dict[str, int], categories: dict
         "per_call_micros": card.per_call_price.micros if card.per_call_price else None,
         "per_call_units": card.per_call_price.per if card.per_call_price else None,
         "currency": card.from_price.currency, "created_at": o.created_at,
-        "sort_rating": -round(card.rating * 100), "sort_newest": -o.created_at.toordinal(),
+        "sort_rating": -round(card.rating * 100), "sort_name": card.name.casefold(),
+        "sort_newest": -o.created_at.toordinal(),
         "content": content, "is_active": True,
     }  # fmt: skip
 

@@ -6,10 +6,11 @@ nothing. The key makes a repeated question one call with one answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -163,11 +164,13 @@ class EmbeddedChat(Area):
             return
         answer: Answer | None = None
         try:
-            async for piece in self._core.agents.answer(question.spec, question.history, question.text):
-                if isinstance(piece, Answer):
-                    answer = piece
-                else:
-                    yield AnswerPart(text=piece)
+            stream = self._core.agents.answer(question.spec, question.history, question.text)
+            async with aclosing(cast(AsyncGenerator[str | Answer], stream)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Answer):
+                        answer = piece
+                    else:
+                        yield AnswerPart(text=piece)
         except HostUnavailable as error:
             raise errors.AgentUnavailable from error
         finally:

@@ -161,7 +161,7 @@ def organizations_of(connection: Connection, caller: Caller) -> tuple[Organizati
         .outerjoin(m.ProjectRow, m.ProjectRow.organization_uuid == m.OrganizationRow.uuid)
         .where(m.Membership.user_uuid == caller.uuid)
         .order_by(m.OrganizationRow.uuid, m.ProjectRow.uuid)
-    ).tuples()
+    )
     found: dict[str, tuple[str, list[Project]]] = {}
     for uuid, name, project_uuid, project_name in rows:
         _, projects = found.setdefault(uuid, (name, []))

@@ -17,7 +17,13 @@ PENDING = (OrderState.PENDING_PROVIDER.value, OrderState.PENDING_CONSUMER.value)
 def lines_to_json(lines: tuple[SummaryLine, ...]) -> list[list[Any]]:
     """How the arithmetic is kept with the order: [kind, label, micros, unit micros, quantity] a line."""
     return [
-        [line.kind, line.label, line.amount.micros, line.unit_price and line.unit_price.micros, line.quantity]
+        [
+            line.kind,
+            line.label,
+            line.amount.micros,
+            None if line.unit_price is None else line.unit_price.micros,
+            line.quantity,
+        ]
         for line in lines
     ]
 
@@ -59,7 +65,7 @@ def find_orders(connection: Connection, condition: sa.ColumnElement[bool]) -> li
         .where(m.ResourceRow.order_uuid.in_(uuids))
         .order_by(m.ResourceRow.uuid)
     )
-    for order_uuid, resource_uuid in found.tuples():
+    for order_uuid, resource_uuid in found:
         resources[order_uuid].append(resource_uuid)
     return [_order(row, tuple(resources[row.uuid])) for row in rows]
 

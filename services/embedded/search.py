@@ -21,7 +21,7 @@ _ORDERS = {
     SortOrder.RECOMMENDED: "o.id",
     SortOrder.PRICE_LOW: "o.from_price_micros, o.id",
     SortOrder.RATING: "o.sort_rating, o.id",
-    SortOrder.NAME: "o.name, o.id",
+    SortOrder.NAME: "o.sort_name, o.id",
     SortOrder.NEWEST: "o.sort_newest, o.id",
 }
 _WORD = re.compile(r"\w+", re.UNICODE)

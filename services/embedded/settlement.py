@@ -175,11 +175,9 @@ def _keep_card(core: Core, connection: Connection, order: Any, now: datetime) ->
 def keep_card(core: Core, connection: Connection, organization_uuid: str, token: str, now: datetime) -> str:
     """Remembers a card for an organization, once; the first one is the default. Returns our token for it."""
     c, facts = m.PaymentCard, core.payments.describe(token)
-    known = (
-        connection.execute(sa.select(c.token, c.provider_token).where(c.organization_uuid == organization_uuid))
-        .tuples()
-        .all()
-    )
+    known = connection.execute(
+        sa.select(c.token, c.provider_token).where(c.organization_uuid == organization_uuid)
+    ).all()
     for kept, provider_token in known:
         if provider_token == token:
             return kept

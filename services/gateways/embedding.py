@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class WordVectors:
-    """Turns texts into unit vectors; the dot product of two is their nearness in meaning."""
+    """Turns texts into unit vectors; `nearness` compares them."""
 
     def __init__(self, table: NDArray[numpy.float16], tokenizer: Tokenizer) -> None:
         self._table = table
@@ -48,6 +48,13 @@ class WordVectors:
     def knows(self, word: str) -> bool:
         """Whether the word is common enough to be one token, so probably not a typing mistake."""
         return self._tokenizer.token_to_id(WORD_START + word) is not None
+
+
+def nearness(rows: Vectors, others: Vectors) -> Vectors:
+    """How near in meaning each row is to each other one, from -1 to 1."""
+    # not `@`: BLAS spreads even this over all cores, and waits 13 ms instead of 0.15 for one that is busy
+    near: Vectors = numpy.einsum("ik,jk->ij", rows, others)
+    return near
 
 
 def load_word_vectors(package: str = PACKAGE) -> WordVectors | None:

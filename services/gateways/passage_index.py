@@ -17,7 +17,7 @@ import numpy
 from numpy.typing import NDArray
 
 from services.gateways.agents import Passage
-from services.gateways.embedding import WordVectors
+from services.gateways.embedding import WordVectors, nearness
 
 Scores = NDArray[numpy.floating]  # one figure a passage
 
@@ -25,7 +25,8 @@ STOP_WORDS = frozenset(
     """a an the is are was were be been am do does did can could may might must should would will shall i you he she it
     we they me my your our his her its us them this that these those of to in on at for from by with and or but if as
     so what which who whom how when where why there here have has had not no any some get got just too very about into
-    out up down than then also much many more most im id dont doesnt isnt whats their""".split()
+    out up down than then also much many more most im id dont doesnt isnt whats something anything everything tell know
+    want need like please question questions thing things""".split()
 )
 SUFFIXES = (("ies", "y"), ("sses", "ss"), ("ing", ""), ("edly", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", ""))
 FIELD_WEIGHTS = (2.0, 1.5, 1.0)  # questions, title, text
@@ -134,7 +135,11 @@ class Lexicon:
         self._rarity = {word: math.log1p((total - n + 0.5) / (n + 0.5)) for word, n in frequencies.items()}
         self._unseen = math.log1p((total + 0.5) / 0.5)
         self.words = tuple(
-            tuple(sorted({*words_of(" ".join((passage.title, passage.text, *passage.questions)))} - STOP_WORDS))
+            tuple(
+                sorted(
+                    {*words_of(" ".join((passage.id, passage.title, passage.text, *passage.questions)))} - STOP_WORDS
+                )
+            )
             for passage in passages
         )
         self._vocabulary = sorted({word for words in self.words for word in words})
@@ -142,7 +147,8 @@ class Lexicon:
     @staticmethod
     def _count(passage: Passage) -> dict[str, float]:
         counts: dict[str, float] = defaultdict(float)
-        fields = (" ".join(passage.questions), passage.title, passage.text)
+        # the id is a word or two by the author of the passage, such as "privacy", that its title may lack
+        fields = (" ".join(passage.questions), f"{passage.id} {passage.title}", passage.text)
         for weight, text in zip(FIELD_WEIGHTS, fields, strict=True):
             for word in words_of(text):
                 counts[stem(word)] += weight
@@ -195,22 +201,22 @@ class Meaning:
 
     def scores(self, question: str, words: Sequence[str]) -> tuple[Scores, list[int]]:
         """Per passage: what meaning adds to the score, and which of its questions is nearest."""
-        (vector,) = self._vectors.embed([question])
-        near = self._questions @ vector
+        vector = self._vectors.embed([question])
+        near = nearness(self._questions, vector)[:, 0]
         groups = numpy.split(near, self._question_starts[1:])
         best = numpy.array([group.max() for group in groups])
         mean = numpy.array([group.mean() for group in groups])
         scores: Scores = (
             BY_MEANING.best_question * best
             + BY_MEANING.all_questions * mean
-            + BY_MEANING.text * (self._texts @ vector)
+            + BY_MEANING.text * nearness(self._texts, vector)[:, 0]
             + BY_MEANING.coverage * self._coverage(words)
         )
         return scores, [int(group.argmax()) for group in groups]
 
     def _coverage(self, words: Sequence[str]) -> Scores:
         """Per passage, how near its nearest word comes to each word of the question, rare words counting more."""
-        near = (self._vectors.embed(words) @ self._words.T)[:, self._word_places]
+        near = nearness(self._vectors.embed(words), self._words)[:, self._word_places]
         nearest = numpy.maximum.reduceat(near, self._word_starts, axis=1)
         weights = numpy.array([self._lexicon.rarity(word) for word in words], numpy.float32)
         covered: Scores = weights @ numpy.clip((nearest - FAR) / (1 - FAR), 0, 1) / max(weights.sum(), 1e-9)

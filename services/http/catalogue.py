@@ -90,6 +90,15 @@ async def list_categories(request: Call) -> Reply[list[shapes.CategoryShape]]:
     return reply_all(request, categories, shapes.category, {"title": lambda category: category.title})
 
 
+@reads("/api/marketplace-categories/{uuid:str}/", TAG)
+async def get_category(request: Call, uuid: FromPath[str]) -> Reply[shapes.CategoryShape]:
+    """One category."""
+    for category in await request.service.list_categories():
+        if category.uuid == uuid:
+            return request.reply(category, shapes.category)
+    raise NotFound
+
+
 async def offering_query(call: Call, service: Service) -> OfferingQuery:
     """The query in the address. InvalidInput names every parameter that cannot be read."""
     given = call.query_params
@@ -131,4 +140,4 @@ async def _category(service: Service, uuid: str) -> str:
     return next((one.slug for one in await service.list_categories() if one.uuid == uuid), _NO_SUCH_CATEGORY)
 
 
-HANDLERS = [list_offerings, get_offering, list_plans, get_plan, list_categories]
+HANDLERS = [list_offerings, get_offering, list_plans, get_plan, list_categories, get_category]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from services import wire
 from services.api.errors import InvalidInput
@@ -55,7 +55,9 @@ def list_headers(call: Call, page: Page, total: int, *, is_capped: bool = False)
         numbers["next"] = page.number + 1
     if not is_capped:
         numbers["last"] = last
-    kept = [(name, value) for name, value in call.query_params.multi_items() if name not in ("page", "page_size")]
+    kept = [
+        pair for pair in parse_qsl(call.scope["query_string"].decode("latin-1")) if pair[0] not in ("page", "page_size")
+    ]
     address = f"{call.base}{call.scope['path'].rstrip('/')}/"
     query = f"{urlencode(kept)}&" if kept else ""
     links = (f'<{address}?{query}page={number}&page_size={page.size}>; rel="{rel}"' for rel, number in numbers.items())

@@ -9,13 +9,13 @@ from copy import copy
 from typing import Any, TypeVar
 
 from litestar import Request
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Response
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from services import wire
-from services.api.errors import ServiceError
+from services.api.errors import InvalidInput, ServiceError
 
 T = TypeVar("T")
 Header = tuple[bytes, bytes]
@@ -130,6 +130,8 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Repl
     """What the framework refused: no such path, wrong method, too large."""
     if error.status_code >= 500:
         return on_bug(request, error)
+    if isinstance(error, ValidationException):  # every parameter is text, so only a body can be missing
+        return on_service_error(request, InvalidInput(fields={wire.BODY: "required"}))
     return error_reply(wire.ErrorBody(_CODES_BY_STATUS.get(error.status_code, "bad_request")), error.status_code)
 
 

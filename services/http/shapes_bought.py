@@ -14,6 +14,7 @@ from services.api.types import (
     OrderState,
     Organization,
     Placed,
+    Project,
     Resource,
     ResourceState,
     Session,
@@ -48,6 +49,23 @@ class AccountShape(msgspec.Struct):
     organizations: tuple[Organization, ...]
     spent_this_month: str
     currency: str
+
+
+class CustomerShape(msgspec.Struct):
+    """An organization of the account, in Waldur's words."""
+
+    url: str
+    uuid: str
+    name: str
+
+
+class ProjectShape(msgspec.Struct):
+    url: str
+    uuid: str
+    name: str
+    customer: str
+    customer_uuid: str
+    customer_name: str
 
 
 class PlacedShape(msgspec.Struct):
@@ -155,7 +173,7 @@ def session(_base: str, value: Session) -> SessionShape:
 def account(base: str, value: Account) -> AccountShape:
     """The signed-in user."""
     return AccountShape(
-        url=f"{base}/api/users/{value.user_uuid}/",
+        url=f"{base}/api/users/me/",
         uuid=value.user_uuid,
         username=value.email,
         full_name=value.full_name,
@@ -164,6 +182,17 @@ def account(base: str, value: Account) -> AccountShape:
         spent_this_month=value.spent_this_month.decimal(10),
         currency=value.spent_this_month.currency,
     )
+
+
+def customer(base: str, value: Organization) -> CustomerShape:
+    """An organization."""
+    return CustomerShape(f"{base}/api/customers/{value.uuid}/", value.uuid, value.name)
+
+
+def project(base: str, value: tuple[Organization, Project]) -> ProjectShape:
+    """A project and the organization it belongs to."""
+    owner, own = customer(base, value[0]), value[1]
+    return ProjectShape(f"{base}/api/projects/{own.uuid}/", own.uuid, own.name, owner.url, owner.uuid, owner.name)
 
 
 def placed(_base: str, value: Placed) -> PlacedShape | ToConfirmShape:

@@ -2,6 +2,7 @@
 
 `tuning` is what thresholds and weights were set on; `report` was written apart, from the passages' titles and texts
 without their authored questions, and before anything was measured on it. Only `report` says what a buyer will see.
+Nobody changes the program because of a question in it: a weakness it shows is looked for in new `tuning` questions.
 """
 
 import asyncio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -70,10 +71,19 @@ async def _nothing_to_do() -> None:
     """The fake deploys at once."""
 
 
+@pytest.fixture(scope="session")
+def settled_heap() -> None:
+    """All that stays is made and set aside: walking it took the garbage collector longer than a callback may."""
+    app_for_tests()
+    migrated_template()
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(params=["fake", "embedded", "remote"])
-def market(request: pytest.FixtureRequest, loop: asyncio.Runner, tmp_path: Path) -> Iterator[Market]:
-    if request.param != "fake":
-        migrated_template()  # outside the loop: it takes longer than a callback may
+def market(
+    request: pytest.FixtureRequest, settled_heap: None, loop: asyncio.Runner, tmp_path: Path
+) -> Iterator[Market]:
     app = app_over(FakeService())
     context = opened(request.param, tmp_path, app)
     yield loop.run(context.__aenter__())
@@ -87,7 +97,7 @@ def fake() -> FakeService:
 
 
 @pytest.fixture
-def http(fake: FakeService, loop: asyncio.Runner) -> Iterator[httpx.AsyncClient]:
+def http(settled_heap: None, fake: FakeService, loop: asyncio.Runner) -> Iterator[httpx.AsyncClient]:
     """A plain client of the application in front of the fake, for what only HTTP has."""
     client = httpx.AsyncClient(transport=in_process(app_over(fake)), base_url=BASE)
     yield client

@@ -39,7 +39,8 @@ def qloop(qapp: QApplication, qtbot: QtBot) -> Iterator[asyncio.AbstractEventLoo
     for task in left:
         task.cancel()
     qtbot.waitUntil(lambda: all(task.done() for task in left))
-    loop.stop()
+    # not loop.stop(): that tells the application to quit, and no Qt event loop runs any more after it
+    loop._QEventLoop__is_running = False
     loop._after_run_forever()
     asyncio.events._set_running_loop(None)
     loop.close()

@@ -114,7 +114,7 @@ class MarketplacePage(QWidget):
         return self.sort_select
 
     def _results(self) -> QWidget:
-        self.grid = CardGrid(price_parts, label=tr("Agents"), name="offeringGrid")
+        self.grid = CardGrid(_price, label=tr("Agents"), name="offeringGrid")
         self.grid.setModel(self._vm.offerings)
         self.empty = EmptyState(
             "search", tr("Nothing matches"), tr("Try other words or fewer filters."), tr("Clear filters"),
@@ -130,9 +130,9 @@ class MarketplacePage(QWidget):
     def _placeholders(self) -> CardGrid:
         """A grid of skeleton cards, made only where the first page was not there before the window."""
         if self._waiting is None:
-            model = CardModel(price_parts, self)
+            model = CardModel(_price, self)
             model.set_cards((), PLACEHOLDERS)
-            self._waiting = CardGrid(price_parts, label=tr("Loading agents"), name="loadingGrid")
+            self._waiting = CardGrid(_price, label=tr("Loading agents"), name="loadingGrid")
             self._waiting.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             self._waiting.setModel(model)
             self._stack.addWidget(self._waiting)
@@ -208,7 +208,7 @@ class MarketplacePage(QWidget):
             self.error.set_error(state.error.sentence if state.error else "")
         elif state.status is Status.LOADING:
             shown = self._placeholders()
-        had_focus = self._stack.currentWidget().hasFocus()
+        had_focus = self.grid.hasFocus()
         self._stack.setCurrentWidget(shown)
         if had_focus and shown is not self.grid:
             self.search.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -259,6 +259,11 @@ class MarketplacePage(QWidget):
                 self._focus_grid()
                 return True
         return False
+
+
+def _price(card: object) -> tuple[str, str, str]:
+    """The grid paints any card; here they are the catalogue's."""
+    return price_parts(card) if isinstance(card, OfferingCard) else ("", "", "")
 
 
 class _WideSearch(SearchField):

@@ -103,7 +103,7 @@ def _line_label(line: SummaryLine, plan_name: str, cycle: BillingCycle) -> str:
         return tr("Bundle discount") if line.label == "bundle" else tr("Yearly discount, 2 months free")
     if line.kind == "tax":
         return tr("Tax: none in test mode") if line.label == "test_mode" else tr("Tax")
-    if not line.amount:
+    if line.amount.is_zero:
         return tr("{plan}, no monthly fee", plan=plan_name)
     if cycle is BillingCycle.YEARLY and line.unit_price is not None and line.quantity > 1:
         unit = money(line.unit_price)
@@ -141,7 +141,7 @@ def pay_label(summary: OrderSummary | None) -> str:
         return tr("Ask for a quote")
     if summary.billing_model is BillingModel.FREE:
         return tr("Start for free")
-    if not summary.total:
+    if summary.total is None or summary.total.is_zero:
         return tr("Start – {amount} today", amount=money(summary.total))
     return tr("Complete purchase – {amount}", amount=money(summary.total))
 
@@ -164,7 +164,7 @@ def receipt_text(order: Order) -> str:
     width = max([len(line.label) for line in lines] + [24])
     rows = [f"{line.label:<{width}}  {line.amount:>12}" for line in lines]
     rows.append(f"{tr('Total'):<{width}}  {money(order.total):>12}")
-    if order.refunded:
+    if not order.refunded.is_zero:
         rows.append(f"{tr('Refunded'):<{width}}  {money(order.refunded):>12}")
     head = [
         tr("Receipt {number}", number=order.number or order.uuid),
@@ -283,7 +283,7 @@ def usage_text(usage: Usage) -> str:
     if usage.overage_policy is OveragePolicy.THROTTLE:
         day = date(usage.period_end)
         return tr("All {n} included calls are used; more from {day}", n=count(usage.included), day=day)
-    if usage.cost:
+    if not usage.cost.is_zero:
         return tr("{price} a call, {spent} this month", price=price, spent=money(usage.cost))
     return tr("{price} a call", price=price)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import resources
 
@@ -51,8 +52,7 @@ class Tokens:
     mono: str
 
 
-def _load(name: str) -> Tokens:
-    raw = resources.read_json("tokens.json")
+def _load(name: str, raw: dict[str, Any]) -> Tokens:  # Any: JSON, checked by building the values below
     styles = {
         kind: TypeStyle(
             row["px"], row["lh"], min(row["w"] // 100 * 100, 700), row.get("ls", 0.0), row.get("mono", False)
@@ -78,5 +78,6 @@ def _load(name: str) -> Tokens:
     )
 
 
-LIGHT = _load("light")
-DARK = _load("dark")
+_RAW = resources.read_json("tokens.json")
+LIGHT = _load("light", _RAW)
+DARK = _load("dark", _RAW)

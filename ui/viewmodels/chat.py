@@ -146,8 +146,9 @@ class ChatViewModel(ViewModel[ChatState]):
         self._load(lambda loaded: self._on_stopped(question, loaded))
 
     def dismiss_notice(self) -> None:
-        self._question = None
-        self._set(notice=None, can_retry=False)
+        """The question comes back into the box."""
+        question, self._question = self._question, None
+        self._set(notice=None, can_retry=False, draft=self.state.draft or (question.text if question else ""))
 
     def reload(self) -> None:
         """Reads the conversation again."""

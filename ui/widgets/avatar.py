@@ -12,7 +12,7 @@ from ui.widgets import paint
 
 
 def tile_colors(hue: int, dark: bool) -> tuple[QColor, QColor]:
-    """Fill and mark colour of a hue; the lightness values keep every hue at 4.5:1 or more."""
+    """Fill and mark colour of a hue; the lightness values keep every hue above 3:1."""
     if dark:
         return QColor.fromHsl(hue, 90, 44), QColor.fromHsl(hue, 150, 190)
     return QColor.fromHsl(hue, 150, 236), QColor.fromHsl(hue, 160, 78)

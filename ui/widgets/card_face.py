@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QPixmap, QTextLayout, QTextOption
@@ -47,7 +47,8 @@ class OfferingCard(Protocol):
     def tags(self) -> tuple[str, ...]: ...
 
 
-PriceParts = Callable[[OfferingCard], tuple[str, str, str]]
+# Any: the caller knows its own card type, of which OfferingCard is only what is shown
+PriceParts = Callable[[Any], tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,10 @@ class CardFace:
         self._price_parts = price_parts
         self._cache: OrderedDict[tuple[str, CardState], tuple[OfferingCard | None, QPixmap]] = OrderedDict()
         self._bytes = 0
+
+    @property
+    def kept_bytes(self) -> int:
+        return self._bytes
 
     def picture(self, card: OfferingCard | None, state: CardState) -> QPixmap:
         key = ("" if card is None else card.uuid, state)

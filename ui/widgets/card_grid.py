@@ -255,6 +255,7 @@ class CardGrid(QListView):
         super().setModel(model)
         if model is not None:
             model.modelReset.connect(self._on_model_reset)
+            self._on_model_reset()
 
     def _on_model_reset(self) -> None:
         self._hovered = -1

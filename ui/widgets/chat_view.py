@@ -2,230 +2,22 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent, QTextCursor
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ui import theme
 from ui.text import tr
 from ui.widgets import a11y, paint
 from ui.widgets.buttons import Button
+from ui.widgets.chat_input import Question, QuestionBox
 from ui.widgets.chat_scene import AGENT, BUYER, Bubble, Scene
-from ui.widgets.chat_turn import AgentTurn, Divider, Turn, flow, turn
-from ui.widgets.layout import label, scroll_page
+from ui.widgets.chat_thread import Thread, ThreadArea
+from ui.widgets.chat_turn import flow
+from ui.widgets.layout import column, label
 from ui.widgets.notices import Banner
 
-MOST_LINES = 6
 NEAR_END = 24  # so close to the end, new words keep the end in view
-
-
-class Thread(QWidget):
-    """The turns, one below the other, laid out by hand: a wrapped text knows its height only for a width.
-
-    Signals: chosen(str); grown() - the height is another one.
-    """
-
-    chosen = Signal(str)
-    grown = Signal()
-
-    def __init__(self, name: str, *, marks_samples: bool = False) -> None:
-        super().__init__()
-        self._name = name
-        self._marks_samples = marks_samples
-        self._hue, self._icon = 200, "bot"
-        self._turns: list[Turn] = []
-        self._heights: list[int] = []
-        self._fitted = 0
-        self.setObjectName(f"{name}Thread")
-        self.setAccessibleName(tr("Conversation"))
-
-    def set_agent(self, hue: int, icon: str) -> None:
-        if (hue, icon) != (self._hue, self._icon):
-            self._hue, self._icon = hue, icon
-            self._keep(0)
-
-    def show_bubbles(self, bubbles: Sequence[Bubble]) -> list[Bubble]:
-        """Shows these turns, keeping the widgets of those already there; returns the new ones."""
-        wanted = self._with_dividers(bubbles)
-        shown = [one.bubble for one in self._turns]
-        same = 0
-        while same < min(len(wanted), len(shown)) and wanted[same] == shown[same]:
-            same += 1
-        if same < len(shown) or same < len(wanted):
-            if self._grows(same, wanted, shown):
-                self._go_on(wanted[-1])
-                return []
-            self._keep(same)
-            for bubble in wanted[same:]:
-                self._add(bubble)
-            self._arrange(same)
-        return wanted[same:]
-
-    def turns(self) -> tuple[Turn, ...]:
-        return tuple(self._turns)
-
-    def _grows(self, same: int, wanted: Sequence[Bubble], shown: Sequence[Bubble]) -> bool:
-        """Whether only the answer being written got longer."""
-        last = len(wanted) - 1
-        return (
-            same == last
-            and len(wanted) == len(shown)
-            and not wanted[last].key
-            and not shown[last].key
-            and wanted[last].role == shown[last].role == AGENT
-        )
-
-    def _go_on(self, bubble: Bubble) -> None:
-        last = self._turns[-1]
-        if isinstance(last, AgentTurn):
-            last.bubble = bubble
-            last.set_text(bubble.text)
-            self._arrange(len(self._turns) - 1)
-
-    def _with_dividers(self, bubbles: Sequence[Bubble]) -> list[Bubble]:
-        if not self._marks_samples:
-            return list(bubbles)
-        wanted: list[Bubble] = []
-        before: bool | None = None
-        for bubble in bubbles:
-            if bubble.is_sample and not before:
-                wanted.append(Bubble("divider", tr("From the sample, before you bought it")))
-            elif before and not bubble.is_sample:
-                wanted.append(Bubble("divider", tr("Since you bought it")))
-            before = bubble.is_sample
-            wanted.append(bubble)
-        return wanted
-
-    def _add(self, bubble: Bubble) -> None:
-        is_divider = bubble.role not in (BUYER, AGENT)
-        one = Divider(bubble.text) if is_divider else turn(bubble, self._hue, self._icon, self._name)
-        one.setParent(self)
-        if isinstance(one, AgentTurn):
-            one.chosen.connect(self.chosen)
-        one.show()
-        self._turns.append(one)
-        self._heights.append(0)
-
-    def _keep(self, count: int) -> None:
-        for one in self._turns[count:]:
-            one.hide()
-            one.deleteLater()
-        del self._turns[count:], self._heights[count:]
-
-    def _arrange(self, first: int = 0) -> None:
-        """Measures the turns from `first` on and moves them to their places."""
-        look, width = theme.current(), max(self.width(), 1)
-        if width != self._fitted:
-            first, self._fitted = 0, width
-        gap, y = look.space(5), 0
-        for index, one in enumerate(self._turns):
-            if index >= first:
-                one.ensurePolished()
-                self._heights[index] = one.fit(width)
-            one.setGeometry(0, y, width, self._heights[index])
-            y += self._heights[index] + gap
-        total = max(y - gap, 0) + look.space(1)
-        if total != self.minimumHeight():
-            self.setMinimumHeight(total)
-            self.grown.emit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if self.width() != self._fitted:
-            self._arrange()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_turns"):
-            self._arrange()
-
-
-class Question(QPlainTextEdit):
-    """Where the question is written: Enter sends, Shift+Enter breaks the line, Tab goes on.
-
-    Signals: submitted(); edited(str).
-    """
-
-    submitted = Signal()
-    edited = Signal(str)
-
-    def __init__(self, name: str, placeholder: str) -> None:
-        super().__init__()
-        self.setObjectName(name)
-        self.setProperty("bare", "true")
-        self.setPlaceholderText(placeholder)
-        self.setAccessibleName(placeholder)
-        self.setTabChangesFocus(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.document().setDocumentMargin(0)
-        self.textChanged.connect(self._on_text_changed)
-        self._fit()
-
-    def set_text(self, text: str) -> None:
-        """Replaces the text without saying it was typed."""
-        if text == self.toPlainText():
-            return
-        blocked = self.blockSignals(True)
-        self.setPlainText(text)
-        self.moveCursor(QTextCursor.MoveOperation.End)
-        self.blockSignals(blocked)
-        self._fit()
-
-    def _on_text_changed(self) -> None:
-        self._fit()
-        self.edited.emit(self.toPlainText())
-
-    def _fit(self) -> None:
-        spacing = self.fontMetrics().lineSpacing()
-        lines = min(max(round(self.document().size().height()), 1), MOST_LINES)
-        self.setFixedHeight(max(lines * spacing + theme.current().space(4), theme.current().line("body") + 14))
-        air = max(self.height() - lines * spacing, 0) // 2
-        self.setViewportMargins(0, air, 0, 0)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            self._fit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.submitted.emit()
-            event.accept()
-            return
-        if event.key() == Qt.Key.Key_Escape:
-            event.ignore()
-            return
-        super().keyPressEvent(event)
-
-
-class QuestionBox(QFrame):
-    """The frame around the question and its button."""
-
-    def __init__(self, question: Question) -> None:
-        super().__init__()
-        self._question = question
-        question.installEventFilter(self)
-
-    def eventFilter(self, _watched: object, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
-            self.update()
-        return False
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        p = paint.painter(self)
-        enabled, focused = self._question.isEnabled(), self._question.hasFocus()
-        border = "border" if not enabled else "accent" if focused else "borderControl"
-        paint.box(
-            p, QRectF(self.rect()), theme.current().radius("lg"), "surface" if enabled else "surfaceSunken", border
-        )
-        p.end()
 
 
 class ChatView(QWidget):
@@ -237,8 +29,9 @@ class ChatView(QWidget):
     retried = Signal()
 
     def __init__(
-        self, *, name: str = "chat", placeholder: str = "", primary: bool = True, marks_samples: bool = False
-    ) -> None:
+        self, *, name: str = "chat", placeholder: str = "", primary: bool = True, marks_samples: bool = False,
+        compact: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.setObjectName(name)
         self._name = name
@@ -250,30 +43,25 @@ class ChatView(QWidget):
         self.question = Question(f"{name}Input", placeholder or tr("Ask a question"))
         self.notice = Banner("", "warning", name=f"{name}Notice")
         self.notice.acted.connect(self.retried)
-        self._area = self._scroller()
+        self._area = ThreadArea(self.thread_view, compact=compact)
         self._prompts = PromptFlow()
-        self._build()
+        bar = self._area.verticalScrollBar()
+        bar.valueChanged.connect(self._on_scrolled)
+        bar.rangeChanged.connect(self._on_range_changed)
+        self._build(compact=compact)
         self.show_scene(self._scene)
 
     # -- building --------------------------------------------------------------------------------------------------
-    def _build(self) -> None:
+    def _build(self, *, compact: bool) -> None:
         look = theme.current()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.space(3))
-        column.addWidget(self._area, 1)
+        column.addWidget(self._area, 0 if compact else 1)
         column.addWidget(self.notice)
         column.addWidget(self._prompts)
         column.addWidget(self._input_box())
         column.addLayout(self._foot())
-
-    def _scroller(self) -> QScrollArea:
-        area = scroll_page(self.thread_view, plain=True)
-        area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        bar = area.verticalScrollBar()
-        bar.valueChanged.connect(self._on_scrolled)
-        bar.rangeChanged.connect(self._on_range_changed)
-        return area
 
     def _input_box(self) -> QWidget:
         look = theme.current()
@@ -286,13 +74,12 @@ class ChatView(QWidget):
         self.send_button.clicked.connect(self._on_submitted)
         self.stop_button = Button(tr("Stop"), "secondary", "square", name=f"{self._name}Stop")
         self.stop_button.clicked.connect(self.stopped)
+        gap = look.space(2) - 1
         row = QHBoxLayout(self.box)
-        row.setContentsMargins(look.space(4), look.space("1.5"), look.space("1.5"), look.space("1.5"))
+        row.setContentsMargins(look.space(2), 0, gap, 0)
         row.setSpacing(look.space(2))
         row.addWidget(self.question, 1)
-        bottom = Qt.AlignmentFlag.AlignBottom
-        row.addWidget(self.send_button, 0, bottom)
-        row.addWidget(self.stop_button, 0, bottom)
+        row.addLayout(column(None, self.send_button, self.stop_button, spacing=0, margins=(0, 0, 0, gap)))
         return self.box
 
     def _foot(self) -> QHBoxLayout:

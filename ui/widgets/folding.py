@@ -1,4 +1,4 @@
-"""Two things side by side while both fit, one below the other when the window is narrow or the text large."""
+"""Layouts that follow the room there is: two things side by side or stacked, texts as tall as their width asks."""
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
@@ -48,3 +48,10 @@ class FoldingRow(QWidget):
             self._box.setDirection(STACKED if folded else SIDE_BY_SIDE)
             self._box.setSpacing(self._fold_gap if folded else self._gap)
             self._box.setAlignment(self._second, Qt.AlignmentFlag(0) if folded else Qt.AlignmentFlag.AlignVCenter)
+
+
+class Reading(QWidget):
+    """What a scroll area scrolls: as tall as its texts are at its width, not at their narrowest."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(super().minimumSizeHint().width(), 0)

@@ -9,6 +9,7 @@ from ui.text import money, plan_price, saving_text, tr
 from ui.viewmodels.agent import AgentState
 from ui.widgets.cards import PlanCard
 from ui.widgets.controls import Button, Segmented, badge, column, label, row, rule, scroll_page
+from ui.widgets.folding import Reading
 
 CYCLES = (BillingCycle.MONTHLY, BillingCycle.YEARLY)
 
@@ -50,12 +51,10 @@ class BuyPanel(QFrame):
         self.saving = badge("", name="yearlySaving")
         self._cycle_row = QWidget()
         self._cycle_row.setLayout(row(self.cycle, self.saving, None, spacing=10))
-        box = QWidget()
-        box.setLayout(column(label(tr("Choose a plan"), "section"), self._cycle_row, spacing=10))
-        return box
+        return self._cycle_row
 
     def _plans(self, pad: int) -> QWidget:
-        self._strip = QWidget()
+        self._strip = Reading()
         self._strip.setAccessibleName(tr("Plans"))
         self._list = QVBoxLayout(self._strip)
         self._list.setContentsMargins(pad, 4, pad, theme.current().space(4))
@@ -169,5 +168,5 @@ def _note(plan: Plan, cycle: BillingCycle) -> str:
     if plan.billing_model is BillingModel.PAY_PER_USE:
         return tr("No monthly fee. You pay for the calls you make.")
     if cycle is BillingCycle.YEARLY and plan.yearly_price is not None and plan.monthly_price is not None:
-        return tr("12 months for the price of 10. Cancel any time before it renews.")
-    return tr("Renews every month. Cancel any time before.")
+        return tr("12 months for the price of 10. Cancel any time.")
+    return tr("Renews every month. Cancel any time.")

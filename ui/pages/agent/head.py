@@ -28,11 +28,11 @@ class AgentHead(QWidget):
             return
         self._shown = card
         clear(self._body)
-        self._body.addLayout(self._title(card))
+        self._body.addWidget(self._title(card))
         self._body.addWidget(label(card.tagline, "muted", name="agentTagline", wrap=True))
         self._body.addWidget(_tags(card))
 
-    def _title(self, card: OfferingCard) -> QVBoxLayout | QWidget:
+    def _title(self, card: OfferingCard) -> QWidget:
         picture = Avatar(AVATAR)
         picture.set_category(card.category_hue, card.category_icon)
         name = label(card.name, "display", name="agentName", wrap=True)

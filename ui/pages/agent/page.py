@@ -1,10 +1,9 @@
 """The page of one offering, bound to AgentViewModel: head, sample chat and details beside the plans."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from services.api.types import OfferingCard
 from ui import theme
 from ui.pages.agent.buy_panel import BuyPanel
 from ui.pages.agent.details import AgentDetails
@@ -14,13 +13,13 @@ from ui.viewmodels.agent import AgentState, AgentViewModel
 from ui.viewmodels.base import Status
 from ui.widgets.chat_scene import scene
 from ui.widgets.chat_view import ChatView
-from ui.widgets.controls import Button, Card, Icon, badge, card, label, page, row, scroll_page
+from ui.widgets.controls import Button, Card, badge, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
+from ui.widgets.folding import Reading
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
 PANEL_WIDTH = 332
 LEAST_READING = 400  # less room than this beside the plans: they go on top
-CHAT_HEIGHT = 400
 
 
 class AgentPage(QWidget):
@@ -48,26 +47,23 @@ class AgentPage(QWidget):
         self.details = AgentDetails()
         self.panel = BuyPanel()
         self._columns = QHBoxLayout()
-        self._columns.setContentsMargins(0, 0, side, side)
-        self._columns.setSpacing(0)
-        self._columns.addWidget(self._reading(), 1)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addLayout(self._topline())
-        whole.addLayout(self._columns, 1)
+        self._columns.setContentsMargins(0, 0, 0, 0)
+        self._columns.setSpacing(look.space(3))
+        self._columns.addLayout(column(self._topline(), self._reading(), spacing=0), 1)
+        self._side = column(self.panel, margins=(0, look.space(5), side, look.space(5)))
+        self.setLayout(self._columns)
 
     def _topline(self) -> QHBoxLayout:
         look = theme.current()
         self.back_button = Button(tr("Marketplace"), "ghost", "arrow-left", name="backButton", small=True)
         self.back_button.setAccessibleName(tr("Back to the marketplace"))
         self.back_button.clicked.connect(self.back)
-        return row(self.back_button, None, margins=(look.space(4), look.space(4), look.space(6), look.space(2)))
+        return row(self.back_button, None, margins=(look.space(4), look.space(4), look.space(6), look.space(1)))
 
     def _reading(self) -> QWidget:
         """Everything but the plans, in one scrolling column."""
         look = theme.current()
-        content = QWidget()
+        content = Reading()
         self._content = QVBoxLayout(content)
         self._content.setContentsMargins(look.space(6), look.space(1), look.space(6), look.space(8))
         self._content.setSpacing(look.space(6))
@@ -94,7 +90,6 @@ class AgentPage(QWidget):
         return self._instead
 
     def _sample(self) -> Card:
-        look = theme.current()
         self.sample = card(20, 12, name="sampleChat")
         self.sample.setAccessibleName(tr("Try it before you buy"))
         self.sample_badge = badge(tr("Sample"), "info", "flask-conical", name="sampleBadge")
@@ -103,8 +98,7 @@ class AgentPage(QWidget):
         )
         self.sample_text = label("", "small", name="sampleText", wrap=True)
         self.sample.body.addWidget(self.sample_text)
-        self.chat = ChatView(name="sample", placeholder=tr("Ask a sample question"), primary=False)
-        self.chat.setMinimumHeight(look.px(CHAT_HEIGHT))
+        self.chat = ChatView(name="sample", placeholder=tr("Ask a sample question"), primary=False, compact=True)
         self.sample.body.addWidget(self.chat)
         return self.sample
 
@@ -178,10 +172,12 @@ class AgentPage(QWidget):
             self._place_panel(stacked)
 
     def _place_panel(self, stacked: bool) -> None:
-        self._columns.removeWidget(self.panel)
+        self._side.removeWidget(self.panel)
         self._content.removeWidget(self.panel)
         if stacked:
+            self._columns.removeItem(self._side)
             self._content.insertWidget(2, self.panel)
         else:
-            self._columns.addWidget(self.panel, 0, Qt.AlignmentFlag(0))
+            self._side.addWidget(self.panel)
+            self._columns.addLayout(self._side)
         self.panel.set_stacked(stacked)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from services.api.types import Organization, Project
 from ui.text import tr
@@ -15,7 +16,7 @@ from ui.widgets import a11y
 from ui.widgets.controls import Select, label
 from ui.widgets.fields import FieldNote, LineEdit
 
-NEW = "new"  # the select's last entry
+NEW: Final = object()  # data of the select's last entry
 EDIT_KEYS = (Qt.Key.Key_F2, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
@@ -61,7 +62,9 @@ class NameEdit(LineEdit):
             return
         text = self.text().strip()
         self._rest()
-        if text != self._suggested or self._shown == text:
+        if text == self._suggested:
+            self.given_up.emit()
+        else:
             self.renamed.emit(text)
 
     def _give_up(self) -> None:
@@ -185,7 +188,7 @@ class NameField(QWidget):
             self.picked.emit("")
 
     def _on_select_picked(self, data: object) -> None:
-        if data is NEW or data == NEW:
+        if data is NEW:
             self._is_naming = True
             self.edit.show_name("", "")
             self._use(self.edit)
@@ -199,3 +202,41 @@ class NamesSection(QWidget):
 
     organization_picked = Signal(str)
     project_picked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.organization = NameField(tr("Organization"), tr("New organization…"), "organizationField")
+        self.project = NameField(tr("Project"), tr("New project…"), "projectField")
+        self.organization.picked.connect(self.organization_picked)
+        self.project.picked.connect(self.project_picked)
+        both = QHBoxLayout(self)
+        both.setContentsMargins(0, 0, 0, 0)
+        both.setSpacing(12)
+        both.addWidget(self.organization, 3, Qt.AlignmentFlag.AlignTop)
+        both.addWidget(self.project, 2, Qt.AlignmentFlag.AlignTop)
+
+    def show_state(self, state: CheckoutState) -> None:
+        organizations = state.account.organizations if state.account else ()
+        self.organization.show_names(
+            [one.name for one in organizations],
+            state.organization_shown,
+            state.organization_name,
+            state.organization_name or state.auto.organization_name,
+        )
+        self.project.show_names(
+            [one.name for one in _projects(organizations, state.organization_name)],
+            state.project_shown,
+            state.project_name,
+            state.project_name or state.auto.project_name,
+        )
+        self.organization.set_error(state.problems.get("organization_name"))
+        self.project.set_error(state.problems.get("project_name"))
+        self.setEnabled(not state.is_locked)
+
+
+def _projects(organizations: Sequence[Organization], chosen: str) -> tuple[Project, ...]:
+    """Of the chosen organization, or of the first; none in one that is yet to be made."""
+    for organization in organizations:
+        if chosen in ("", organization.name):
+            return organization.projects
+    return ()

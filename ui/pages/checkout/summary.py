@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from services.api.types import BillingModel, Offering, OrderSummary
 from ui.text import renewal_text, summary_line, total_parts, tr
@@ -26,11 +26,13 @@ class SummaryCard(Card):
         self.body.addWidget(self._waiting())
         self.body.addWidget(self._arithmetic())
 
-    def _head(self) -> QWidget:
+    def _head(self) -> QHBoxLayout:
         self._avatar = Avatar(44)
         self._name = label("", "strong", name="summaryName", wrap=True)
         self._vendor = label("", "small", wrap=True)
-        return row(self._avatar, column(self._name, self._vendor, spacing=1), None, spacing=12)  # type: ignore[return-value]
+        head = row(self._avatar, column(self._name, self._vendor, spacing=1), spacing=12)
+        head.setStretch(1, 1)
+        return head
 
     def _waiting(self) -> QWidget:
         self._skeleton = QWidget()

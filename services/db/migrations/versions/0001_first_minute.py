@@ -142,6 +142,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("sort_rating", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sort_name", sa.Text(), nullable=False),
         sa.Column("sort_newest", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
@@ -154,7 +155,7 @@ def upgrade() -> None:
     with op.batch_alter_table("offerings", schema=None) as batch_op:
         batch_op.create_index("ix_offerings_category_id", ["category_id", "id"], unique=False)
         batch_op.create_index("ix_offerings_from_price", ["from_price_micros", "id"], unique=False)
-        batch_op.create_index("ix_offerings_name", ["name", "id"], unique=False)
+        batch_op.create_index("ix_offerings_sort_name", ["sort_name", "id"], unique=False)
         batch_op.create_index("ix_offerings_sort_newest", ["sort_newest", "id"], unique=False)
         batch_op.create_index("ix_offerings_sort_rating", ["sort_rating", "id"], unique=False)
 
@@ -513,7 +514,7 @@ def downgrade() -> None:
     with op.batch_alter_table("offerings", schema=None) as batch_op:
         batch_op.drop_index("ix_offerings_sort_rating")
         batch_op.drop_index("ix_offerings_sort_newest")
-        batch_op.drop_index("ix_offerings_name")
+        batch_op.drop_index("ix_offerings_sort_name")
         batch_op.drop_index("ix_offerings_from_price")
         batch_op.drop_index("ix_offerings_category_id")
 

@@ -1,0 +1,62 @@
+"""The life of a bought agent as a table, and its steps."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.api.types import DeploymentStep, ResourceState, StepState
+from services.domain import provisioning
+
+NAMES = ("workspace", "knowledge", "agent", "check")
+S = ResourceState
+ALLOWED = {
+    (S.ORDERED, S.DEPLOYING),
+    (S.ORDERED, S.RETIRED),
+    (S.DEPLOYING, S.READY),
+    (S.DEPLOYING, S.FAILED),
+    (S.DEPLOYING, S.RETIRED),
+    (S.FAILED, S.DEPLOYING),
+    (S.FAILED, S.RETIRED),
+    (S.READY, S.RETIRED),
+}
+
+
+@pytest.mark.parametrize("state", S)
+@pytest.mark.parametrize("new", S)
+def test_a_resource_goes_only_where_the_table_says(state: ResourceState, new: ResourceState) -> None:
+    assert provisioning.may_become(state, new) is ((state, new) in ALLOWED)
+
+
+def test_a_new_deployment_has_everything_before_it() -> None:
+    steps = provisioning.first_steps(NAMES)
+    assert steps == tuple(DeploymentStep(name, StepState.WAITING) for name in NAMES)
+    assert provisioning.open_steps(steps) == NAMES
+
+
+def test_one_step_changes_and_keeps_its_figure() -> None:
+    steps = provisioning.with_step(provisioning.first_steps(NAMES), "knowledge", StepState.RUNNING, "13")
+    steps = provisioning.with_step(steps, "knowledge", StepState.DONE)
+    assert steps[1] == DeploymentStep("knowledge", StepState.DONE, "13")
+    assert [step.state for step in steps] == [StepState.WAITING, StepState.DONE, StepState.WAITING, StepState.WAITING]
+    assert provisioning.with_step(steps, "no such step", StepState.DONE) == steps
+
+
+def test_a_step_that_was_running_when_the_process_died_is_done_again() -> None:
+    steps = provisioning.with_step(provisioning.first_steps(NAMES), "workspace", StepState.DONE)
+    steps = provisioning.with_step(steps, "knowledge", StepState.RUNNING)
+    assert provisioning.open_steps(steps) == ("knowledge", "agent", "check")
+
+
+states = st.lists(st.sampled_from(StepState), min_size=len(NAMES), max_size=len(NAMES))
+
+
+@given(states)
+def test_starting_again_keeps_what_is_done_and_nothing_stays_failed(found: list[StepState]) -> None:
+    steps = tuple(DeploymentStep(name, state, "7") for name, state in zip(NAMES, found, strict=True))
+    again = provisioning.restarted(steps)
+    assert {step.state for step in again} <= {StepState.DONE, StepState.WAITING}
+    assert provisioning.open_steps(again) == provisioning.open_steps(steps)
+    assert [step.detail for step in again] == ["7"] * len(NAMES)
+    assert provisioning.restarted(again) == again

@@ -1,0 +1,81 @@
+"""The test provider's page, inside our window: the bank asks, the buyer answers."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFormLayout, QWidget
+
+from ui.text import saved_card_label, total_parts, tr
+from ui.viewmodels.checkout_state import CheckoutState, Phase
+from ui.widgets.controls import Button, badge, card, label, row
+from ui.widgets.notices import Banner
+from ui.widgets.overlay import Sheet
+
+
+class ConfirmSheet(Sheet):
+    """Signals: answered(approve). Closing it is no answer: the payment waits."""
+
+    answered = Signal(bool)
+
+    def __init__(self, window: QWidget, state: CheckoutState) -> None:
+        super().__init__(window, tr("Your bank asks you to confirm"), name="confirmSheet", width=420)
+        self.body.addLayout(row(badge(tr("TEST"), "warning", "flask-conical", name="testBadge"), None))
+        explanation = tr("This stands for your bank’s own page. Nothing is charged before you approve.")
+        self.body.addWidget(label(explanation, "muted", wrap=True))
+        self.body.addWidget(self._payment(state))
+        self._error = Banner(tone="danger", name="confirmError")
+        self.body.addWidget(self._error)
+        self.body.addStretch()
+        self._buttons()
+        self.first_focus = self.approve
+        self.show_state(state)
+
+    def _payment(self, state: CheckoutState) -> QWidget:
+        box = card(16, 0)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(8)
+        form.setHorizontalSpacing(16)
+        amount = "".join(total_parts(state.summary)) if state.summary else ""
+        bought = f"{state.offering.card.name}, {state.plan.name}" if state.offering and state.plan else ""
+        for title, value in ((tr("Amount"), amount), (tr("For"), bought), (tr("Card"), _card(state))):
+            form.addRow(label(title, "muted"), label(value, "strong", wrap=True, tabular=True))
+        box.body.addLayout(form)
+        return box
+
+    def _buttons(self) -> None:
+        self.approve = Button(tr("Approve"), "primary", "check", name="approveButton")
+        self.decline = Button(tr("Decline"), "secondary", name="declineButton")
+        self.cancel = Button(tr("Cancel"), "ghost", name="confirmCancel")
+        self.approve.clicked.connect(lambda: self.answered.emit(True))
+        self.decline.clicked.connect(lambda: self.answered.emit(False))
+        self.cancel.clicked.connect(self.dismiss)
+        for widget in (self.approve, self.decline):
+            self.footer.addWidget(widget)
+        self.footer.addStretch()
+        self.footer.addWidget(self.cancel)
+
+    def accept_default(self) -> None:
+        """Money is never spent by an Enter that was meant for something else: only the buttons answer."""
+
+    def show_state(self, state: CheckoutState) -> None:
+        is_waiting = state.phase is not Phase.CONFIRMING
+        self.approve.set_busy(is_waiting)
+        self.decline.setEnabled(not is_waiting)
+        self.cancel.setEnabled(not is_waiting)
+        self.is_dismissible = not is_waiting
+        self._error.setVisible(state.error is not None)
+        if state.error is not None:
+            self._error.set_message(state.error.sentence)
+
+
+def _card(state: CheckoutState) -> str:
+    """The card that is asked about, as far as it is known here."""
+    if state.options is None:
+        return ""
+    for saved in state.options.saved_cards:
+        if saved.token == state.payment_token:
+            return saved_card_label(saved)
+    return next(
+        (f"{one.brand} •••• {one.last4}" for one in state.options.test_cards if one.token == state.payment_token), ""
+    )

@@ -1,0 +1,287 @@
+"""Checkout on one page: what is bought on the left, who pays and how on the right, one button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QEvent, Qt, Signal, SignalInstance
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from shiboken6 import isValid
+
+from ui import theme
+from ui.pages.checkout.confirm import ConfirmSheet
+from ui.pages.checkout.paying import PayingCard
+from ui.pages.checkout.plans import PlanSection
+from ui.pages.checkout.summary import SummaryCard
+from ui.text import tr
+from ui.viewmodels.base import Status
+from ui.viewmodels.checkout import CheckoutViewModel
+from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
+from ui.widgets.controls import Button, Icon, badge, column, label, page, row, scroll_page
+from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
+
+TWO_COLUMNS = 980  # px at 100 % text; below it the halves stand one below the other
+LEFT, RIGHT, BETWEEN = 660, 460, 40
+WIDEST = (1 << 24) - 1  # Qt's own "no maximum"
+OTHER_CARD = ("card_declined", "insufficient_funds", "payment_failed", "confirmation_declined", "payment_not_completed")
+READ_AGAIN = ("conflict", "wrong_state")
+ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class CheckoutPage(QWidget):
+    """Signals: back() - to where the buyer came from. The view-model says `placed` when there is an order."""
+
+    back = Signal()
+
+    def __init__(self, vm: CheckoutViewModel) -> None:
+        super().__init__()
+        self.setObjectName("checkoutPage")
+        page(self)
+        self.vm = vm
+        self._sheet: ConfirmSheet | None = None
+        self._phase = vm.state.phase
+        self._is_focus_due = True
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self._top_bar())
+        outer.addWidget(self._views(), 1)
+        self._connect()
+        self._on_changed()
+
+    # -- building --------------------------------------------------------------------------------------------------
+    def _top_bar(self) -> QFrame:
+        bar = QFrame()
+        bar.setObjectName("topbar")
+        self.back_button = Button(tr("Back"), "ghost", "arrow-left", name="backButton")
+        self.back_button.clicked.connect(self.back)
+        self._test_mode = badge(tr("Test mode: no real money moves"), "accent", "flask-conical", name="testModeBadge")
+        secure = row(Icon("lock", "textMuted", 14), label(tr("Secure checkout"), "small"), spacing=6)
+        bar.setLayout(row(self.back_button, None, self._test_mode, 12, secure, margins=(16, 8, 24, 8)))
+        return bar
+
+    def _views(self) -> QStackedWidget:
+        self._stack = QStackedWidget()
+        self._error = ErrorState(name="checkoutError")
+        self._error.retried.connect(self.vm.retry)
+        self._empty = EmptyState(
+            "shopping-cart", tr("Your cart is empty"), tr("Choose an agent first; its plans are shown here."),
+            tr("Browse agents"), name="checkoutEmpty",
+        )  # fmt: skip
+        self._empty.acted.connect(self.back)
+        waiting = QWidget()
+        waiting.setLayout(column(skeleton_rows(4, height=88, gap=16), margins=(60, 32, 60, 32)))
+        self._content = self._scrolling()
+        self._by_status: dict[Status, QWidget] = {
+            Status.READY: self._content,
+            Status.LOADING: scroll_page(waiting),
+            Status.ERROR: scroll_page(self._error),
+            Status.EMPTY: scroll_page(self._empty),
+        }
+        for view in self._by_status.values():
+            self._stack.addWidget(view)
+        return self._stack
+
+    def _scrolling(self) -> QScrollArea:
+        content = QWidget()
+        self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, content)
+        self._columns.setSpacing(BETWEEN)
+        self._columns.addStretch(1)
+        self._columns.addWidget(self._left(), 100)
+        self._columns.addWidget(self._right(), 100)
+        self._columns.addStretch(1)
+        return scroll_page(content)
+
+    def _left(self) -> QWidget:
+        self.plans = PlanSection()
+        self.summary = SummaryCard()
+        self._left_half = QWidget()
+        parts = column(self.plans, 6, label(tr("Order summary"), "section"), self.summary, None, spacing=14)
+        self._left_half.setLayout(parts)
+        return self._left_half
+
+    def _right(self) -> QWidget:
+        self.paying = PayingCard()
+        self._quote_done = EmptyState(
+            "mail", tr("Your request is on its way"), "", tr("Back to the agent"), name="quoteSent", variant="secondary"
+        )
+        self._quote_done.acted.connect(self.back)
+        self._right_half = QWidget()
+        self._right_half.setLayout(column(self.paying, self._quote_done, None, spacing=0))
+        return self._right_half
+
+    def _connect(self) -> None:
+        vm, paying = self.vm, self.paying
+        vm.changed.connect(self._on_changed)
+        vm.problems_found.connect(self._on_problems_found)
+        verbs: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
+            (self.plans.plan_picked, vm.select_plan),
+            (self.plans.cycle_picked, vm.select_cycle),
+            (paying.account.email_typed, vm.type_email),
+            (paying.account.password_typed, vm.type_password),
+            (paying.account.left, vm.leave),
+            (paying.account.swapped, self._on_swapped),
+            (paying.account.another_wanted, vm.use_another_account),
+            (paying.names.organization_picked, self._on_organization_picked),
+            (paying.names.project_picked, vm.type_project),
+            (paying.payment.method_picked, vm.choose_method),
+            (paying.payment.card_picked, vm.choose_card),
+            (paying.payment.card_added, self._on_card_added),
+            (paying.terms_changed, vm.accept_terms),
+        )
+        for signal, verb in verbs:
+            signal.connect(partial(self._do, verb))
+        paying.pay_pressed.connect(self.press_pay)
+        paying.acted.connect(self._on_notice_acted)
+
+    def _do(self, verb: Callable[..., None], *args: object) -> None:
+        """Tells the view-model, then shows what it made of it: a refused change is taken back at once."""
+        verb(*args)
+        self._show_state()
+
+    # -- what the buyer does ---------------------------------------------------------------------------------------
+    def press_pay(self) -> None:
+        if self.vm.state.phase is Phase.CONFIRMING:
+            self._open_sheet()
+        else:
+            self.vm.pay()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter in any field pays; what is missing is named and focused instead."""
+        if event.key() in ENTER and self._stack.currentWidget() is self._content:
+            self.press_pay()
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    def _on_swapped(self, to_existing: bool) -> None:
+        (self.vm.have_account if to_existing else self.vm.new_account)()
+        self.paying.focus_field("password" if self.vm.state.email else "email")
+
+    def _on_organization_picked(self, name: str) -> None:
+        self.vm.type_organization(name)
+        self.vm.type_project("")  # projects belong to one organization
+
+    def _on_card_added(self, token: str) -> None:
+        if self.vm.state.account_mode is AccountMode.SIGNED_IN:
+            self.vm.save_test_card(token)
+        else:
+            self.vm.choose_card(token)
+
+    def _on_notice_acted(self) -> None:
+        state = self.vm.state
+        code = state.error.code if state.error else ""
+        if state.phase is Phase.CONFIRMING:
+            self._open_sheet()
+        elif code in OTHER_CARD:
+            self.paying.payment.cards.focus_another()
+        elif code == "not_found":
+            self.back.emit()
+        elif code in READ_AGAIN:
+            self.vm.retry()
+        else:
+            self.vm.check_again()
+
+    def _on_problems_found(self, field: str) -> None:
+        self.paying.focus_field(field)
+
+    # -- state -----------------------------------------------------------------------------------------------------
+    def _on_changed(self) -> None:
+        before, self._phase = self._phase, self.vm.state.phase
+        if self.vm.state.status is Status.LOADING:
+            self._is_focus_due = True
+        self._show_state()
+        self._follow_phase(before, self._phase)
+        self._focus_when_due()
+
+    def _show_state(self) -> None:
+        state = self.vm.state
+        name = state.offering.card.name if state.offering else ""
+        self.back_button.setText(tr("Back to {agent}", agent=name) if name else tr("Back"))
+        self._test_mode.setVisible(state.options is not None and state.options.is_test_mode)
+        self._show_view(state)
+        if state.offering is None:
+            return
+        self.plans.show_state(state)
+        self.summary.show_state(state)
+        self.paying.show_state(state)
+        self._show_quote(state)
+        if self._sheet is not None and isValid(self._sheet):
+            self._sheet.show_state(state)
+
+    def _show_view(self, state: CheckoutState) -> None:
+        is_known = state.status is Status.LOADING and state.offering is not None
+        self._stack.setCurrentWidget(self._content if is_known else self._by_status[state.status])
+        if state.status is Status.ERROR and state.error is not None:
+            self._error.set_error(state.error.detail, title=state.error.title)
+
+    def _show_quote(self, state: CheckoutState) -> None:
+        is_sent = state.quote_sent and state.is_quote
+        self.paying.setVisible(not is_sent)
+        self._quote_done.setVisible(is_sent)
+        if is_sent:
+            email = state.account.email if state.account else state.email.strip()
+            text = tr("We answer to {email} within one working day. Nothing was charged.", email=email)
+            self._quote_done.set_state("mail", tr("Your request is on its way"), text, tr("Back to the agent"))
+
+    def _follow_phase(self, before: Phase, now: Phase) -> None:
+        if now is Phase.CONFIRMING and before is Phase.PAYING and self._sheet is None:
+            self._open_sheet()
+        elif now not in (Phase.CONFIRMING, Phase.PAYING):
+            self._close_sheet()
+        if now is Phase.FAILED and before is not Phase.FAILED:
+            self.paying.focus_failure(self.vm.state)
+        elif self.vm.state.quote_sent and before is Phase.PAYING:
+            self._quote_done.action_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _open_sheet(self) -> None:
+        if self._sheet is not None:
+            return
+        self._sheet = ConfirmSheet(self, self.vm.state)
+        self._sheet.answered.connect(self.vm.confirm)
+        self._sheet.closed.connect(self._on_sheet_closed)
+        self._sheet.open()
+
+    def _close_sheet(self) -> None:
+        if self._sheet is not None and isValid(self._sheet):
+            self._sheet.close_overlay()
+
+    def _on_sheet_closed(self) -> None:
+        self._sheet = None
+        self._show_state()
+
+    # -- focus and geometry ----------------------------------------------------------------------------------------
+    def _focus_when_due(self) -> None:
+        if self._is_focus_due and self.isVisible() and self.vm.state.status is Status.READY:
+            self._is_focus_due = False
+            self.paying.focus_first(self.vm.state)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._is_focus_due = True
+        self._focus_when_due()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_columns"):
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Two columns where both halves fit at this text size, else one."""
+        px = theme.current().px
+        is_wide = self.width() >= px(TWO_COLUMNS)
+        direction = QBoxLayout.Direction
+        self._columns.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
+        edge, top = (40, 26) if self.width() >= px(TWO_COLUMNS) else (24, 20)
+        side = edge if is_wide else max(edge, (self.width() - px(LEFT)) // 2)
+        self._columns.setContentsMargins(side, top, side, top)
+        self._columns.setSpacing(BETWEEN if is_wide else 24)
+        self._left_half.setMaximumWidth(px(LEFT) if is_wide else WIDEST)
+        self._right_half.setMinimumWidth(px(RIGHT) if is_wide else 0)
+        self._right_half.setMaximumWidth(px(RIGHT) if is_wide else WIDEST)

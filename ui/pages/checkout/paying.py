@@ -1,0 +1,155 @@
+"""The right half of checkout: who buys, for whom, how it is paid, the terms, and the one button that spends money."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QWidget
+
+from ui.pages.checkout.account import ACCOUNT_ERRORS, AccountSection
+from ui.pages.checkout.names import NamesSection
+from ui.pages.checkout.payment import PaymentSection
+from ui.text import ErrorText, tr
+from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
+from ui.widgets.controls import Button, Card, Checkbox, column, label, rule
+from ui.widgets.fields import FieldNote
+from ui.widgets.notices import Banner
+
+CENTER = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
+
+
+class PayingCard(Card):
+    """Signals: pay_pressed(); terms_changed(bool); acted() - the notice's button."""
+
+    pay_pressed = Signal()
+    terms_changed = Signal(bool)
+    acted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(24, 14, name="payingCard")
+        self._is_rendering = False
+        self.account = AccountSection()
+        self.names = NamesSection()
+        self.payment = PaymentSection()
+        self._pay_rule = rule()
+        for part in (self.account, self._quote_hint(), self.names, self._pay_rule, self.payment):
+            self.body.addWidget(part)
+        self.body.addWidget(rule())
+        self.body.addWidget(self._terms())
+        self.body.addWidget(self._notice())
+        self.body.addWidget(self._pay_button())
+        self.body.addWidget(self._reassurance())
+
+    def _quote_hint(self) -> QLabel:
+        text = tr("Tell us where to send the price. A person answers within one working day; nothing is charged.")
+        self._hint = label(text, "muted", name="quoteHint", wrap=True)
+        return self._hint
+
+    def _terms(self) -> QWidget:
+        self.terms = Checkbox(tr("I agree to the terms of service and the privacy policy"), name="termsCheckbox")
+        self.terms.toggled.connect(self._on_terms_toggled)
+        self._terms_note = FieldNote()
+        self._terms_box = QWidget()
+        self._terms_box.setLayout(column(self.terms, self._terms_note, spacing=4))
+        return self._terms_box
+
+    def _notice(self) -> Banner:
+        self.notice = Banner(tone="danger", name="payNotice")
+        self.notice.acted.connect(self.acted)
+        self.notice.hide()
+        return self.notice
+
+    def _pay_button(self) -> Button:
+        self.pay = Button("", "primary", "lock", name="payButton", big=True)
+        self.pay.clicked.connect(self.pay_pressed)
+        return self.pay
+
+    def _reassurance(self) -> QWidget:
+        self._words = label("", "small", name="reassurance", wrap=True, align=CENTER)
+        return self._words
+
+    def _on_terms_toggled(self, on: bool) -> None:
+        if not self._is_rendering:
+            self.terms_changed.emit(on)
+
+    # -- state -----------------------------------------------------------------------------------------------------
+    def show_state(self, state: CheckoutState) -> None:
+        self._is_rendering = True
+        self.account.show_state(state)
+        self.names.show_state(state)
+        self.payment.show_state(state)
+        self._hint.setVisible(state.is_quote)
+        for part in (self.names, self._pay_rule, self.payment, self._terms_box):
+            part.setVisible(not state.is_quote)
+        self.terms.setChecked(state.terms_accepted)
+        self.terms.setEnabled(not state.is_locked)
+        self._terms_note.set_error(state.problems.get("terms_accepted"))
+        self._show_notice(state)
+        self._show_pay(state)
+        self._is_rendering = False
+
+    def _show_pay(self, state: CheckoutState) -> None:
+        self.pay.setText(state.pay_label)
+        self.pay.set_icon("mail" if state.is_quote else "lock")
+        self.pay.set_busy(state.is_busy)
+        self.pay.setEnabled(state.can_pay or state.is_busy or state.phase is Phase.CONFIRMING)
+        self._words.setText(_reassurance(state))
+        self._words.setVisible(bool(self._words.text()))
+
+    def _show_notice(self, state: CheckoutState) -> None:
+        text, tone, action = _notice(state)
+        self.notice.set_message(text, tone, action)
+        self.notice.setVisible(bool(text))
+
+    # -- focus -----------------------------------------------------------------------------------------------------
+    def focus_field(self, field: str) -> None:
+        """To where the problem of this field is mended; "" is the pay button."""
+        targets: dict[str, QWidget] = {
+            "email": self.account.email.edit,
+            "password": self.account.password.edit,
+            "organization_name": self.names.organization.control,
+            "project_name": self.names.project.control,
+            "terms_accepted": self.terms,
+            "": self.pay,
+        }
+        if field in ("payment_token", "payment_method"):
+            self.payment.cards.focus_chosen()
+        elif field in targets:
+            targets[field].setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def focus_first(self, state: CheckoutState) -> None:
+        """On opening: the first thing still to be done; the pay button when there is none."""
+        self.focus_field(next(iter(state.all_problems), ""))
+
+    def focus_failure(self, state: CheckoutState) -> None:
+        """After a refusal: the field it is about; otherwise the focus stays where the buyer had it."""
+        if state.error is not None and state.error.code in ACCOUNT_ERRORS:
+            self.focus_field("password")
+        elif state.first_problem_field:
+            self.focus_field(state.first_problem_field)
+
+
+def _notice(state: CheckoutState) -> tuple[str, str, str]:
+    """Text, tone and the label of its one action; the text is empty when there is nothing to say."""
+    error: ErrorText | None = state.error
+    if state.phase is Phase.CONFIRMING:
+        return tr("Your bank waits for your answer. Nothing is charged yet."), "warning", tr("Answer now")
+    if error is not None and error.code not in ACCOUNT_ERRORS:
+        return error.sentence, "danger", error.action
+    if error is None and state.notice:
+        return state.notice, "warning", ""
+    return "", "danger", ""
+
+
+def _reassurance(state: CheckoutState) -> str:
+    """What happens now, or why it is safe to press."""
+    if state.phase is Phase.SIGNING_UP:
+        return tr("Signing you in…") if state.account_mode is AccountMode.EXISTING else tr("Creating your account…")
+    if state.phase is Phase.PAYING:
+        return tr("Sending your request…") if state.is_quote else tr("Paying. This order is sent once.")
+    if state.is_quote:
+        return tr("We use this address for the answer only.")
+    if not state.needs_payment:
+        return tr("You can cancel or change the plan at any time.")
+    if state.options is not None and state.options.is_test_mode:
+        return tr("No card number is asked for in test mode.")
+    return tr("We never see your card number.")

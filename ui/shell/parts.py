@@ -1,0 +1,60 @@
+"""What the shell is given: the view-models, and how each page is made when it is first shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QWidget
+
+from ui.viewmodels.agent import AgentViewModel
+from ui.viewmodels.chat import ChatViewModel
+from ui.viewmodels.checkout import CheckoutViewModel
+from ui.viewmodels.configure import ConfigureViewModel
+from ui.viewmodels.confirmation import ConfirmationViewModel
+from ui.viewmodels.marketplace import MarketplaceViewModel
+from ui.viewmodels.my_agents import MyAgentsViewModel
+from ui.viewmodels.palette import PaletteViewModel
+from ui.viewmodels.pending_cart import PendingCartViewModel
+from ui.viewmodels.session import SessionViewModel
+from ui.widgets.overlay import Overlay
+
+if TYPE_CHECKING:
+    from ui.pages.agent import AgentPage
+    from ui.pages.chat import ChatPage
+    from ui.pages.checkout import CheckoutPage
+    from ui.pages.configure import ConfigurePage
+    from ui.pages.confirmation import ConfirmationPage
+    from ui.pages.marketplace import MarketplacePage
+    from ui.pages.my_agents import MyAgentsPage
+    from ui.pages.settings import SettingsPage
+
+
+@dataclass(frozen=True, slots=True)
+class ViewModels:
+    session: SessionViewModel
+    marketplace: MarketplaceViewModel
+    agent: AgentViewModel
+    checkout: CheckoutViewModel
+    confirmation: ConfirmationViewModel
+    chat: ChatViewModel
+    my_agents: MyAgentsViewModel
+    configure: ConfigureViewModel
+    palette: PaletteViewModel
+    pending_cart: PendingCartViewModel
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Makers, not pages: only the marketplace is needed for the first frame. `sign_in` makes the sheet over a window."""
+
+    marketplace: Callable[[], MarketplacePage]
+    agent: Callable[[], AgentPage]
+    checkout: Callable[[], CheckoutPage]
+    confirmation: Callable[[], ConfirmationPage]
+    chat: Callable[[], ChatPage]
+    my_agents: Callable[[], MyAgentsPage]
+    configure: Callable[[], ConfigurePage]
+    settings: Callable[[], SettingsPage]
+    sign_in: Callable[[QWidget], Overlay]

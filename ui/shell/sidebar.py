@@ -1,0 +1,141 @@
+"""The sidebar: where one can go, the palette's key, theme, settings and the account; shrinks to icons."""
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QPaintEvent
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+
+from ui import theme
+from ui.shell.account import AccountCorner
+from ui.shell.keys import key_text
+from ui.shell.history import MARKETPLACE, MY_AGENTS, SETTINGS
+from ui.text import tr
+from ui.widgets import paint
+from ui.widgets.controls import Icon, IconButton, NavItem, label, row
+
+COLLAPSED_WIDTH = 64
+
+
+class Sidebar(QFrame):
+    """Signals: chosen(str) - a page; palette_requested(); theme_toggled(). The account corner has its own."""
+
+    chosen = Signal(str)
+    palette_requested = Signal()
+    theme_toggled = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("sidebar")
+        self.setAccessibleName(tr("Navigation"))
+        self._is_collapsed: bool | None = None
+        self._places: dict[str, NavItem] = {}
+        self._build()
+        self.set_collapsed(False)
+
+    # -- building --------------------------------------------------------------------------------------------------
+    def _build(self) -> None:
+        look = theme.current()
+        self._whole = QVBoxLayout(self)
+        self._whole.setContentsMargins(look.space(3), look.space(3), look.space(3), look.space(3))
+        self._whole.setSpacing(2)
+        self._whole.addLayout(self._head())
+        self._whole.addSpacing(look.space(2))
+        self._add_place(MARKETPLACE, tr("Marketplace"), "store")
+        self._add_place(MY_AGENTS, tr("My agents"), "bot")
+        self._whole.addStretch()
+        self._whole.addWidget(self._theme_switch())
+        self._add_place(SETTINGS, tr("Settings"), "settings")
+        self._whole.addSpacing(look.space("1.5"))
+        self.account = AccountCorner()
+        self._whole.addWidget(self.account)
+
+    def _head(self) -> QVBoxLayout:
+        look = theme.current()
+        self._name: QLabel = label(tr("Souk"), "section", name="appName")
+        self.palette_button = KeyCapButton(key_text("Ctrl+K"), tr("Search pages, agents and actions"), name="paletteButton")
+        self.palette_icon = IconButton("search", tr("Search pages, agents and actions"), name="paletteIconButton")
+        for button in (self.palette_button, self.palette_icon):
+            button.clicked.connect(self.palette_requested)
+        self._mark = Icon("sprout", "accent", 22)
+        line = row(self._mark, self._name, None, self.palette_button, spacing=8)
+        line.setContentsMargins(look.space(2), 0, look.space(2), 0)
+        head = QVBoxLayout()
+        head.setSpacing(look.space(2))
+        head.addLayout(line)
+        head.addWidget(self.palette_icon, 0, Qt.AlignmentFlag.AlignHCenter)
+        return head
+
+    def _add_place(self, page: str, text: str, icon: str) -> None:
+        item = NavItem(text, icon, name=f"nav-{page}")
+        item.clicked.connect(lambda: self.chosen.emit(page))
+        self._places[page] = item
+        self._whole.addWidget(item)
+
+    def _theme_switch(self) -> NavItem:
+        self._theme_item = NavItem("", "moon", name="themeToggle")
+        self._theme_item.clicked.connect(self.theme_toggled)
+        self.show_theme()
+        return self._theme_item
+
+    # -- showing ---------------------------------------------------------------------------------------------------
+    def show_theme(self) -> None:
+        """Offers the other theme."""
+        text, icon = (tr("Light theme"), "sun") if theme.current().is_dark else (tr("Dark theme"), "moon")
+        self._theme_item.setText(text)
+        self._theme_item.setAccessibleName(text)
+        self._theme_item.setToolTip(text if self._is_collapsed else "")
+        self._theme_item.set_icon(icon)
+
+    def show_place(self, section: str) -> None:
+        for page, item in self._places.items():
+            item.set_current(page == section)
+
+    def show_bought(self, count: int) -> None:
+        self._places[MY_AGENTS].set_count(f"{count:,}" if count else "")
+
+    def set_collapsed(self, collapsed: bool) -> None:
+        look = theme.current()
+        self.setFixedWidth(look.px(COLLAPSED_WIDTH) if collapsed else look.px(look.size("sidebar")))
+        if collapsed == self._is_collapsed:
+            return
+        self._is_collapsed = collapsed
+        for item in (*self._places.values(), self._theme_item):
+            item.set_collapsed(collapsed)
+        self._name.setVisible(not collapsed)
+        self.palette_button.setVisible(not collapsed)
+        self.palette_icon.setVisible(collapsed)
+        self.account.set_collapsed(collapsed)
+        self.show_theme()
+
+    @property
+    def is_collapsed(self) -> bool:
+        return bool(self._is_collapsed)
+
+
+class KeyCapButton(QPushButton):
+    """A button that looks like the key it stands for."""
+
+    def __init__(self, text: str, tip: str, *, name: str) -> None:
+        super().__init__(text)
+        self.setObjectName(name)
+        self.setAccessibleName(tip)
+        self.setToolTip(tip)
+        self.setAutoDefault(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        look = theme.current()
+        width = QFontMetrics(look.font("label")).horizontalAdvance(self.text())
+        return QSize(width + 2 * look.space(2), max(look.line("label") + look.space("1.5"), look.size("minTarget")))
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        look = theme.current()
+        p = paint.painter(self)
+        fill = "surfaceActive" if self.underMouse() or self.isDown() else "surfaceHover"
+        paint.box(p, QRectF(self.rect()), look.radius("xs"), fill, "borderStrong")
+        paint.text(p, self.rect(), self.text(), look.font("label"), "textMuted", paint.CENTER)
+        p.end()
