@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-VERSION = "0.1.0"
+from app.version import VERSION
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -48,11 +48,13 @@ async def build_embedded(
     clock: Clock | None = None,
     ids: Ids | None = None,
     agents: AgentHost | None = None,
+    is_prepared: bool = False,
     read_only: bool = False,
 ) -> EmbeddedService:
-    """The embedded service, started: schema current, catalogue loaded, crash leftovers settled."""
+    """The embedded service, started: schema current, catalogue loaded, crash leftovers settled. Preparing blocks;
+    a caller with a window does it in a thread and says `is_prepared`."""
     clock = clock or SystemClock()
-    if not read_only:
+    if not is_prepared and not read_only:
         prepare_database(settings, clock)
     core = Core(
         db=Database(settings.database, read_only=read_only),

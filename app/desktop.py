@@ -23,9 +23,11 @@ from app.device import KeyringTokens, device_token
 from app.pending import pending_service
 from app.settings import Settings
 from app.single import SingleInstance
+from app.version import VERSION
+from app.window import build_view_models, page_makers
 from services.api.clock import Clock, Ids
 from services.api.contract import Actor, Service
-from services.api.errors import DatabaseCorrupt, DatabaseTooNew, StorageError
+from services.api.errors import DatabaseCorrupt, ServiceError
 from services.embedded import first_page
 from ui.bridge import Bridge
 from ui.pages.rescue import RescueSheet
@@ -56,10 +58,10 @@ class Desktop(QObject):
         self.settings = settings
         self._clock, self._ids = clock or SystemClock(), ids or SystemIds()
         self._application = application
-        self.loop = qasync.QEventLoop(application, set_running_loop=False)
+        self.loop = qasync.QEventLoop(application)
         asyncio.set_event_loop(self.loop)
         self._ready: asyncio.Future[Service] = self.loop.create_future()
-        self._close_service: Callable[[], None] = lambda: None
+        self._close_service: Callable[[], None] = _nothing
         self.prefs = Prefs(settings.preferences)
         self.theme = Theme(
             self.prefs.theme_mode, text_scale=self.prefs.text_scale, reduced_motion=self.prefs.reduced_motion
@@ -67,8 +69,118 @@ class Desktop(QObject):
         self.theme.apply(application)
         self.bridge = Bridge(self.loop)
         actor = Actor(device=device_token(settings.data, self._ids))
-        self.holder = ServiceHolder(pending_service(self._ready, actor))
+        holder = ServiceHolder(pending_service(self._ready, actor))
         self._tokens = KeyringTokens(settings.data)
-        self.shell = self._build_shell()
+        self.vms = build_view_models(self.bridge, holder, self._tokens, self._ids.uuid)
+        if not settings.remote:
+            self.vms.marketplace.first_page(*first_page.load(settings.database))
+        pages = page_makers(self.vms, self.theme, self.prefs, settings, VERSION)
+        self.shell = Shell(self.vms, pages, self.bridge, self.theme, self.prefs)
         self.bridge.crashed.connect(self._on_crashed)
 
+    # ---- after the first frame
+
+    def start(self) -> None:
+        """Builds the service behind the window that is already there."""
+        self.bridge.run(self, "open", self._open, failed=self._on_cannot_open)
+
+    async def _open(self, *, read_only: bool = False) -> None:
+        if self.settings.remote:
+            await self._open_remote()
+        else:
+            await self._open_embedded(read_only=read_only)
+        await asyncio.to_thread(self._tokens.fetch)
+        self.shell.settle()
+
+    async def _open_remote(self) -> None:
+        remote = await asyncio.to_thread(importlib.import_module, "services.remote")
+        service = remote.connect(self.settings.remote)
+        self._ready.set_result(service)
+        self.vms.marketplace.load()
+
+    async def _open_embedded(self, *, read_only: bool) -> None:
+        compose = await asyncio.to_thread(importlib.import_module, "app.compose")
+        if not read_only:
+            await asyncio.to_thread(compose.prepare_database, self.settings, self._clock)
+        service = await compose.build_embedded(
+            self.settings, clock=self._clock, ids=self._ids, is_prepared=True, read_only=read_only
+        )
+        self._close_service = service.close
+        self._ready.set_result(service)
+        if not read_only:
+            self.bridge.run(self, "work", lambda: service.run_worker(self._on_job_done))
+
+    def _on_job_done(self) -> None:
+        self.bridge.announce("resources", "orders")
+
+    # ---- when the data cannot be opened
+
+    def _on_cannot_open(self, error: ServiceError) -> None:
+        backups = importlib.import_module("services.db.backups")
+        found = backups.list_backups(self.settings.backups)
+        can_read = isinstance(error, DatabaseCorrupt)
+        sheet = RescueSheet(self.shell, error_text(error), [backup.made_at for backup in found], can_read=can_read)
+
+        def restore(place: int) -> None:
+            backups.restore(found[place], self.settings.database, self._clock.now())
+            sheet.close_overlay()
+            self.start()
+
+        def read_only() -> None:
+            sheet.close_overlay()
+            self.bridge.run(self, "open", lambda: self._open(read_only=True), failed=self._on_cannot_open)
+
+        sheet.restore_chosen.connect(restore)
+        sheet.reading_chosen.connect(read_only)
+        sheet.quit_chosen.connect(self._application.quit)
+        sheet.open()
+
+    def _on_crashed(self, error: Exception) -> None:
+        self.tell(crash.report(error))
+
+    def tell(self, what: str) -> None:
+        """Says that something did not work; the log has the place."""
+        text = tr("Something in Souk did not work: {what}. It is noted in the log.", what=what)
+        self.shell.toasts.show_toast(text, icon="circle-alert")
+
+    def come_to_front(self) -> None:
+        """Souk was started again."""
+        self.shell.setWindowState(self.shell.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.shell.raise_()
+        self.shell.activateWindow()
+
+    # ---- the end
+
+    def close(self) -> None:
+        """Ends background work and lets go of files."""
+        self.bridge.close()
+        self.prefs.sync()
+        self._tokens.close()
+        self._close_service()
+
+
+def _nothing() -> None:
+    pass
+
+
+def run(settings: Settings) -> int:
+    """Opens the window and stays until it is closed; 0, also when another window was raised instead."""
+    application = make_application()
+    crash.keep_log(settings.log_file)
+    single = SingleInstance(settings.data)
+    if not single.claim():
+        print("Souk is already open with this data; its window was brought to the front.")
+        return 0
+    desktop = Desktop(application, settings)
+    crash.catch_everything(desktop.tell)
+    desktop.shell.open_window()
+    QTimer.singleShot(0, desktop.start)
+    single.raised.connect(desktop.come_to_front)
+    single.listen()
+    closing = asyncio.Event()
+    application.aboutToQuit.connect(closing.set)
+    with desktop.loop:
+        desktop.loop.run_until_complete(closing.wait())
+        desktop.close()
+    single.release()
+    return 0

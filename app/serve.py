@@ -19,10 +19,10 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 import uvicorn
+from litestar import Litestar
 
 from app.compose import build_embedded
 from app.settings import Settings
-from services.api.contract import Service
 from services.api.errors import ServiceError
 from services.api.types import BillingModel, OfferingQuery
 from services.embedded.service import EmbeddedService
@@ -80,12 +80,10 @@ class SoukServer(uvicorn.Server):
         self.should_exit = True
 
 
-def server_for(
-    service: Service, allowed_origins: tuple[str, ...] = (), answering: Callable[[], None] = lambda: None
-) -> SoukServer:
-    """The server over a service; give it a bound socket in `serve(sockets=[...])`."""
+def server_for(app: Litestar, answering: Callable[[], None] = lambda: None) -> SoukServer:
+    """The server of an application; give it a bound socket in `serve(sockets=[...])`."""
     config = uvicorn.Config(
-        create_app(service, allowed_origins=allowed_origins),
+        app,
         lifespan="off",
         ws="none",
         log_config=None,
@@ -139,8 +137,9 @@ def serve(settings: Settings) -> int:
 async def _serve(settings: Settings, bound: socket.socket) -> None:
     service = await build_embedded(settings)
     try:
+        app = create_app(service, allowed_origins=settings.allowed_origins)
         text = await welcome(service, address_of(bound))
-        server = server_for(service, settings.allowed_origins, lambda: print(text, flush=True))
+        server = server_for(app, lambda: print(text, flush=True))
         worker = asyncio.create_task(service.run_worker(), name="souk-worker")
         worker.add_done_callback(lambda task: _worker_ended(task, server))
         try:

@@ -18,9 +18,9 @@ from services.db import backups
 _FOLDER = Path(__file__).with_name("migrations")
 
 
-def revisions() -> list[str]:
+def revisions(folder: Path = _FOLDER) -> list[str]:
     """Every revision of this program in order, read from the file names (`0001_first.py`)."""
-    return sorted(path.name.partition("_")[0] for path in (_FOLDER / "versions").glob("[0-9]*_*.py"))
+    return sorted(path.name.partition("_")[0] for path in (folder / "versions").glob("[0-9]*_*.py"))
 
 
 def current_revision(database: Path) -> str | None:
@@ -39,9 +39,12 @@ def current_revision(database: Path) -> str | None:
     return None if row is None else str(row[0])
 
 
-def prepare(database: Path, backup_folder: Path, now: datetime) -> None:
-    """Leaves the file at this program's schema. DatabaseCorrupt, DatabaseTooNew; nothing is touched then."""
-    known = revisions()
+def prepare(database: Path, backup_folder: Path, now: datetime, *, folder: Path = _FOLDER) -> None:
+    """Leaves the file at this program's schema. DatabaseCorrupt, DatabaseTooNew; nothing is touched then.
+
+    `folder` holds the migrations; tests put another one in its place.
+    """
+    known = revisions(folder)
     current = current_revision(database)
     if current is not None and not backups.is_sound(database):
         raise DatabaseCorrupt(path=database.name)
@@ -52,12 +55,12 @@ def prepare(database: Path, backup_folder: Path, now: datetime) -> None:
     database.parent.mkdir(parents=True, exist_ok=True)
     if current is not None:
         backups.make_backup(database, backup_folder, now)
-    upgrade(database)
+    upgrade(database, folder=folder)
 
 
-def upgrade(database: Path, revision: str = "head") -> None:
+def upgrade(database: Path, revision: str = "head", *, folder: Path = _FOLDER) -> None:
     """Runs the migrations up to `revision`."""
-    _alembic(database, lambda config, command: command.upgrade(config, revision))
+    _alembic(database, lambda config, command: command.upgrade(config, revision), folder)
 
 
 def downgrade(database: Path, revision: str) -> None:
@@ -84,14 +87,14 @@ def check_drift() -> list[str]:
     return found
 
 
-def _alembic(database: Path, action) -> None:  # type: ignore[no-untyped-def]  # a callable over alembic's objects
+def _alembic(database: Path, action, folder: Path = _FOLDER) -> None:  # type: ignore[no-untyped-def]  # a callable over alembic's objects
     from alembic import command  # lazy: 0.6 s, needed only when there is something to migrate
     from alembic.config import Config  # lazy: as above
 
     from services.db.session import make_engine  # lazy: keeps this module free of SQLAlchemy for the quick look
 
     config = Config()
-    config.set_main_option("script_location", _FOLDER.as_posix())
+    config.set_main_option("script_location", folder.as_posix())
     engine = make_engine(database)
     try:
         with engine.connect() as connection:

@@ -10,6 +10,7 @@ from services.api.money import Money
 from services.api.types import OfferingCard, OfferingPage, OfferingQuery, SortOrder
 from services.http import shapes
 from services.http.call import Call
+from services.http.fresh import kept_fresh
 from services.http.listing import list_headers, page_of, reply_all, reply_rows
 from services.http.reply import Reply
 from services.http.routes import reads
@@ -29,6 +30,7 @@ _MORE_KEYS = frozenset(shapes.OfferingShape.__struct_fields__) - _ROW_KEYS
 
 
 @reads("/api/marketplace-public-offerings/", TAG)
+@kept_fresh
 async def list_offerings(request: Call) -> Reply[list[shapes.OfferingRow]]:
     """Filters: keyword (or name), category or category_uuid, customer (vendor slug) or customer_uuid, type,
     billing_model, tag, price_min, price_max. o = name, -created, -rating, price. `field=` may also name keys of the
@@ -84,6 +86,7 @@ async def get_plan(request: Call, uuid: FromPath[str], plan_uuid: FromPath[str])
 
 
 @reads("/api/marketplace-categories/", TAG)
+@kept_fresh
 async def list_categories(request: Call) -> Reply[list[shapes.CategoryShape]]:
     """All categories with their offering counts. o = title."""
     categories = await request.service.list_categories()

@@ -14,6 +14,7 @@ from services.api.errors import ServiceError
 from services.http import buying, catalogue, identity, openapi, resources
 from services.http.call import Call, StrictBody
 from services.http.docs_page import show_docs
+from services.http.fresh import Fresh
 from services.http.replay import Replays
 from services.http.reply import on_bug, on_http_error, on_service_error
 
@@ -32,7 +33,7 @@ def create_app(service: Service, *, allowed_origins: Sequence[str] = ()) -> Lite
         request_max_body_size=LARGEST_BODY,
         cors_config=_cors(allowed_origins),
         openapi_config=openapi.config(),
-        state=State({"service": service, "replays": Replays()}),
+        state=State({"service": service, "replays": Replays(), "fresh": Fresh()}),
         logging_config=None,  # whoever runs the server decides; records go to "souk.http"
         debug=False,
     )

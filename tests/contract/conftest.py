@@ -35,6 +35,7 @@ def app_over(service: Service) -> Litestar:
     app = app_for_tests()
     app.state.service = service
     app.state.replays.forget()
+    app.state.fresh.forget()
     return app
 
 

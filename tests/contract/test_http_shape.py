@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from services.api.types import OfferingPage, OfferingQuery
+from services.http.fresh import FRESH_S, Fresh
+from services.http.reply import Reply
 from services.http.server import create_app
 from tests.fakes import PASSWORD, FakeService
 from tests.samples import CUSTOMER_CARE, SUPPORT, SUPPORT_BUNDLE
@@ -100,6 +102,37 @@ def test_a_capped_count_says_so_and_has_no_last_page(loop: asyncio.Runner, fake:
     assert (answer.headers["X-Result-Count"], answer.headers["X-Result-Count-Capped"]) == ("1000", "true")
     assert answer.headers["X-Corrected-Text"] == "support"
     assert set(links(answer)) == {"first", "prev", "next"}
+
+
+def test_guests_see_the_catalogue_of_the_last_second_and_buyers_that_of_now(
+    loop: asyncio.Runner, http: httpx.AsyncClient, fake: FakeService
+) -> None:
+    def count(**headers: str) -> str:
+        return str(loop.run(http.get(OFFERINGS, headers=headers)).headers["X-Result-Count"])
+
+    token = loop.run(signed_in(http))
+    assert count() == "3"
+    fake.world.offerings = fake.world.offerings[:1]
+    assert (count(), count(**token)) == ("3", "1")
+    assert loop.run(http.get(f"{OFFERINGS}?page=1")).headers["X-Result-Count"] == "1"
+
+
+def test_fresh_answers_grow_old_and_the_oldest_are_dropped(loop: asyncio.Runner) -> None:
+    now, asked = [0.0], []
+    fresh = Fresh(lambda: now[0])
+
+    async def look() -> Reply[None]:
+        asked.append(now[0])
+        return Reply(b"")
+
+    for instant in (0.0, 0.9, FRESH_S, 1.9):
+        now[0] = instant
+        loop.run(fresh.reply(("page",), look))
+    assert asked == [0.0, FRESH_S]
+    for number in range(300):
+        loop.run(fresh.reply((number,), look))
+    loop.run(fresh.reply(("page",), look))
+    assert len(asked) == 303
 
 
 def test_head_gives_the_count_without_a_body(loop: asyncio.Runner, http: httpx.AsyncClient) -> None:

@@ -21,6 +21,7 @@ from services.api.errors import Offline
 from services.api.types import OfferingQuery, Register
 from services.gateways.agents import ScriptedAgents
 from services.remote import connect
+from tests.contract.conftest import app_over
 from tests.contract.embedded import build_embedded
 from tests.contract.market import Market, answer_of, raises
 
@@ -32,7 +33,7 @@ async def purchase_and_chat(folder: Path) -> None:
     embedded = await build_embedded(folder, agents=ScriptedAgents())
     bound = bind("127.0.0.1", 0)
     answering = asyncio.Event()
-    server = server_for(embedded, answering=answering.set)
+    server = server_for(app_over(embedded), answering.set)
     running = asyncio.create_task(server.serve(sockets=[bound]))
     remote = connect(address_of(bound), Actor(device="device-1"))
     try:

@@ -57,7 +57,7 @@ class Buyer:
         self.wait(lambda: self.state.phase is until)
 
     def wait(self, condition: Callable[[], object]) -> None:
-        self.qtbot.waitUntil(condition)
+        self.qtbot.waitUntil(lambda: bool(condition()))
 
     def settle(self) -> None:
         """Lets everything that is under way come to its end, the typing pauses too."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAccessible, QImage
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QAccessible, QContextMenuEvent, QImage, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -208,3 +208,20 @@ def test_pictures_stay_within_their_memory(qapp: QApplication, monkeypatch: pyte
         face.picture(Card(str(n)), state)
     assert face.kept_bytes <= 10 * one
     assert face.picture(Card("0"), state).cacheKey() != oldest
+
+
+def test_the_pointer_lifts_one_card_and_the_menu_key_asks_for_its_menu(grid: CardGrid) -> None:
+    rect = grid.visualRect(grid.model().index(1, 0))
+    before = grid.viewport().grab(rect).toImage()
+    grid.mouseMoveEvent(
+        QMouseEvent(
+            QEvent.Type.MouseMove, QPointF(rect.center()), QPointF(rect.center()),
+            Qt.MouseButton.NoButton, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+        )
+    )  # fmt: skip
+    assert grid.viewport().grab(rect).toImage() != before
+    asked: list[str] = []
+    grid.menu_requested.connect(lambda card, _at: asked.append(card.uuid))
+    grid.setCurrentIndex(grid.model().index(2, 0))
+    QApplication.sendEvent(grid, QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(0, 0), QPoint(0, 0)))
+    assert asked == ["2"]

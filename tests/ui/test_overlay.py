@@ -236,6 +236,7 @@ def test_a_toast_undoes_once_and_goes(window: QWidget) -> None:
     toast = area.show_toast("Removed Helpdesk Triage.", action="Undo", on_action=lambda: undone.append("undone"))
     QTest.mouseClick(toast.action_button, Qt.MouseButton.LeftButton)
     assert undone == ["undone"]
+    assert opener(window).hasFocus()
     assert area.toasts() == ()
     assert not area.isVisible()
 
@@ -294,3 +295,18 @@ def test_a_banner_says_its_state_and_offers_its_action(window: QWidget, qtbot: Q
     with qtbot.waitSignal(banner.closed, timeout=1000):
         QTest.mouseClick(banner.close_button, Qt.MouseButton.LeftButton)
     assert banner.isHidden()
+
+
+def test_the_palette_paints_its_rows_in_both_themes(window: QWidget, look: theme.Theme) -> None:
+    palette = CommandPalette(window, COMMANDS)
+    palette.open()
+    palette.panel.setFocus()
+
+    def picture() -> QImage:
+        return palette.panel.grab().toImage()
+
+    light = picture()
+    assert light == picture()
+    look.set_mode("dark")
+    assert picture() != light
+    palette.dismiss()

@@ -84,7 +84,6 @@ def test_price_parts_of_cards() -> None:
     card = CUSTOMER_CARE.card
     assert text.price_parts(card) == ("", "$0.02", "/call")
     assert text.price_parts(replace(card, per_call_price=None)) == ("", "Free", "")
-    assert text.price_parts(SUPPORT_BUNDLE.card) == ("", "$0.02", "/call")
     paid = replace(card, per_call_price=None, from_price=Money.parse("29"))
     assert text.price_parts(paid) == ("from", "$29", "/mo")
     assert text.price_words(paid) == "from $29 a month"

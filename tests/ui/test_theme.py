@@ -191,3 +191,11 @@ def test_licences_ship_with_fonts_and_icons() -> None:
     for name in ("Inter.OFL.txt", "JetBrainsMono.OFL.txt"):
         assert "SIL Open Font License" in resources.read_text("fonts", name)
     assert "ISC License" in resources.read_text("icons.LICENSE")
+
+
+def test_high_contrast_strengthens_borders_and_quiet_text(look: theme.Theme, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(theme, "_system_wants_contrast", lambda: True)
+    look.set_mode("dark")
+    assert look.hex("textMuted") == DARK.color["text"]
+    for border in ("border", "borderStrong", "borderControl"):
+        assert contrast(look.color(border), look.color("surface")) >= 3.0

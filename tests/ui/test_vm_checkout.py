@@ -135,14 +135,14 @@ def test_only_ways_to_pay_that_work_can_be_chosen(buyer: Buyer) -> None:
 def test_names_are_made_while_typing_and_can_be_changed(buyer: Buyer) -> None:
     buyer.open()
     buyer.checkout.type_email("ada.lovelace@example.com")
-    buyer.wait(lambda: buyer.state.organization_shown == "Auto: Ada's Organization")
+    buyer.wait(lambda: buyer.state.organization_shown == "Auto: Ada Lovelace's Organization")
     assert buyer.state.project_shown == "Auto: Default"
     buyer.checkout.type_organization("Engines Ltd")
     buyer.checkout.type_project("Bridge")
     assert (buyer.state.organization_shown, buyer.state.project_shown) == ("Engines Ltd", "Bridge")
     assert buyer.state.request().organization_name == "Engines Ltd"
     buyer.checkout.type_organization("")
-    assert buyer.state.organization_shown == "Auto: Ada's Organization"
+    assert buyer.state.organization_shown == "Auto: Ada Lovelace's Organization"
     assert buyer.state.request().organization_name == ""
 
 

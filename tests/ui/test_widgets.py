@@ -451,3 +451,16 @@ def test_flow_breaks_lines(qtbot: QtBot) -> None:
 )
 def test_initials(name: str, letters: str) -> None:
     assert initials(name) == letters
+
+
+def test_what_happens_is_announced_without_a_reader_and_with_one(show: Show) -> None:
+    field = TextField("Email", name="email")
+    banner = Banner("Online.", "info")
+    box = QWidget()
+    box.setLayout(row(field, banner))
+    show(box)
+    for active in (True, False):
+        QAccessible.setActive(active)
+        field.set_error(f"Wrong {active}")
+        banner.set_message(f"Offline {active}", "danger")
+    assert (field.error, banner.text) == ("Wrong False", "Offline False")

@@ -1,7 +1,7 @@
 """The account corner of the sidebar: a guest can sign in; who is signed in sees name, organization and spending."""
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from services.api.types import Account
@@ -103,7 +103,9 @@ class AccountButton(QPushButton):
         if account is not None:
             self.setAccessibleName(tr("Account of {name}", name=account.full_name))
             self.setAccessibleDescription(f"{self._organization}. {self.spent_text}".lstrip(". "))
-            self.setToolTip("\n".join(part for part in (account.full_name, self._organization, self.spent_text) if part))
+            self.setToolTip(
+                "\n".join(part for part in (account.full_name, self._organization, self.spent_text) if part)
+            )
         self.updateGeometry()
         self.update()
 
@@ -149,7 +151,7 @@ class AccountButton(QPushButton):
             self._paint_spent(p, max(y, pad + side) + look.space("1.5"))
         p.end()
 
-    def _paint_spent(self, p: "paint.QPainter", y: int) -> None:
+    def _paint_spent(self, p: QPainter, y: int) -> None:
         look, rtl = theme.current(), paint.is_rtl(self)
         pad, icon, line = look.space(2), look.px(14), look.line("caption")
         x = pad + (look.px(AVATAR) - icon) // 2

@@ -26,7 +26,13 @@ class LivePalette(CommandPalette):
     def _show_found(self) -> None:
         commands = self._vm.state.commands
         self._found = {command.id: command for command in commands}
-        self.show_rows([_row(command) for command in commands])
+        self._rows.show([_row(command) for command in commands])
+        self.list.setVisible(bool(commands))
+        self._empty.setVisible(not commands)
+        if commands:
+            self.list.setCurrentIndex(self._rows.index(0, 0))
+            self.list.scrollToTop()
+        self._arrange()
 
     def _on_chosen(self, command_id: str) -> None:
         self._vm.choose(self._found[command_id])

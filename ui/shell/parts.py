@@ -47,7 +47,7 @@ class ViewModels:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Makers, not pages: only the marketplace is needed for the first frame. `sign_in` makes the sheet over a window."""
+    """Makers, not pages: the first frame needs only one of them. `sign_in` makes the sheet over a window."""
 
     marketplace: Callable[[], MarketplacePage]
     agent: Callable[[], AgentPage]

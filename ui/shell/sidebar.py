@@ -6,13 +6,11 @@ from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLay
 
 from ui import theme
 from ui.shell.account import AccountCorner
-from ui.shell.keys import key_text
 from ui.shell.history import MARKETPLACE, MY_AGENTS, SETTINGS
+from ui.shell.keys import key_text
 from ui.text import tr
 from ui.widgets import paint
 from ui.widgets.controls import Icon, IconButton, NavItem, label, row
-
-COLLAPSED_WIDTH = 64
 
 
 class Sidebar(QFrame):
@@ -51,16 +49,17 @@ class Sidebar(QFrame):
     def _head(self) -> QVBoxLayout:
         look = theme.current()
         self._name: QLabel = label(tr("Souk"), "section", name="appName")
-        self.palette_button = KeyCapButton(key_text("Ctrl+K"), tr("Search pages, agents and actions"), name="paletteButton")
+        self.palette_button = KeyCapButton(
+            key_text("Ctrl+K"), tr("Search pages, agents and actions"), name="paletteButton"
+        )
         self.palette_icon = IconButton("search", tr("Search pages, agents and actions"), name="paletteIconButton")
         for button in (self.palette_button, self.palette_icon):
             button.clicked.connect(self.palette_requested)
         self._mark = Icon("sprout", "accent", 22)
-        line = row(self._mark, self._name, None, self.palette_button, spacing=8)
-        line.setContentsMargins(look.space(2), 0, look.space(2), 0)
+        self._line = row(self._mark, self._name, None, self.palette_button, spacing=8)
         head = QVBoxLayout()
         head.setSpacing(look.space(2))
-        head.addLayout(line)
+        head.addLayout(self._line)
         head.addWidget(self.palette_icon, 0, Qt.AlignmentFlag.AlignHCenter)
         return head
 
@@ -94,12 +93,18 @@ class Sidebar(QFrame):
 
     def set_collapsed(self, collapsed: bool) -> None:
         look = theme.current()
-        self.setFixedWidth(look.px(COLLAPSED_WIDTH) if collapsed else look.px(look.size("sidebar")))
-        if collapsed == self._is_collapsed:
-            return
-        self._is_collapsed = collapsed
+        if collapsed != self._is_collapsed:
+            self._is_collapsed = collapsed
+            self._fold(collapsed)
+        icons = self._theme_item.sizeHint().width() + 2 * look.space(3)
+        self.setFixedWidth(icons if collapsed else look.px(look.size("sidebar")))
+
+    def _fold(self, collapsed: bool) -> None:
         for item in (*self._places.values(), self._theme_item):
             item.set_collapsed(collapsed)
+        edge = 0 if collapsed else theme.current().space(2)
+        self._line.setContentsMargins(edge, 0, edge, 0)
+        self._line.setAlignment(self._mark, Qt.AlignmentFlag.AlignHCenter if collapsed else Qt.AlignmentFlag(0))
         self._name.setVisible(not collapsed)
         self.palette_button.setVisible(not collapsed)
         self.palette_icon.setVisible(collapsed)

@@ -54,7 +54,7 @@ def price_parts(card: OfferingCard) -> PriceParts:
     """What a card in the grid says about the cheapest way in."""
     if card.per_call_price is not None:
         return PriceParts("", *_per_call(card.per_call_price))
-    if card.from_price:
+    if not card.from_price.is_zero:
         return PriceParts(tr("from"), money(card.from_price), tr("/mo"))
     if set(card.billing_models) == {BillingModel.QUOTE}:
         return PriceParts("", tr("Custom"), "")
@@ -94,7 +94,7 @@ def saving_text(plans: tuple[Plan, ...]) -> str:
     percents = [
         round(100 - 100 * plan.yearly_price.micros / (12 * plan.monthly_price.micros))
         for plan in plans
-        if plan.monthly_price and plan.yearly_price is not None
+        if plan.yearly_price is not None and plan.monthly_price is not None and not plan.monthly_price.is_zero
     ]
     best = max(percents, default=0)
     return tr("Save {percent}%", percent=best) if best > 0 else ""

@@ -141,7 +141,7 @@ def pay_label(summary: OrderSummary | None) -> str:
         return tr("Ask for a quote")
     if summary.billing_model is BillingModel.FREE:
         return tr("Start for free")
-    if summary.total is None or summary.total.is_zero:
+    if summary.total.is_zero:
         return tr("Start – {amount} today", amount=money(summary.total))
     return tr("Complete purchase – {amount}", amount=money(summary.total))
 

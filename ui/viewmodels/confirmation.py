@@ -46,7 +46,7 @@ class ConfirmationState:
 
     @property
     def phase(self) -> DeploymentPhase:
-        if self.order is not None and self.order.refunded:
+        if self.order is not None and not self.order.refunded.is_zero:
             return DeploymentPhase.REFUNDED
         if self.order is not None and self.order.state in _ENDED:
             return DeploymentPhase.FAILED

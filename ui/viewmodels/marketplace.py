@@ -39,7 +39,7 @@ class MarketplaceState:
 
     @property
     def has_filters(self) -> bool:
-        return bool(self.text.strip() or self.category or self.kind or self.billing_model or self.price_max)
+        return bool(self.text.strip() or self.category or self.kind or self.billing_model or self.price_max is not None)
 
     def query(self, page: int = 1) -> OfferingQuery:
         """What the service is asked for."""

@@ -207,6 +207,7 @@ class Button(QPushButton):
         self.face.small = small
         self._spin_timer = 0
         self._turn: float | None = None
+        self._idle_description = ""
         self.setObjectName(name)
         self.setAutoDefault(True)  # outside a QDialog Qt would ignore Enter
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -224,7 +225,9 @@ class Button(QPushButton):
         if busy == self.is_busy:
             return
         self._turn = 0.0 if busy else None
-        self.setAccessibleDescription(tr("Working") if busy else "")
+        if busy:
+            self._idle_description = self.accessibleDescription()
+        self.setAccessibleDescription(tr("Working") if busy else self._idle_description)
         self._run_spinner(busy and self.isVisible())
         self.update()
 

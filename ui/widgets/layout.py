@@ -42,7 +42,9 @@ def label(
     if kind in ("code", "hero"):
         theme.current().font(kind)  # the stylesheet names the font; this loads it
     if wrap:
-        widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        widget.setSizePolicy(policy)
     if tabular:
         figures = QFont()
         figures.setFeature(QFont.Tag("tnum"), 1)

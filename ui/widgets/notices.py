@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QElapsedTimer, QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from ui import theme
 from ui.text import tr
@@ -31,6 +32,7 @@ class Toast(QFrame):
     ) -> None:
         super().__init__(parent)
         self.text = text
+        self.focus_before: QWidget | None = None  # gets the focus back when the toast goes
         self._left_ms = ms
         self._since = QElapsedTimer()
         self._timer = QTimer(self)
@@ -56,6 +58,9 @@ class Toast(QFrame):
         for button in (self.action_button, self.close_button):
             button.installEventFilter(self)
 
+    def _has_focus(self) -> bool:
+        return self.action_button.hasFocus() or self.close_button.hasFocus()
+
     def run(self) -> None:
         self._since.start()
         self._timer.start(self._left_ms)
@@ -70,8 +75,7 @@ class Toast(QFrame):
             self._timer.stop()
 
     def _resume(self) -> None:
-        busy = self.underMouse() or self.action_button.hasFocus() or self.close_button.hasFocus()
-        if not busy and not self._timer.isActive():
+        if not self.underMouse() and not self._has_focus() and not self._timer.isActive():
             self.run()
 
     def event(self, event: QEvent) -> bool:
@@ -102,6 +106,9 @@ class Toast(QFrame):
         if self.isHidden():
             return
         self._timer.stop()
+        before = self.focus_before
+        if self._has_focus() and before is not None and isValid(before) and before.isVisible():
+            before.setFocus(Qt.FocusReason.OtherFocusReason)
         self.hide()
         self.closed.emit()
         self.deleteLater()
@@ -137,6 +144,7 @@ class ToastArea(QWidget):
     ) -> Toast:
         """Says one sentence, politely for screen readers; `action` ("Undo") calls `on_action` once."""
         toast = Toast(text, action, icon=icon, ms=ms, parent=self)
+        toast.focus_before = QApplication.focusWidget()
         if on_action is not None:
             toast.acted.connect(on_action)
         toast.closed.connect(lambda: self._forget(toast))

@@ -1,6 +1,7 @@
 """Choosing a plan beside the offering: the cycle, the plan cards, and the one button that goes to checkout."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
 from services.api.types import BillingCycle, BillingModel, Plan
@@ -28,6 +29,7 @@ class BuyPanel(QFrame):
         self.setAccessibleName(tr("Plans"))
         self._cards: dict[str, PlanCard] = {}
         self._shown: tuple[Plan, ...] = ()
+        self._is_stacked = False
         self._build()
 
     # -- building --------------------------------------------------------------------------------------------------
@@ -79,9 +81,17 @@ class BuyPanel(QFrame):
         self._fit()
 
     def _fit(self) -> None:
-        stacked = getattr(self, "_is_stacked", False)
-        height = self._list.totalHeightForWidth(max(self.area.width(), 1)) if stacked else 0
+        height = self._list.totalHeightForWidth(max(self.width() - 2, 1)) if self._is_stacked else 0
         self.area.setMinimumHeight(max(height, 0))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and self._cards:
+            self._fit()
 
     # -- showing ---------------------------------------------------------------------------------------------------
     def show_state(self, state: AgentState) -> None:
@@ -108,6 +118,7 @@ class BuyPanel(QFrame):
         for card in self._cards.values():
             self._list.addWidget(card)
         self._list.addStretch()
+        self._fit()
 
     def _card(self, plan: Plan) -> PlanCard:
         card = PlanCard(plan.name, name=f"plan-{plan.slug}", badge=plan.badge, points=plan.points)

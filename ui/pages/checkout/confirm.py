@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QRect, Signal
 from PySide6.QtWidgets import QFormLayout, QWidget
 
 from ui.text import saved_card_label, total_parts, tr
@@ -25,7 +25,6 @@ class ConfirmSheet(Sheet):
         self.body.addWidget(self._payment(state))
         self._error = Banner(tone="danger", name="confirmError")
         self.body.addWidget(self._error)
-        self.body.addStretch()
         self._buttons()
         self.first_focus = self.approve
         self.show_state(state)
@@ -54,6 +53,18 @@ class ConfirmSheet(Sheet):
             self.footer.addWidget(widget)
         self.footer.addStretch()
         self.footer.addWidget(self.cancel)
+
+    def place(self) -> QRect:
+        """In the middle and only as tall as its few lines: a question, not a workplace."""
+        side = super().place()
+        content, layout = self.area.widget(), self.panel.layout()
+        inner = content.layout() if content is not None else None
+        if inner is None or layout is None:
+            return side
+        items = [layout.itemAt(index) for index in range(layout.count())]
+        around = sum(item.sizeHint().height() for item in items if item is not None and item.widget() is not self.area)
+        height = min(around + inner.totalHeightForWidth(side.width() - 2) + 2, side.height())
+        return QRect((self.width() - side.width()) // 2, (self.height() - height) // 2, side.width(), height)
 
     def accept_default(self) -> None:
         """Money is never spent by an Enter that was meant for something else: only the buttons answer."""

@@ -19,7 +19,8 @@ from ui.text import tr
 from ui.viewmodels.base import Status
 from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
-from ui.widgets.controls import Button, Icon, badge, column, label, page, row, scroll_page
+from ui.widgets.controls import Button, Icon, badge, card, column, label, page, row, scroll_page
+from ui.widgets.focus_order import set_tab_order
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
 TWO_COLUMNS = 980  # px at 100 % text; below it the halves stand one below the other
@@ -38,6 +39,7 @@ class CheckoutPage(QWidget):
     def __init__(self, vm: CheckoutViewModel) -> None:
         super().__init__()
         self.setObjectName("checkoutPage")
+        self.setAccessibleName(tr("Checkout"))
         page(self)
         self.vm = vm
         self._sheet: ConfirmSheet | None = None
@@ -50,6 +52,7 @@ class CheckoutPage(QWidget):
         outer.addWidget(self._views(), 1)
         self._connect()
         self._on_changed()
+        set_tab_order(self)
 
     # -- building --------------------------------------------------------------------------------------------------
     def _top_bar(self) -> QFrame:
@@ -108,8 +111,10 @@ class CheckoutPage(QWidget):
             "mail", tr("Your request is on its way"), "", tr("Back to the agent"), name="quoteSent", variant="secondary"
         )
         self._quote_done.acted.connect(self.back)
+        self._quote_card = card(20, 0)
+        self._quote_card.body.addWidget(self._quote_done)
         self._right_half = QWidget()
-        self._right_half.setLayout(column(self.paying, self._quote_done, None, spacing=0))
+        self._right_half.setLayout(column(self.paying, self._quote_card, None, spacing=0))
         return self._right_half
 
     def _connect(self) -> None:
@@ -133,6 +138,8 @@ class CheckoutPage(QWidget):
         )
         for signal, verb in verbs:
             signal.connect(partial(self._do, verb))
+        for rebuilt in (self.plans.grid.rebuilt, paying.payment.cards.rebuilt):
+            rebuilt.connect(partial(set_tab_order, self))
         paying.pay_pressed.connect(self.press_pay)
         paying.acted.connect(self._on_notice_acted)
 
@@ -220,7 +227,7 @@ class CheckoutPage(QWidget):
     def _show_quote(self, state: CheckoutState) -> None:
         is_sent = state.quote_sent and state.is_quote
         self.paying.setVisible(not is_sent)
-        self._quote_done.setVisible(is_sent)
+        self._quote_card.setVisible(is_sent)
         if is_sent:
             email = state.account.email if state.account else state.email.strip()
             text = tr("We answer to {email} within one working day. Nothing was charged.", email=email)
@@ -254,14 +261,21 @@ class CheckoutPage(QWidget):
 
     # -- focus and geometry ----------------------------------------------------------------------------------------
     def _focus_when_due(self) -> None:
-        if self._is_focus_due and self.isVisible() and self.vm.state.status is Status.READY:
+        state = self.vm.state
+        is_new = state.account_mode is not AccountMode.SIGNED_IN and not state.email
+        is_settled = state.status is Status.READY and (is_new or state.can_pay)
+        if self._is_focus_due and self.isVisible() and is_settled:
             self._is_focus_due = False
-            self.paying.focus_first(self.vm.state)
+            self.paying.focus_first(state)
+
+    def focus_content(self) -> None:
+        """The keyboard goes to the first thing still to be done, as soon as that is known."""
+        self._is_focus_due = True
+        self._focus_when_due()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._is_focus_due = True
-        self._focus_when_due()
+        self.focus_content()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -25,7 +25,7 @@ class PayingCard(Card):
     acted = Signal()
 
     def __init__(self) -> None:
-        super().__init__(24, 14, name="payingCard")
+        super().__init__(24, 12, name="payingCard")
         self._is_rendering = False
         self.account = AccountSection()
         self.names = NamesSection()

@@ -14,6 +14,7 @@ from ui.viewmodels.checkout_state import CheckoutState
 from ui.widgets.cards import OptionRow
 from ui.widgets.controls import Button, Icon, Segmented, clear, column, label, row
 from ui.widgets.fields import FieldNote
+from ui.widgets.focus_order import one_stop
 from ui.widgets.states import Skeleton
 
 METHODS = (PaymentMethod.CARD, PaymentMethod.PAYPAL, PaymentMethod.INVOICE)
@@ -29,10 +30,14 @@ class _Row(NamedTuple):
 
 
 class CardChoice(QWidget):
-    """Saved cards, the test cards that were added, and the way to add one. Signals: picked(token); added(token)."""
+    """Saved cards, the test cards that were added, and the way to add one.
+
+    Signals: picked(token); added(token); rebuilt() - there are other rows now.
+    """
 
     picked = Signal(str)
     added = Signal(str)
+    rebuilt = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,6 +65,7 @@ class CardChoice(QWidget):
                 self._build(rows)
             if token in self._rows:
                 self._rows[token].setChecked(True)
+            one_stop(tuple(self._rows.values()))
         self.add.setVisible(bool(self._tests))
         self.note.set_error(error)
         self._is_rendering = False
@@ -106,15 +112,10 @@ class CardChoice(QWidget):
         clear(self._list)
         self._shown = rows
         self._rows = {one.token: self._option(one) for one in rows}
-        before: QWidget | None = None
         for option in self._rows.values():
             self._list.addWidget(option)
             option.show()
-            if before is not None:
-                QWidget.setTabOrder(before, option)
-            before = option
-        if before is not None:
-            QWidget.setTabOrder(before, self.add)
+        self.rebuilt.emit()
         if had_focus:
             self.focus_chosen()
 
@@ -173,7 +174,8 @@ class PaymentSection(QWidget):
             self.method.set_current(METHODS.index(state.method))
         problem = state.problems.get("payment_token") or state.problems.get("payment_method")
         self.cards.show_cards(state.options, state.payment_token, problem)
-        self.setEnabled(not state.is_locked)
+        for part in (self.method, self.cards):
+            part.setEnabled(not state.is_locked)
         self._is_rendering = False
 
     def _show_methods(self, options: PaymentOptions) -> None:

@@ -12,6 +12,7 @@ from ui.viewmodels.checkout_state import CheckoutState
 from ui.widgets import paint
 from ui.widgets.cards import PlanCard
 from ui.widgets.controls import Segmented, badge, column, label, row
+from ui.widgets.focus_order import one_stop
 
 GAP = 12
 CYCLES = (BillingCycle.MONTHLY, BillingCycle.YEARLY)
@@ -20,10 +21,11 @@ CYCLES = (BillingCycle.MONTHLY, BillingCycle.YEARLY)
 class PlanGrid(QWidget):
     """Plan cards side by side while their words fit, in as few even rows as that takes.
 
-    Signals: picked(str) - the plan the buyer turned to.
+    Signals: picked(str) - the plan the buyer turned to; rebuilt() - there are other cards now.
     """
 
     picked = Signal(str)
+    rebuilt = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,6 +45,7 @@ class PlanGrid(QWidget):
             self._cards[plan.uuid].set_price(amount, unit, _list_price_note(plan, cycle))
         if current in self._cards:
             self._cards[current].setChecked(True)
+        one_stop(tuple(self._cards.values()))
         self._arrange()
 
     def card(self, uuid: str) -> PlanCard | None:
@@ -55,6 +58,7 @@ class PlanGrid(QWidget):
         self._plans = plans
         self._cards = {plan.uuid: self._plan_card(plan) for plan in plans}
         self.updateGeometry()
+        self.rebuilt.emit()
 
     def _plan_card(self, plan: Plan) -> PlanCard:
         card = PlanCard(plan.name, name=f"plan-{plan.slug}", badge=plan.badge, points=plan.points, parent=self)
@@ -159,7 +163,8 @@ class PlanSection(QWidget):
         self._saving.set_badge(saving, "accent")
         self._saving.setVisible(bool(saving) and state.has_cycles)
         self.grid.show_plans(state.plans, state.cycle, state.plan_uuid)
-        self.setEnabled(not state.is_locked)
+        for part in (self.grid, self.cycle):
+            part.setEnabled(not state.is_locked)
         self._is_rendering = False
 
 

@@ -1,0 +1,113 @@
+"""Builds the window: view-models now, every page but the first when it is first shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QWidget
+
+from app.settings import Settings
+from ui.bridge import Bridge
+from ui.pages.marketplace import MarketplacePage
+from ui.prefs import Prefs
+from ui.shell import Pages, ViewModels
+from ui.theme import Theme
+from ui.viewmodels.agent import AgentViewModel
+from ui.viewmodels.base import ServiceHolder
+from ui.viewmodels.chat import ChatViewModel
+from ui.viewmodels.checkout import CheckoutViewModel
+from ui.viewmodels.configure import ConfigureViewModel
+from ui.viewmodels.confirmation import ConfirmationViewModel
+from ui.viewmodels.marketplace import MarketplaceViewModel
+from ui.viewmodels.my_agents import MyAgentsViewModel
+from ui.viewmodels.palette import PaletteViewModel
+from ui.viewmodels.pending_cart import PendingCartViewModel
+from ui.viewmodels.session import SessionViewModel, TokenStore
+
+if TYPE_CHECKING:
+    from ui.pages.chat import ChatPage
+    from ui.pages.configure import ConfigurePage
+    from ui.pages.confirmation import ConfirmationPage
+    from ui.pages.my_agents import MyAgentsPage
+    from ui.pages.sign_in import SignInSheet
+
+    from ui.pages.agent import AgentPage
+    from ui.pages.checkout import CheckoutPage
+    from ui.pages.settings import SettingsPage
+
+
+def build_view_models(
+    bridge: Bridge, holder: ServiceHolder, tokens: TokenStore, new_key: Callable[[], str]
+) -> ViewModels:
+    """One of each, all on the same service holder."""
+    session = SessionViewModel(bridge, holder, tokens)
+    return ViewModels(
+        session=session,
+        marketplace=MarketplaceViewModel(bridge, holder),
+        agent=AgentViewModel(bridge, holder, new_key),
+        checkout=CheckoutViewModel(bridge, holder, session, new_key),
+        confirmation=ConfirmationViewModel(bridge, holder),
+        chat=ChatViewModel(bridge, holder, new_key),
+        my_agents=MyAgentsViewModel(bridge, holder),
+        configure=ConfigureViewModel(bridge, holder),
+        palette=PaletteViewModel(bridge, holder, ()),
+        pending_cart=PendingCartViewModel(bridge, holder),
+    )
+
+
+def page_makers(vms: ViewModels, look: Theme, prefs: Prefs, settings: Settings, version: str) -> Pages:
+    """How each page is made. Only the marketplace is in the first frame; the others are imported when wanted."""
+
+    def agent() -> AgentPage:
+        from ui.pages.agent import AgentPage  # lazy: not in the first frame
+
+        return AgentPage(vms.agent)
+
+    def checkout() -> CheckoutPage:
+        from ui.pages.checkout import CheckoutPage  # lazy: not in the first frame
+
+        return CheckoutPage(vms.checkout)
+
+    def confirmation() -> ConfirmationPage:
+        from ui.pages.confirmation import ConfirmationPage  # lazy: not in the first frame
+
+        return ConfirmationPage(vms.confirmation)
+
+    def chat() -> ChatPage:
+        from ui.pages.chat import ChatPage  # lazy: not in the first frame
+
+        return ChatPage(vms.chat)
+
+    def my_agents() -> MyAgentsPage:
+        from ui.pages.my_agents import MyAgentsPage  # lazy: not in the first frame
+
+        return MyAgentsPage(vms.my_agents)
+
+    def configure() -> ConfigurePage:
+        from ui.pages.configure import ConfigurePage  # lazy: not in the first frame
+
+        return ConfigurePage(vms.configure)
+
+    def settings_page() -> SettingsPage:
+        from ui.pages.settings import SettingsPage  # lazy: not in the first frame
+
+        return SettingsPage(look, prefs, data_folder=str(settings.data), version=version)
+
+    def sign_in(window: QWidget) -> SignInSheet:
+        from ui.pages.sign_in import SignInSheet  # lazy: not in the first frame
+
+        return SignInSheet(vms.session, window)
+
+    return Pages(
+        marketplace=partial(MarketplacePage, vms.marketplace),
+        agent=agent,
+        checkout=checkout,
+        confirmation=confirmation,
+        chat=chat,
+        my_agents=my_agents,
+        configure=configure,
+        settings=settings_page,
+        sign_in=sign_in,
+    )

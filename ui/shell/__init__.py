@@ -1,0 +1,6 @@
+"""The main window and how one gets around in it."""
+
+from ui.shell.parts import Pages, ViewModels
+from ui.shell.window import Shell
+
+__all__ = ["Pages", "Shell", "ViewModels"]
