@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from app.settings import SettingsError, load
 from app.version import VERSION
 
 
@@ -40,8 +41,6 @@ def has_display() -> bool:
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit code (2 for a wrong setting or a taken port)."""
     arguments = _parser().parse_args(argv)
-    from app.settings import SettingsError, load  # lazy: --version and --help answer at once
-
     try:
         settings = load(arguments.data, remote=arguments.remote, host=getattr(arguments, "host", None),
                         port=getattr(arguments, "port", None))  # fmt: skip

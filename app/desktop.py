@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 
 import qasync
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -45,7 +45,15 @@ def make_application() -> QApplication:
     application.setApplicationName("souk")
     application.setApplicationDisplayName("Souk")
     QGuiApplication.setDesktopFileName("souk")
+    if QGuiApplication.platformName() == "offscreen":
+        qInstallMessageHandler(_pass_on)
     return application
+
+
+def _pass_on(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
+    """Qt's messages as usual, but for the one that the offscreen platform says of every window."""
+    if "propagateSizeHints" not in message:
+        print(message, file=sys.stderr)
 
 
 class Desktop(QObject):

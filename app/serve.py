@@ -91,6 +91,7 @@ def server_for(app: Litestar, answering: Callable[[], None] = lambda: None) -> S
         server_header=False,
         timeout_graceful_shutdown=FINISH_WITHIN_S,
     )
+    config.load()  # its imports take longer than a callback of the loop may
     return SoukServer(config, answering)
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 KEEP = 7
 _STAMP = "%Y%m%dT%H%M%S"
@@ -32,7 +32,7 @@ def _digest(path: Path) -> str:
 def is_sound(path: Path) -> bool:
     """Whether SQLite's quick check and the foreign keys pass."""
     try:
-        with closing(sqlite3.connect(f"file:{path.as_posix()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(read_only(path), uri=True)) as connection:
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 return False
             return connection.execute("PRAGMA foreign_key_check").fetchone() is None
@@ -45,8 +45,7 @@ def make_backup(database: Path, folder: Path, now: datetime, *, keep: int = KEEP
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"souk-{now.strftime(_STAMP)}.db"
     partial = target.with_suffix(".partial")
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(partial)) as copy:
-        source.backup(copy, pages=500)
+    _copy(database, partial)
     if not is_sound(partial):
         partial.unlink()
         raise sqlite3.DatabaseError("the copy did not pass its check")
@@ -58,30 +57,43 @@ def make_backup(database: Path, folder: Path, now: datetime, *, keep: int = KEEP
     return Backup(target, now)
 
 
+def read_only(path: Path) -> str:
+    """The address under which sqlite3 opens a file without being able to change it."""
+    return f"file:{quote(path.as_posix(), safe='/:')}?mode=ro"
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A whole database in one file without a log beside it; what an interrupted copy left there goes first."""
+    target.unlink(missing_ok=True)
+    with closing(sqlite3.connect(read_only(source), uri=True)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new, pages=500)
+        new.execute("PRAGMA journal_mode=DELETE")
+
+
 def list_backups(folder: Path) -> list[Backup]:
     """The whole backups in `folder`, newest first; copies that do not match their digest are left out."""
     found = []
     for note in folder.glob("souk-*.json"):
-        facts = json.loads(note.read_text())
         path = note.with_suffix(".db")
-        if path.exists() and _digest(path) == facts["sha256"]:
-            found.append(Backup(path, datetime.fromisoformat(facts["made_at"])))
+        try:
+            facts = json.loads(note.read_text())
+            made_at = datetime.fromisoformat(facts["made_at"])
+        except (ValueError, KeyError, TypeError):  # torn by a crash: its copy cannot be vouched for
+            continue
+        if path.exists() and _digest(path) == facts.get("sha256"):
+            found.append(Backup(path, made_at))
     return sorted(found, key=lambda backup: backup.made_at, reverse=True)
 
 
 def restore(backup: Backup, database: Path, now: datetime) -> Path | None:
     """Puts a backup in the database's place. The old file is kept beside it; its path is returned."""
-    damaged = None
-    if database.exists():
-        damaged = database.with_name(f"{database.stem}.damaged-{now.strftime(_STAMP)}{database.suffix}")
-        database.replace(damaged)
-    for extra in ("-wal", "-shm"):
-        sidecar = database.with_name(database.name + extra)
-        if sidecar.exists() and damaged is not None:
-            sidecar.replace(damaged.with_name(damaged.name + extra))
     partial = database.with_suffix(".restoring")
-    source = sqlite3.connect(f"file:{backup.path.as_posix()}?mode=ro", uri=True)
-    with closing(source), closing(sqlite3.connect(partial)) as copy:
-        source.backup(copy)
-    os.replace(partial, database)
-    return damaged
+    _copy(backup.path, partial)  # before anything is moved: it may fail
+    damaged = database.with_name(f"{database.stem}.damaged-{now.strftime(_STAMP)}{database.suffix}")
+    was_there = database.exists()
+    for extra in ("", "-wal", "-shm"):  # a log left behind would be played into the restored file
+        old = database.with_name(database.name + extra)
+        if old.exists():
+            old.replace(damaged.with_name(damaged.name + extra))
+    partial.replace(database)
+    return damaged if was_there else None

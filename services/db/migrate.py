@@ -12,10 +12,13 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from services.api.errors import DatabaseCorrupt, DatabaseTooNew
+from services.api.errors import DatabaseBusy, DatabaseCorrupt, DatabaseTooNew, StorageError
 from services.db import backups
 
 _FOLDER = Path(__file__).with_name("migrations")
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_HELD = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_LOOK_TIMEOUT_S = 2.0
 
 
 def revisions(folder: Path = _FOLDER) -> list[str]:
@@ -24,18 +27,20 @@ def revisions(folder: Path = _FOLDER) -> list[str]:
 
 
 def current_revision(database: Path) -> str | None:
-    """The revision a file is at; None for a new or empty one. DatabaseCorrupt when it cannot be read."""
+    """The revision a file is at; None for a new or empty one. DatabaseCorrupt, DatabaseBusy, StorageError."""
     if not database.exists() or database.stat().st_size == 0:
         return None
     try:
-        with closing(sqlite3.connect(f"file:{database.as_posix()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(backups.read_only(database), uri=True, timeout=_LOOK_TIMEOUT_S)) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if "no such table" in str(error):
             return None
-        raise DatabaseCorrupt(path=database.name) from error
-    except sqlite3.DatabaseError as error:
-        raise DatabaseCorrupt(path=database.name) from error
+        if error.sqlite_errorcode & 0xFF in _DAMAGE:
+            raise DatabaseCorrupt(path=database.name) from error
+        # Held by another program, or not readable: offering a backup in its place would be wrong.
+        kind = DatabaseBusy if error.sqlite_errorcode & 0xFF in _HELD else StorageError
+        raise kind(path=database.name) from error
     return None if row is None else str(row[0])
 
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import DatabaseBusy, DatabaseCorrupt, DiskFull, ReadOnly, ServiceError, StorageError
+from services.db import backups
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -45,9 +46,12 @@ def storage_error(error: BaseException | None) -> StorageError | None:
 
 def make_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
     """An engine with our settings: WAL, synchronous=FULL, foreign keys, BEGIN IMMEDIATE for writers (TRUST, 0.5)."""
-    uri = f"file:{path.as_posix()}?mode={'ro' if read_only else 'rwc'}&uri=true"
-    engine = sa.create_engine(f"sqlite+pysqlite:///{uri}", connect_args={"timeout": BUSY_TIMEOUT_S,
-                              "check_same_thread": False}, poolclass=sa.pool.NullPool)  # fmt: skip
+    address = backups.read_only(path) if read_only else str(path)
+
+    def connect() -> sqlite3.Connection:  # ours, because a URL would read a "?" or "%" in the folder's name
+        return sqlite3.connect(address, uri=read_only, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+
+    engine = sa.create_engine("sqlite+pysqlite://", creator=connect, poolclass=sa.pool.NullPool)
 
     @sa.event.listens_for(engine, "connect")
     def _settings(connection: sqlite3.Connection, _record: object) -> None:
@@ -78,7 +82,7 @@ class Lane:
     def _do(self, work: Work[T]) -> T:
         try:
             if self._connection is None:
-                self._connection = self._engine.connect().execution_options(**{_WRITES: self._writes})
+                self._connection = self._connect()
             with self._connection.begin():
                 return work(self._connection)
         except sa.exc.DBAPIError as error:
@@ -86,6 +90,12 @@ class Lane:
             if known is None:
                 raise
             raise known from error
+
+    def _connect(self) -> Connection:
+        connection = self._engine.connect().execution_options(**{_WRITES: self._writes})
+        if not self._writes:  # a write through `read` would not be queued with the others
+            connection.connection.cursor().execute("PRAGMA query_only=ON")
+        return connection
 
     async def do(self, work: Work[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._do, work)

@@ -7,13 +7,13 @@ from sqlalchemy.engine import Connection
 
 from services.api import errors
 from services.api.money import Money
-from services.api.types import ConfigureResource, Order, OrderState, Resource, ResourceState
+from services.api.types import ConfigureResource, Order, Resource, ResourceState
 from services.db import models as m
 from services.domain import identity as identity_rules
 from services.domain import provisioning
 from services.embedded import settlement
 from services.embedded.core import Area
-from services.embedded.orders import find_orders
+from services.embedded.orders import close_order, find_orders
 from services.embedded.resources import find_resources, steps_to_json
 from services.gateways.payments import ProviderUnreachable
 
@@ -91,7 +91,7 @@ class EmbeddedAgents(Area):
 
     def _give_back(self, connection: Connection, uuid: str) -> tuple[str, str]:
         resource = self._own(connection, uuid)
-        r, o = m.ResourceRow, m.OrderRow
+        r = m.ResourceRow
         retired = connection.execute(
             sa.update(r)
             .where(r.uuid == uuid, r.state == ResourceState.FAILED.value)
@@ -105,9 +105,5 @@ class EmbeddedAgents(Area):
         ).scalar_one()
         amount = Money(row.price_micros, row.currency)
         key = settlement.request_refund(self._core, connection, resource.order_uuid, charge_id, amount, uuid)
-        left = sa.select(r.uuid).where(r.order_uuid == resource.order_uuid, r.state != ResourceState.RETIRED.value)
-        if connection.execute(left).first() is None:
-            connection.execute(
-                sa.update(o).where(o.uuid == resource.order_uuid).values(state=OrderState.CANCELED.value)
-            )
+        close_order(connection, resource.order_uuid)
         return key, resource.order_uuid

@@ -36,11 +36,8 @@ def cards_by_id(connection: Connection, ids: list[int]) -> list[OfferingCard]:
         return []
     marks = ",".join("?" * len(ids))
     rows = connection.exec_driver_sql(f"{CARD_SQL} WHERE o.id IN ({marks})", tuple(ids)).fetchall()
-    by_uuid = {row[0]: card_from(tuple(row)) for row in rows}
-    order: dict[int, str] = dict(
-        connection.exec_driver_sql(f"SELECT id, uuid FROM offerings WHERE id IN ({marks})", tuple(ids)).all()
-    )
-    return [by_uuid[order[number]] for number in ids]
+    found = {row.id: card_from(tuple(row)) for row in rows}
+    return [found[number] for number in ids]
 
 
 def plan_from(row: Any) -> Plan:  # Any: a row with the columns of PlanRow

@@ -41,9 +41,15 @@ class EmbeddedCheckout(Area):
         return await self._core.db.read(lambda connection: placing.choose(connection, request, now).summary)
 
     async def get_payment_options(self) -> PaymentOptions:
-        saved = await self._core.db.read(self._saved_cards) if self._actor.session else ()
+        saved, agreed = await self._core.db.read(self._remembered) if self._actor.session else ((), False)
         payments = self._core.payments
-        return PaymentOptions(payments.is_test_mode, (PaymentMethod.CARD,), saved, payments.test_cards)
+        return PaymentOptions(payments.is_test_mode, (PaymentMethod.CARD,), saved, payments.test_cards, agreed)
+
+    def _remembered(self, connection: Connection) -> tuple[tuple[SavedCard, ...], bool]:
+        """The caller's cards, and whether an earlier order was paid (its terms were accepted)."""
+        o = m.OrderRow
+        paid = sa.select(o.uuid).where(o.user_uuid == self._caller(connection).uuid, o.paid_at.is_not(None)).limit(1)
+        return self._saved_cards(connection), connection.execute(paid).first() is not None
 
     def _saved_cards(self, connection: Connection) -> tuple[SavedCard, ...]:
         caller, c = self._caller(connection), m.PaymentCard

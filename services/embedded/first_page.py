@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.api.money import Money, Rate
 from services.api.types import BillingModel, Category, OfferingCard, OfferingKind, OfferingPage
+from services.db import backups
 from services.embedded import bundled
 
 PAGE_SIZE = 60
@@ -17,7 +18,7 @@ PAGE_SIZE = 60
 CARD_SQL = """
 SELECT o.uuid, o.slug, o.kind, o.name, o.tagline, v.name, v.is_verified, c.uuid, c.slug, c.title, c.icon, c.hue,
        o.rating, o.review_count, o.tags, o.billing_models, o.from_price_micros, o.per_call_micros, o.per_call_units,
-       o.currency
+       o.currency, o.id
 FROM offerings o JOIN vendors v ON v.id = o.vendor_id JOIN categories c ON c.id = o.category_id
 """
 
@@ -37,7 +38,7 @@ def card_from(row: tuple) -> OfferingCard:  # type: ignore[type-arg]  # one row 
 def load(database: Path) -> tuple[OfferingPage, tuple[Category, ...]]:
     """The most popular offerings and all categories: from the database when it is there, else as shipped."""
     try:
-        with closing(sqlite3.connect(f"file:{database.as_posix()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(backups.read_only(database), uri=True)) as connection:
             rows = connection.execute(f"{CARD_SQL} WHERE o.is_active ORDER BY o.id LIMIT ?", (PAGE_SIZE,)).fetchall()
             counts = dict(connection.execute("SELECT value, count FROM facet_counts WHERE facet = 'category'"))
             total = connection.execute("SELECT count FROM facet_counts WHERE facet = 'all'").fetchone()

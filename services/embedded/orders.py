@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.money import Money
-from services.api.types import Action, BillingCycle, Order, OrderState, Placed, SummaryLine
+from services.api.types import Action, BillingCycle, Order, OrderState, Placed, ResourceState, SummaryLine
 from services.db import models as m
 
 PENDING = (OrderState.PENDING_PROVIDER.value, OrderState.PENDING_CONSUMER.value)
@@ -95,6 +95,18 @@ def _order(row: Any, resources: tuple[str, ...]) -> Order:  # Any: a row of _sel
         renews_at=row.renews_at,
         error_code=row.error_code,
         action=Action("redirect", row.action_url) if waits and row.action_url else None,
+    )
+
+
+def close_order(connection: Connection, order_uuid: str) -> None:
+    """A paid order is done when all it bought runs (or was paid back), and canceled when nothing is left of it."""
+    o, r = m.OrderRow, m.ResourceRow
+    states = set(connection.execute(sa.select(r.state).where(r.order_uuid == order_uuid)).scalars())
+    if not states <= {ResourceState.READY.value, ResourceState.RETIRED.value}:
+        return
+    state = OrderState.DONE if ResourceState.READY.value in states else OrderState.CANCELED
+    connection.execute(
+        sa.update(o).where(o.uuid == order_uuid, o.state == OrderState.EXECUTING.value).values(state=state.value)
     )
 
 

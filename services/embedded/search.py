@@ -7,16 +7,18 @@ because nobody reads that far and ranking 100,000 rows costs 130 ms (LIMITS, "Se
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.api.types import OfferingQuery, SortOrder
 
 CAP = 1_000
-_FEW = 5_000  # ids that are put into a set in about 1 ms
-_MANY = 20_000
+_FEW = 5_000  # rows that are put into a set, or ranked, in 1 to 4 ms
+_MANY = 30_000  # above that a test of each hit is cheaper than the set
 # Weights of search_text's columns: name, vendor, tags, category, tagline, body.
 _BM25 = "bm25(search_text, 10.0, 4.0, 4.0, 3.0, 2.0, 1.0)"
 _ORDERS = {
@@ -79,6 +81,7 @@ class _Narrow:
 
     where: str
     values: list[Any]
+    needs_row: bool = False  # of `offerings`, as `o`
 
 
 def _facets(cursor: sqlite3.Cursor, query: OfferingQuery) -> list[_Facet]:
@@ -92,27 +95,34 @@ def _facets(cursor: sqlite3.Cursor, query: OfferingQuery) -> list[_Facet]:
     return sorted(found, key=lambda facet: facet.count)
 
 
-def _price(cursor: sqlite3.Cursor, query: OfferingQuery) -> tuple[str, list[Any], bool]:
-    """The price condition on `offerings`, its values, and whether few offerings meet it. "" for any price."""
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """A condition on `offerings` ("" for any price), its values, and whether few offerings meet it."""
+
+    where: str
+    values: list[Any]
+    is_rare: bool
+
+
+def _price(cursor: sqlite3.Cursor, query: OfferingQuery) -> _Price:
     bounds = [
         (sign, bound.micros) for bound, sign in ((query.price_min, ">="), (query.price_max, "<=")) if bound is not None
     ]
     if not bounds:
-        return "", [], False
+        return _Price("", [], is_rare=False)
     where = " AND ".join(f"from_price_micros {sign} ?" for sign, _ in bounds)
     values = [micros for _, micros in bounds]
     counted = f"SELECT COUNT(*) FROM (SELECT 1 FROM offerings WHERE {where} LIMIT {_FEW + 1})"
-    return where, values, cursor.execute(counted, values).fetchone()[0] <= _FEW
+    return _Price(where, values, is_rare=cursor.execute(counted, values).fetchone()[0] <= _FEW)
 
 
-def _narrow(facets: list[_Facet], price: tuple[str, list[Any], bool], row: str) -> _Narrow:
-    """Tests by set where few rows pass, else one by one: there the first hits end the walk before a set would be built."""
+def _narrow(facets: list[_Facet], price: _Price, row: str) -> _Narrow:
+    """Tests by set where few rows pass, else one by one: there the first hits end the walk before a set is built."""
     parts: list[str] = []
     values: list[Any] = []
-    where, bounds, is_rare = price
-    if where and is_rare:
-        parts.append(f"+{row} IN (SELECT id FROM offerings WHERE {where})")
-        values += bounds
+    if price.is_rare:
+        parts.append(f"+{row} IN (SELECT id FROM offerings WHERE {price.where})")
+        values += price.values
     for facet in facets:
         rows = "FROM offering_facets f WHERE f.facet = ? AND f.value = ?"
         if facet.count <= _MANY:
@@ -120,10 +130,10 @@ def _narrow(facets: list[_Facet], price: tuple[str, list[Any], bool], row: str) 
         else:
             parts.append(f"EXISTS (SELECT 1 {rows} AND f.offering_id = {row})")
         values += [facet.name, facet.value]
-    if where and not is_rare:
-        parts.append(where)
-        values += bounds
-    return _Narrow(" AND ".join([*parts, "o.is_active"]), values)
+    if price.where and not price.is_rare:
+        parts.append(price.where)
+        values += price.values
+    return _Narrow(" AND ".join(parts), values, needs_row=bool(price.where) and not price.is_rare)
 
 
 def _window(query: OfferingQuery) -> tuple[int, int]:
@@ -132,91 +142,86 @@ def _window(query: OfferingQuery) -> tuple[int, int]:
 
 def _browse(cursor: sqlite3.Cursor, query: OfferingQuery, facets: list[_Facet]) -> Hits:
     """No text: an index walk in the wanted order; a single facet is walked in its own index with a ready count."""
-    limit, offset = _window(query)
     price = _price(cursor, query)
-    if len(facets) > 1 or price[0]:
-        return _browse_narrowed(cursor, query, facets, price)
-    if not facets:
-        total = cursor.execute("SELECT count FROM facet_counts WHERE facet = 'all'").fetchone()
-        count = total[0] if total else 0
-    else:
-        count = facets[0].count
-    if facets and query.order is SortOrder.RECOMMENDED:
-        sql = "SELECT offering_id FROM offering_facets WHERE facet = ? AND value = ? ORDER BY offering_id"
-        values = [facets[0].name, facets[0].value]
-    else:
-        narrow = _narrow(facets, price, "o.id")
-        sql = f"SELECT o.id FROM offerings o WHERE {narrow.where} ORDER BY {_order(query, count)}"
-        values = narrow.values
-    rows = cursor.execute(f"{sql} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
-    return Hits([row[0] for row in rows], count)
-
-
-def _browse_narrowed(
-    cursor: sqlite3.Cursor, query: OfferingQuery, facets: list[_Facet], price: tuple[str, list[Any], bool]
-) -> Hits:
     narrow = _narrow(facets, price, "o.id")
-    where = narrow.where.removeprefix("+")  # the first and rarest condition is what is walked
-    total = cursor.execute(
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM offerings o WHERE {where} LIMIT {CAP + 1})", narrow.values
-    ).fetchone()[0]
-    sql = (
-        f"SELECT o.id FROM offerings o WHERE {where if total <= CAP else narrow.where} ORDER BY {_order(query, total)}"
-    )
-    rows = cursor.execute(f"{sql} LIMIT ? OFFSET ?", (*narrow.values, *_window(query))).fetchall()
-    return Hits([row[0] for row in rows], min(total, CAP), total > CAP)
-
-
-def _order(query: OfferingQuery, total: int) -> str:
-    """Few hits are sorted; a walk along the order's own index would pass all other offerings first."""
-    order = _ORDERS[query.order]
-    return order.replace("o.", "+o.") if total <= CAP else order
-
-
-def _search(cursor: sqlite3.Cursor, query: OfferingQuery, expression: str, narrow: _Narrow) -> Hits:
-    values = (expression, *narrow.values)
-    # More than CAP titles settle the count, without looking into the long lists of the full text.
-    total = _count(cursor, "search_titles", narrow, values)
+    is_counted = len(facets) <= 1 and not price.where
+    if is_counted and facets and query.order is SortOrder.RECOMMENDED:
+        sql = "SELECT offering_id FROM offering_facets WHERE facet = ? AND value = ? ORDER BY offering_id"
+        rows = cursor.execute(f"{sql} LIMIT ? OFFSET ?", (*narrow.values, *_window(query))).fetchall()
+        return Hits([row[0] for row in rows], facets[0].count)
+    # without the plus, the first and rarest condition is what is walked
+    conditions = f"{narrow.where} AND o.is_active" if narrow.where else "o.is_active"
+    rarest_first = "FROM offerings o WHERE " + conditions.removeprefix("+")
+    total = _known_count(cursor, facets) if is_counted else _capped_count(cursor, rarest_first, narrow.values)
     if total <= CAP:
-        total = _count(cursor, "search_text", narrow, values)
-    if query.order is not SortOrder.RECOMMENDED:
-        order = _ORDERS[query.order]
-    elif total <= CAP:
-        order = f"{_BM25}, o.id"
+        # a walk along the order's own index would pass all other offerings first
+        walked, order = rarest_first, _ORDERS[query.order].replace("o.", "+o.")
     else:
-        return Hits(_popular(cursor, narrow, values, _window(query)), CAP, is_capped=True)
-    sql = f"SELECT o.id {_matches('search_text', narrow)} ORDER BY {order} LIMIT ? OFFSET ?"
-    rows = cursor.execute(sql, (*values, *_window(query))).fetchall()
-    return Hits([row[0] for row in rows], min(total, CAP), total > CAP)
+        walked, order = f"FROM offerings o WHERE {conditions}", _ORDERS[query.order]
+    sql = f"SELECT o.id {walked} ORDER BY {order} LIMIT ? OFFSET ?"
+    rows = cursor.execute(sql, (*narrow.values, *_window(query))).fetchall()
+    return Hits([row[0] for row in rows], total if is_counted else min(total, CAP), not is_counted and total > CAP)
 
 
-def _matches(table: str, narrow: _Narrow) -> str:
-    where = narrow.where.replace("{table}", table)
-    return f"FROM {table} JOIN offerings o ON o.id = {table}.rowid WHERE {table} MATCH ? AND {where}"
+def _known_count(cursor: sqlite3.Cursor, facets: list[_Facet]) -> int:
+    if facets:
+        return facets[0].count
+    row = cursor.execute("SELECT count FROM facet_counts WHERE facet = 'all' AND value = ''").fetchone()
+    return row[0] if row else 0
 
 
-def _count(cursor: sqlite3.Cursor, table: str, narrow: _Narrow, values: tuple[Any, ...]) -> int:
-    """How many match, up to CAP + 1. Without filters no offering is looked at: what is in the index is active."""
-    walked = _matches(table, narrow) if narrow.values else f"FROM {table} WHERE {table} MATCH ?"
+def _capped_count(cursor: sqlite3.Cursor, walked: str, values: Sequence[Any]) -> int:
+    """How many rows there are, up to CAP + 1."""
     counted: int = cursor.execute(f"SELECT COUNT(*) FROM (SELECT 1 {walked} LIMIT {CAP + 1})", values).fetchone()[0]
     return counted
 
 
-def _popular(cursor: sqlite3.Cursor, narrow: _Narrow, values: tuple[Any, ...], window: tuple[int, int]) -> list[int]:
-    """Many hits: those with the words in the title first, then the rest, both in popularity order without a sort."""
-    limit, offset = window
-    wanted = offset + limit
-    ids = _first(cursor, "search_titles", narrow, values, min(wanted, CAP))
-    if len(ids) < wanted:
-        seen = set(ids)
-        rest = _first(cursor, "search_text", narrow, values, wanted + len(ids))
-        ids += [number for number in rest if number not in seen]
-    return ids[offset:wanted]
+def _search(cursor: sqlite3.Cursor, query: OfferingQuery, expression: str, narrow: _Narrow) -> Hits:
+    """What is in the index is active, so an offering's row is read only where a price or an order asks for it."""
+    values = (expression, *narrow.values)
+    # More than CAP titles settle the count, without looking into the long lists of the full text.
+    titles = _walk(cursor, "search_titles", narrow, values, CAP + 1)
+    found = titles if len(titles) > CAP else _walk(cursor, "search_text", narrow, values, CAP + 1)
+    limit, offset = _window(query)
+    if len(found) <= CAP:
+        return Hits(_ranked(cursor, query, expression, found)[offset : offset + limit], len(found))
+    if query.order is SortOrder.RECOMMENDED:
+        ids = titles[:CAP]
+        if len(ids) < offset + limit:
+            # the words in the title first, then the rest, both in popularity order without a sort
+            seen = set(ids)
+            rest = _walk(cursor, "search_text", narrow, values, offset + limit + len(ids))
+            ids += [number for number in rest if number not in seen]
+        return Hits(ids[offset : offset + limit], CAP, is_capped=True)
+    sql = f"SELECT o.id {_matches('search_text', narrow, 'o.id')} ORDER BY {_ORDERS[query.order]} LIMIT ? OFFSET ?"
+    return Hits([row[0] for row in cursor.execute(sql, (*values, limit, offset)).fetchall()], CAP, is_capped=True)
 
 
-def _first(cursor: sqlite3.Cursor, table: str, narrow: _Narrow, values: tuple[Any, ...], limit: int) -> list[int]:
-    sql = f"SELECT o.id {_matches(table, narrow)} ORDER BY {table}.rowid LIMIT ?"
-    return [row[0] for row in cursor.execute(sql, (*values, limit)).fetchall()]
+def _matches(table: str, narrow: _Narrow, wanted: str) -> str:
+    """FROM and WHERE. `wanted` or the filters may name columns of `o`, which then joins in."""
+    where = narrow.where.replace("{table}", table)
+    joined = f" JOIN offerings o ON o.id = {table}.rowid" if narrow.needs_row or wanted.startswith("o.") else ""
+    return f"FROM {table}{joined} WHERE {table} MATCH ?" + (f" AND {where}" if where else "")
+
+
+def _walk(cursor: sqlite3.Cursor, table: str, narrow: _Narrow, values: tuple[Any, ...], limit: int) -> list[int]:
+    """The first matches in popularity order."""
+    row = f"{table}.rowid"
+    sql = f"SELECT {row} {_matches(table, narrow, row)} ORDER BY {row} LIMIT ?"
+    return [found for (found,) in cursor.execute(sql, (*values, limit)).fetchall()]
+
+
+def _ranked(cursor: sqlite3.Cursor, query: OfferingQuery, expression: str, ids: list[int]) -> list[int]:
+    """Few hits in the wanted order."""
+    if query.order is SortOrder.RECOMMENDED:
+        hits = "FROM search_text WHERE search_text MATCH ? AND +rowid IN (SELECT value FROM json_each(?))"
+        values = [expression, json.dumps(ids)]
+        sql = f"SELECT rowid {hits} ORDER BY {_BM25}, rowid"
+    else:
+        hits = "FROM offerings o WHERE o.id IN (SELECT value FROM json_each(?))"
+        values = [json.dumps(ids)]
+        sql = f"SELECT o.id {hits} ORDER BY {_ORDERS[query.order].replace('o.', '+o.')}"
+    return [row[0] for row in cursor.execute(sql, values).fetchall()]
 
 
 def _correct(cursor: sqlite3.Cursor, text: str) -> str:
@@ -251,10 +256,9 @@ def _any_of(parts: list[str]) -> str:
 
 
 def _closest(cursor: sqlite3.Cursor, word: str, expression: str) -> str:
-    names = cursor.execute(
-        "SELECT o.name FROM search_trigrams t JOIN offerings o ON o.id = t.rowid "
-        "WHERE search_trigrams MATCH ? AND o.is_active ORDER BY t.rank LIMIT 24",
-        (expression,),
-    ).fetchall()
+    """Looks at the most popular titles only, because ranking 100,000 of them takes 40 ms."""
+    popular = f"SELECT rowid AS id, rank FROM search_trigrams WHERE search_trigrams MATCH ? ORDER BY rowid LIMIT {_FEW}"
+    best = f"SELECT id FROM ({popular}) ORDER BY rank LIMIT 24"
+    names = cursor.execute(f"SELECT name FROM offerings WHERE id IN ({best})", (expression,)).fetchall()
     candidates = {part.lower() for (name,) in names for part in _WORD.findall(name)}
     return next(iter(difflib.get_close_matches(word, candidates, n=1, cutoff=0.75)), "")

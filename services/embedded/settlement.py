@@ -25,7 +25,7 @@ from services.embedded.funnel import note
 from services.embedded.orders import PENDING, placed
 from services.embedded.placing import LEASE, NOT_COMPLETED, Intent
 from services.gateways.agents import DEPLOYMENT_STEPS
-from services.gateways.payments import ACTION_REQUIRED, FAILED, Charge, ChargeRequest, ProviderUnreachable
+from services.gateways.payments import ACTION_REQUIRED, FAILED, REFUNDED, Charge, ChargeRequest, ProviderUnreachable
 
 # A lost answer is asked for again with the same key before the buyer is told to wait.
 RETRY_PAUSES_S = (0.1, 0.4)
@@ -61,12 +61,13 @@ def outcome(connection: Connection, order_uuid: str) -> Placed | errors.ServiceE
 
 def record_charge(core: Core, connection: Connection, order_uuid: str, answer: Charge) -> Placed | errors.ServiceError:
     """Writes the provider's answer down. A charge for an order that was given up meanwhile is refunded."""
-    if answer.state == FAILED:
-        _set_state(connection, order_uuid, PENDING, OrderState.ERRED, error_code=answer.decline_code)
-        _set_payment(connection, order_uuid, "failed", answer)
+    if answer.state in (FAILED, REFUNDED):
+        code = answer.decline_code or NOT_COMPLETED
+        if _set_state(connection, order_uuid, PENDING, OrderState.ERRED, error_code=code):
+            _set_payment(connection, order_uuid, answer.state, answer)
     elif answer.state == ACTION_REQUIRED:
-        _set_state(connection, order_uuid, PENDING, OrderState.PENDING_CONSUMER)
-        _set_payment(connection, order_uuid, "action_required", answer)
+        if _set_state(connection, order_uuid, PENDING, OrderState.PENDING_CONSUMER):
+            _set_payment(connection, order_uuid, "action_required", answer)
     elif _set_state(connection, order_uuid, PENDING, OrderState.EXECUTING):
         _set_payment(connection, order_uuid, "succeeded", answer)
         _deliver(core, connection, order_uuid)
@@ -241,45 +242,52 @@ async def sweep(core: Core) -> int:
     for row in await core.db.read(lambda connection: _dangling(connection, core.clock.now())):
         try:
             answer = await core.payments.find(row.key)
-            if answer is not None and answer.state == ACTION_REQUIRED and row.state == ACTION_REQUIRED:
+            has_expired = row.state == ACTION_REQUIRED and row.created_at <= core.clock.now() - CONFIRMATION_LIFETIME
+            if answer is not None and answer.state == ACTION_REQUIRED and has_expired:
                 answer = await core.payments.confirm(answer.id, approve=False)
         except ProviderUnreachable:
             continue
         await core.db.run(partial(_settle, core, row=row, answer=answer))
-        settled += 1
+        settled += answer is None or answer.state != ACTION_REQUIRED
     return settled
 
 
 def _dangling(connection: Connection, now: datetime) -> Sequence[Any]:
+    """Charges without an answer, those the buyer may have confirmed unheard, and those nobody will confirm any more."""
     p = m.PaymentRow
-    unanswered = sa.and_(p.state == "sent", p.leased_until <= now)
-    unconfirmed = sa.and_(p.state == ACTION_REQUIRED, p.created_at <= now - CONFIRMATION_LIFETIME)
+    unheard = sa.and_(p.state.in_(("sent", ACTION_REQUIRED)), p.leased_until <= now)
+    expired = sa.and_(p.state == ACTION_REQUIRED, p.created_at <= now - CONFIRMATION_LIFETIME)
     return connection.execute(
-        sa.select(p.key, p.order_uuid, p.state, p.provider_token).where(sa.or_(unanswered, unconfirmed))
+        sa.select(p.key, p.order_uuid, p.state, p.provider_token, p.created_at).where(sa.or_(unheard, expired))
     ).all()
 
 
 def _settle(core: Core, connection: Connection, row: Any, answer: Charge | None) -> None:
+    p, now = m.PaymentRow, core.clock.now()
     if answer is not None:
         record_charge(core, connection, row.order_uuid, answer)
+        if answer.state == ACTION_REQUIRED:  # still waiting for the buyer: look again when the lease is over
+            connection.execute(sa.update(p).where(p.key == row.key).values(leased_until=now + LEASE))
         return
     if not row.provider_token:  # a free order needs no provider to go through
         record_charge(core, connection, row.order_uuid, Charge("", "succeeded", Money.zero()))
         return
-    undone = _set_state(connection, row.order_uuid, PENDING, OrderState.CANCELED, error_code=NOT_COMPLETED)
-    if undone:
-        connection.execute(sa.update(m.PaymentRow).where(m.PaymentRow.key == row.key).values(state="failed"))
+    nobody_waits = connection.execute(sa.select(p.key).where(p.key == row.key, p.leased_until <= now)).first()
+    # A lease taken since the provider was asked: the buyer came back, and is waiting for a charge of their own.
+    if nobody_waits and _set_state(connection, row.order_uuid, PENDING, OrderState.CANCELED, error_code=NOT_COMPLETED):
+        connection.execute(sa.update(p).where(p.key == row.key).values(state=FAILED))
 
 
 def resume(connection: Connection, order_uuid: str, now: datetime) -> Intent | None:
     """The intent of an order that may still be charged under its key: unanswered, or undone without a charge."""
     o, p = m.OrderRow, m.PaymentRow
     row = connection.execute(
-        sa.select(o.state, o.error_code, p.key, p.provider_token, p.amount_micros, p.currency)
+        sa.select(o.state, o.error_code, p.key, p.state.label("payment"), p.provider_token, p.amount_micros, p.currency)
         .join(p, p.order_uuid == o.uuid)
         .where(o.uuid == order_uuid)
     ).one()
-    undone = row.state == OrderState.CANCELED.value and row.error_code == NOT_COMPLETED
+    # A charge that turned up after the order was undone is on its way back, and must not pay for anything.
+    undone = row.state == OrderState.CANCELED.value and row.error_code == NOT_COMPLETED and row.payment == FAILED
     if row.state != OrderState.PENDING_PROVIDER.value and not undone:
         return None
     connection.execute(

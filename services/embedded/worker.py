@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import ServiceError
-from services.api.types import DeploymentStep, FunnelStep, OrderState, ResourceState, StepState
+from services.api.types import DeploymentStep, FunnelStep, ResourceState, StepState
 from services.db import models as m
 from services.domain import provisioning
 from services.embedded import chat, settlement
 from services.embedded.core import Core
 from services.embedded.funnel import note
+from services.embedded.orders import close_order
 from services.embedded.resources import spec_of, steps_from, steps_to_json
 from services.gateways.agents import DeploymentFailed, HostUnavailable
 from services.gateways.payments import ProviderUnreachable
@@ -157,14 +158,7 @@ def _finish(connection: Connection, uuid: str, now: datetime) -> None:
     ).scalar()
     if order_uuid is None:
         return
-    done = (ResourceState.READY.value, ResourceState.RETIRED.value)
-    open_ones = sa.select(r.uuid).where(r.order_uuid == order_uuid, r.state.not_in(done))
-    if connection.execute(open_ones).first() is None:
-        connection.execute(
-            sa.update(o)
-            .where(o.uuid == order_uuid, o.state == OrderState.EXECUTING.value)
-            .values(state=OrderState.DONE.value)
-        )
+    close_order(connection, order_uuid)
     row = connection.execute(
         sa.select(o.user_uuid, m.OfferingRow.uuid)
         .join(r, r.order_uuid == o.uuid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from litestar.params import FromPath, JSONBody
 
@@ -40,7 +40,7 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class CardToken:
-    payment_token: str
+    payment_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

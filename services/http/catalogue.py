@@ -25,6 +25,7 @@ ORDERS = {
     "-popularity": SortOrder.RECOMMENDED,
 }
 _NO_SUCH_CATEGORY = "-"
+_MOST_MICROS = 2**62  # what a database can compare with
 _ROW_KEYS = frozenset(shapes.OfferingRow.__struct_fields__)
 _MORE_KEYS = frozenset(shapes.OfferingShape.__struct_fields__) - _ROW_KEYS
 
@@ -131,10 +132,12 @@ def _amount(text: str | None, name: str, currency: str, problems: dict[str, str]
     if not text:
         return None
     try:
-        return Money.parse(text, currency)
+        amount = Money.parse(text, currency)
     except ValueError:
+        amount = None
+    if amount is None or amount.micros > _MOST_MICROS:
         problems[name] = "out_of_range"
-        return None
+    return amount
 
 
 async def _category(service: Service, uuid: str) -> str:

@@ -15,6 +15,7 @@ from services.http import buying, catalogue, identity, openapi, resources
 from services.http.call import Call, StrictBody
 from services.http.docs_page import show_docs
 from services.http.fresh import Fresh
+from services.http.payment_page import show_test_payment
 from services.http.replay import Replays
 from services.http.reply import on_bug, on_http_error, on_service_error
 
@@ -25,7 +26,7 @@ READABLE_HEADERS = ["Link", "X-Result-Count", "X-Result-Count-Capped", "Cart-Tok
 def create_app(service: Service, *, allowed_origins: Sequence[str] = ()) -> Litestar:
     """The application. `service` acts for a guest and is bound anew to whoever makes each request."""
     return Litestar(
-        [*catalogue.HANDLERS, *identity.HANDLERS, *buying.HANDLERS, *resources.HANDLERS, show_docs],
+        [*catalogue.HANDLERS, *identity.HANDLERS, *buying.HANDLERS, *resources.HANDLERS, show_docs, show_test_payment],
         request_class=Call,
         dto=StrictBody,
         return_dto=None,

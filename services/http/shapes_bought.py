@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -242,46 +243,58 @@ def order(base: str, value: Order) -> OrderShape:
 
 def resource(base: str, value: Resource) -> ResourceShape:
     """A bought agent."""
-    offering_url = f"{base}{OFFERINGS}/{value.offering.uuid}"
-    usage = value.usage
     return ResourceShape(
-        url=f"{base}{RESOURCES}/{value.uuid}/",
+        **_relations(base, value),
+        **_usage(value),
         uuid=value.uuid,
         name=value.name,
         created=value.created_at,
         state=STATES[value.state],
-        offering=f"{offering_url}/",
-        offering_uuid=value.offering.uuid,
-        offering_name=value.offering.name,
         offering_type=value.offering.kind,
         category_uuid=value.offering.category_uuid,
         category_title=value.offering.category_title,
-        plan=f"{offering_url}/plans/{value.plan_uuid}/",
-        plan_uuid=value.plan_uuid,
-        plan_name=value.plan_name,
-        customer=f"{base}/api/customers/{value.organization_uuid}/",
-        customer_uuid=value.organization_uuid,
-        customer_name=value.organization_name,
-        project=f"{base}/api/projects/{value.project_uuid}/",
-        project_uuid=value.project_uuid,
-        project_name=value.project_name,
         endpoints=[EndpointShape(value.uuid, "Agent", f"{base}{value.access_url}")],
         limits={},
-        limit_usage={},
-        current_usages={CALLS: usage.used},
         attributes={},
         error_message=value.failure,
-        order=f"{base}{ORDERS}/{value.order_uuid}/",
-        order_uuid=value.order_uuid,
         access_url=value.access_url,
-        included={CALLS: usage.included},
-        period_start=usage.period_start,
-        period_end=usage.period_end,
-        usage_cost=price(usage.cost) or "",
-        next_call_cost=price(usage.next_call_cost) or "",
-        currency=usage.cost.currency,
         steps=value.steps,
         prompts=value.prompts,
         greeting=value.greeting,
         can_refund=value.can_refund,
     )
+
+
+def _relations(base: str, value: Resource) -> dict[str, Any]:  # Any: keyword arguments of ResourceShape
+    offering_url = f"{base}{OFFERINGS}/{value.offering.uuid}"
+    return {
+        "url": f"{base}{RESOURCES}/{value.uuid}/",
+        "offering": f"{offering_url}/",
+        "offering_uuid": value.offering.uuid,
+        "offering_name": value.offering.name,
+        "plan": f"{offering_url}/plans/{value.plan_uuid}/",
+        "plan_uuid": value.plan_uuid,
+        "plan_name": value.plan_name,
+        "customer": f"{base}/api/customers/{value.organization_uuid}/",
+        "customer_uuid": value.organization_uuid,
+        "customer_name": value.organization_name,
+        "project": f"{base}/api/projects/{value.project_uuid}/",
+        "project_uuid": value.project_uuid,
+        "project_name": value.project_name,
+        "order": f"{base}{ORDERS}/{value.order_uuid}/",
+        "order_uuid": value.order_uuid,
+    }
+
+
+def _usage(value: Resource) -> dict[str, Any]:  # Any: keyword arguments of ResourceShape
+    usage = value.usage
+    return {
+        "limit_usage": {},
+        "current_usages": {CALLS: usage.used},
+        "included": {CALLS: usage.included},
+        "period_start": usage.period_start,
+        "period_end": usage.period_end,
+        "usage_cost": price(usage.cost),
+        "next_call_cost": price(usage.next_call_cost),
+        "currency": usage.cost.currency,
+    }

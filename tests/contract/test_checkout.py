@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from services.api.errors import (
@@ -11,6 +12,7 @@ from services.api.errors import (
     InvalidInput,
     KeyReused,
     PaymentFailed,
+    RequestInProgress,
     WrongState,
 )
 from services.api.money import Money
@@ -20,6 +22,7 @@ from services.api.types import (
     Cart,
     OrderState,
     PaymentMethod,
+    Placed,
     QuickCheckout,
     RequestQuote,
     ResourceState,
@@ -117,6 +120,19 @@ async def test_the_same_key_gives_the_same_answer_and_charges_once(market: Marke
         assert await buyer.quick_checkout(request, key="once") == placed
     assert len(await buyer.list_orders()) == 1
     assert (await buyer.get_account()).spent_this_month == STARTER
+
+
+@story
+async def test_ten_clicks_at_once_are_one_purchase(market: Market) -> None:
+    buyer, request = await market.buyer(), await market.order()
+    answers = await asyncio.gather(
+        *(buyer.quick_checkout(request, key="clicked") for _ in range(10)), return_exceptions=True
+    )
+    placed = {answer for answer in answers if isinstance(answer, Placed)}
+    assert len(placed) == 1
+    assert all(isinstance(answer, Placed | RequestInProgress) for answer in answers)
+    assert (await buyer.get_account()).spent_this_month == STARTER
+    assert len(await buyer.list_orders()) == 1
 
 
 @story

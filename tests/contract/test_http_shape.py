@@ -254,6 +254,10 @@ def test_a_purchase_to_confirm_answers_202_with_where_to_go(loop: asyncio.Runner
         body = answer.json()
         assert (answer.status_code, list(body)) == (202, ["order_uuid", "action"])
         assert body["action"] == {"kind": "redirect", "url": f"/pay/test/{body['order_uuid']}/"}
+        page = await http.get(body["action"]["url"])
+        assert "TEST" in page.text
+        assert f"/api/marketplace-orders/{body['order_uuid']}/confirm/" in page.text
+        assert (await http.get("/pay/test/<script>/")).status_code == 404
         confirm = f"/api/marketplace-orders/{body['order_uuid']}/confirm/"
         done = await http.post(confirm, json={"approve": True}, headers=headers)
         assert (done.status_code, done.json()["order_uuid"]) == (201, body["order_uuid"])

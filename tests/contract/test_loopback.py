@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,12 +16,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.serve import address_of, bind, server_for
+from app.serve import SoukServer, address_of, bind, server_for
 from services.api.contract import Actor
 from services.api.errors import Offline
 from services.api.types import OfferingQuery, Register
+from services.embedded.service import EmbeddedService
 from services.gateways.agents import ScriptedAgents
-from services.remote import connect
+from services.remote import RemoteService, connect
 from tests.contract.conftest import app_over
 from tests.contract.embedded import build_embedded
 from tests.contract.market import Market, answer_of, raises
@@ -29,13 +31,10 @@ pytestmark = pytest.mark.loopback
 ROOT = Path(__file__).resolve().parents[2]
 
 
-async def purchase_and_chat(folder: Path) -> None:
-    embedded = await build_embedded(folder, agents=ScriptedAgents())
-    bound = bind("127.0.0.1", 0)
-    answering = asyncio.Event()
-    server = server_for(app_over(embedded), answering.set)
+async def purchase_and_chat(
+    embedded: EmbeddedService, remote: RemoteService, server: SoukServer, bound: socket.socket, answering: asyncio.Event
+) -> None:
     running = asyncio.create_task(server.serve(sockets=[bound]))
-    remote = connect(address_of(bound), Actor(device="device-1"))
     try:
         await asyncio.wait_for(answering.wait(), 10)
 
@@ -58,11 +57,15 @@ async def purchase_and_chat(folder: Path) -> None:
         await running
         await raises(Offline, remote.list_offerings(OfferingQuery()))
         await remote.close()
-        embedded.close()
 
 
 def test_a_whole_purchase_and_a_chat_over_a_real_port(settled_heap: None, loop: asyncio.Runner, tmp_path: Path) -> None:
-    loop.run(purchase_and_chat(tmp_path))
+    embedded = loop.run(build_embedded(tmp_path, agents=ScriptedAgents()))
+    answering, bound = asyncio.Event(), bind("127.0.0.1", 0)
+    server = server_for(app_over(embedded), answering.set)
+    remote = connect(address_of(bound), Actor(device="device-1"))
+    loop.run(purchase_and_chat(embedded, remote, server, bound, answering))
+    embedded.close()
 
 
 @contextmanager

@@ -82,7 +82,9 @@ def test_going_to_checkout_takes_the_plan_and_the_cycle_along(
         agent.buy(PRO.uuid)
     assert opened.args == [CheckoutRequest(CUSTOMER_CARE, PRO.uuid, BillingCycle.MONTHLY)]
     assert agent.state.plan == PRO
-    qtbot.waitUntil(lambda: FunnelStep.PLAN_CHOSEN in [event.step for _, event in service.world.funnel])
+    agent.buy()
+    qtbot.waitUntil(lambda: len(service.world.funnel) == 2)
+    assert [event.step for _, event in service.world.funnel] == [FunnelStep.VIEWED, FunnelStep.PLAN_CHOSEN]
 
 
 def test_offering_that_is_gone_is_said_to_be_missing(agent: AgentViewModel, qtbot: QtBot) -> None:
@@ -210,6 +212,30 @@ def test_signing_in_keeps_the_sample(sample: ChatViewModel, session: SessionView
 
 
 # ---- the bought agent
+
+
+def test_sample_comes_along_and_prompts_are_offered_until_one_is_asked_here(
+    sample: ChatViewModel,
+    bridge: Bridge,
+    holder: ServiceHolder,
+    new_key: NewKey,
+    session: SessionViewModel,
+    run: Callable[..., Any],
+    qtbot: QtBot,
+) -> None:
+    with qtbot.waitSignal(sample.answered):
+        sample.send("What about worn shoes?")
+    with qtbot.waitSignal(session.signed_in):
+        session.register("ada@example.com", "correct horse")
+    order = QuickCheckout(CUSTOMER_CARE.card.uuid, FREE.uuid, terms_accepted=True)
+    placed = run(holder.service.quick_checkout(order, key="k"))
+    chat = ChatViewModel(bridge, holder, new_key)
+    chat.open_resource(placed.resource_uuid)
+    qtbot.waitUntil(lambda: len(chat.state.messages) == 2)
+    assert chat.state.prompts == CUSTOMER_CARE.prompts
+    with qtbot.waitSignal(chat.answered):
+        chat.send(chat.state.prompts[0])
+    assert chat.state.prompts == ()
 
 
 def test_bought_agent_shows_what_is_left_and_counts(chat: ChatViewModel, qtbot: QtBot) -> None:

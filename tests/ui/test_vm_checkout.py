@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from pytestqt.qtbot import QtBot
 
+from services.api.contract import Actor
 from services.api.errors import DatabaseBusy, Offline
-from services.api.types import BillingCycle, Cart, CartDraft, FunnelStep, PaymentMethod
+from services.api.types import BillingCycle, Cart, CartDraft, FunnelStep, PaymentMethod, PaymentOptions, QuickCheckout
 from tests.fakes import PASSWORD, FakeService
 from tests.samples import CUSTOMER_CARE, EXPENSE_AUDITOR, SUPPORT_BUNDLE
 from tests.ui.checkout_help import CARDS, ENTERPRISE, FREE, PER_USE, PRO, STARTER, Buyer, Run, kept_cart
@@ -187,6 +188,56 @@ def test_test_card_can_be_kept_on_file(buyer: Buyer, signed_in: SessionViewModel
     buyer.wait(lambda: buyer.state.options is not None and len(buyer.state.options.saved_cards) == 1)
     assert buyer.state.options is not None
     assert buyer.state.payment_token == buyer.state.options.saved_cards[0].token
+
+
+def test_names_of_a_known_buyer_are_those_they_have(
+    buyer: Buyer, signed_in: SessionViewModel, holder: ServiceHolder, run: Run
+) -> None:
+    buyer.open()
+    assert buyer.state.organization_shown == "Auto: Ada's Organization"
+    order = QuickCheckout(CUSTOMER_CARE.card.uuid, FREE.uuid, terms_accepted=True, organization_name="Engines Ltd")
+    run(holder.service.quick_checkout(order, key="k"))
+    signed_in.refresh()
+    buyer.wait(lambda: buyer.state.organization_shown == "Engines Ltd")
+    assert buyer.state.project_shown == "Default"
+    assert buyer.state.request().organization_name == ""
+    buyer.settle()
+
+
+def test_card_that_cannot_be_kept_is_said_and_the_notice_can_be_put_away(
+    buyer: Buyer, signed_in: SessionViewModel
+) -> None:
+    buyer.open()
+    buyer.checkout.save_test_card("unknown")
+    buyer.wait(lambda: buyer.error_code == "invalid_input")
+    buyer.checkout.dismiss_error()
+    assert buyer.error_code == ""
+
+
+class AcceptedBefore(FakeService):
+    """A service that knows that its buyers accepted the terms with an earlier order."""
+
+    def for_actor(self, actor: Actor) -> "AcceptedBefore":
+        return AcceptedBefore(self.world, actor)
+
+    async def get_payment_options(self) -> PaymentOptions:
+        options = await super().get_payment_options()
+        return replace(options, has_accepted_terms=bool(self.actor.session))
+
+
+def test_terms_accepted_with_an_earlier_order_are_not_asked_for_again(
+    bridge: Bridge, new_key: Callable[[], str], qtbot: QtBot
+) -> None:
+    service = AcceptedBefore()
+    holder = ServiceHolder(service, bridge)
+    session = SessionViewModel(bridge, holder)
+    buyer = Buyer(CheckoutViewModel(bridge, holder, session, new_key), service, qtbot)
+    buyer.open()
+    assert not buyer.state.terms_accepted
+    session.register("ada@example.com", PASSWORD)
+    buyer.wait(lambda: buyer.state.terms_accepted)
+    buyer.open()
+    assert buyer.state.all_problems == {}
 
 
 # ---- problems

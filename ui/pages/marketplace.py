@@ -150,7 +150,7 @@ class MarketplacePage(QWidget):
         self.kind_select.picked.connect(vm.choose_kind)
         self.billing_select.picked.connect(vm.choose_billing_model)
         self.price_select.picked.connect(vm.limit_price)
-        self.sort_select.picked.connect(vm.sort_by)
+        self.sort_select.picked.connect(lambda order: vm.sort_by(SortOrder(order)))  # Qt gives back plain text
         self.grid.opened.connect(self.opened)
         self.grid.menu_requested.connect(self._on_menu_requested)
         self.empty.acted.connect(self._on_clear_clicked)

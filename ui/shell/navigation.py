@@ -86,6 +86,7 @@ class Navigator(QObject):
     def _my_agents(self, pages: Pages) -> QWidget:
         page = pages.my_agents()
         page.opened.connect(self.open_chat)
+        page.configure.connect(self.configure)
         page.browse.connect(partial(self.show_section, at.MARKETPLACE))
         page.sign_in_requested.connect(self.sign_in_requested)
         page.show_order.connect(self.show_order)
@@ -123,8 +124,13 @@ class Navigator(QObject):
 
     # -- verbs -----------------------------------------------------------------------------------------------------
     def start(self, section: str) -> None:
-        """The first page of the window; without moving the focus, which nobody has set yet."""
+        """The first page of the window."""
         self._become(History().go(Place(section if section in at.SECTIONS else at.MARKETPLACE)))
+
+    def enter(self) -> None:
+        """The keyboard goes to the page shown."""
+        if self.page is not None:
+            self._enter(self.page)
 
     def show_section(self, section: str) -> None:
         self._become(self._history.go(Place(section)))

@@ -142,6 +142,7 @@ class Shell(QMainWindow):
             self.showMaximized()
         else:
             self.show()
+        self.navigator.enter()
 
     def settle(self) -> None:
         """What can wait until the first frame is there."""

@@ -92,41 +92,27 @@ def _request(code: str, _params: Params) -> ErrorText | None:
 
 
 def _payment(code: str, _params: Params) -> ErrorText | None:
+    card = tr("Choose a card")
     match code:
         case "payment_failed":
-            return ErrorText(
-                tr("The payment did not go through"), tr("Nothing was charged. Try another card."), tr("Choose a card")
-            )
+            detail = tr("Nothing was charged. Try another card.")
+            return ErrorText(tr("The payment did not go through"), detail, card)
         case "card_declined":
-            return ErrorText(
-                tr("The card was declined"),
-                tr("Nothing was charged. Choose another card, or ask your bank why."),
-                tr("Choose a card"),
-            )
+            detail = tr("Nothing was charged. Choose another card, or ask your bank why.")
+            return ErrorText(tr("The card was declined"), detail, card)
         case "insufficient_funds":
-            return ErrorText(
-                tr("There is not enough money on this card"),
-                tr("Nothing was charged. Choose another card."),
-                tr("Choose a card"),
-            )
+            detail = tr("Nothing was charged. Choose another card.")
+            return ErrorText(tr("There is not enough money on this card"), detail, card)
         case "confirmation_declined":
-            return ErrorText(
-                tr("The payment was not confirmed"),
-                tr("Nothing was charged. Pay again and confirm, or choose another card."),
-                tr("Choose a card"),
-            )
+            detail = tr("Nothing was charged. Pay again and confirm, or choose another card.")
+            return ErrorText(tr("The payment was not confirmed"), detail, card)
         case "payment_not_completed":
-            return ErrorText(
-                tr("The payment was not finished"),
-                tr("Souk was closed before the card was charged. Nothing was charged; pay again."),
-                tr("Try again"),
-            )
+            detail = tr("Nothing was charged and no order was made. Pay again when you are ready.")
+            return ErrorText(tr("The payment was interrupted"), detail, tr("Try again"))
         case "payment_unknown":
-            return ErrorText(
-                tr("We do not know yet whether the payment went through"),
-                tr("Check again: the same order is asked for, and it is charged once at most."),
-                tr("Check again"),
-            )
+            title = tr("We do not know yet whether the payment went through")
+            detail = tr("Check again: the same order is asked for, and it is charged once at most.")
+            return ErrorText(title, detail, tr("Check again"))
     return None
 
 

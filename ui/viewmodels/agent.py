@@ -66,6 +66,7 @@ class AgentViewModel(ViewModel[AgentState]):
     def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
         super().__init__(bridge, holder, AgentState())
         self.chat = ChatViewModel(bridge, holder, new_key)
+        self._noted_plan = ""
 
     # ---- verbs
 
@@ -84,7 +85,7 @@ class AgentViewModel(ViewModel[AgentState]):
     def choose_plan(self, uuid: str) -> None:
         if uuid != self.state.plan_uuid and any(plan.uuid == uuid for plan in self.state.plans):
             self._set(plan_uuid=uuid)
-            self._record(FunnelStep.PLAN_CHOSEN, self.state.uuid)
+            self._note_plan()
 
     def choose_cycle(self, cycle: BillingCycle) -> None:
         self._set(cycle=cycle)
@@ -95,9 +96,16 @@ class AgentViewModel(ViewModel[AgentState]):
             return
         if plan_uuid:
             self.choose_plan(plan_uuid)
+        self._note_plan()
         self.opened_checkout.emit(CheckoutRequest(self.state.offering, self.state.plan_uuid, self.state.cycle))
 
     # ---- inside
+
+    def _note_plan(self) -> None:
+        """Going on with the recommended plan is choosing it too; each choice is noted once."""
+        if self._noted_plan != self.state.plan_uuid:
+            self._noted_plan = self.state.plan_uuid
+            self._record(FunnelStep.PLAN_CHOSEN, self.state.uuid)
 
     def _load(self) -> None:
         uuid = self.state.uuid

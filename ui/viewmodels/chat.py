@@ -44,8 +44,9 @@ class ChatState:
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """Suggested questions, until one was asked."""
-        has_asked = any(message.role == "buyer" for message in self.messages)
+        """Suggested questions, until one was asked here; what was asked in the sample does not count after buying."""
+        is_sample = self.kind is ChatKind.SAMPLE
+        has_asked = any(message.role == "buyer" and (is_sample or not message.is_sample) for message in self.messages)
         return () if has_asked or self.question or self.status is not Status.READY else self.all_prompts
 
     @property

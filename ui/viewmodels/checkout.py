@@ -133,12 +133,17 @@ class CheckoutViewModel(PurchaseViewModel):
             project_name=draft.project_name,
             payment_token=draft.payment_token,
             has_chosen_card=bool(draft.payment_token),
-            terms_accepted=draft.terms_accepted and is_same,
+            terms_accepted=(draft.terms_accepted and is_same) or self._has_accepted_terms,
             attempt_key=key,
             notice=tr("Your last try to pay was interrupted. Finish it here; it is charged once at most.")
             if key
             else "",
         )
+
+    @property
+    def _has_accepted_terms(self) -> bool:
+        """Who bought before accepted them then, and need not be asked again."""
+        return self.state.options is not None and self.state.options.has_accepted_terms
 
     # ---- what is bought
 
@@ -310,6 +315,8 @@ class CheckoutViewModel(PurchaseViewModel):
 
     def _on_options(self, options: PaymentOptions) -> None:
         self._set(options=options)
+        if self._has_accepted_terms and not self.state.has_pressed_pay and not self.state.is_locked:
+            self._set(terms_accepted=True)
         self._choose_for_buyer()
 
     def _after_failure(self) -> None:

@@ -88,6 +88,9 @@ class PaletteViewModel(ViewModel[PaletteState]):
             self.close()
             self.open()
             return
+        self._bridge.cancel(self, "search")
+        words = _agent_words(text)
+        self._agents = tuple(card for card in self._agents if score(words, card.name))  # until better are found
         self._set(text=text, commands=self._ranked(text), is_searching=True)
         self._typing.trigger()
 

@@ -175,7 +175,8 @@ class Labelled(QWidget):
         self._head.addStretch()
         if optional:
             self._head.addWidget(label(tr("Optional"), "caption"))
-        self.label.setVisible(bool(text))
+        if not text:
+            self.label.hide()  # never setVisible(True) before it has a parent: it would flash as a window
         column.addLayout(self._head)
         column.addWidget(control)
         column.addWidget(self.note)

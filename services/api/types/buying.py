@@ -91,12 +91,13 @@ class SavedCard:
 
 @dataclass(frozen=True, slots=True)
 class PaymentOptions:
-    """What this buyer can pay with. `is_test_mode`: no real money moves."""
+    """What this buyer can pay with. `is_test_mode`: no real money moves. `has_accepted_terms`: with an earlier order."""
 
     is_test_mode: bool
     methods: tuple[PaymentMethod, ...]  # those that work now
     saved_cards: tuple[SavedCard, ...]
     test_cards: tuple[TestCard, ...]
+    has_accepted_terms: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class AgentDetails(QWidget):
     def _contents(self, offering: Offering) -> QWidget:
         rows = QVBoxLayout()
         rows.setSpacing(theme.current().space(3))
+        rows.addWidget(label(tr("Each of them has its own sample chat to try."), "small", wrap=True))
         for item in offering.items:
             rows.addWidget(self._item(item))
         if offering.discount_percent:

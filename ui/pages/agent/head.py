@@ -38,7 +38,7 @@ class AgentHead(QWidget):
         name = label(card.name, "display", name="agentName", wrap=True)
         names = row(name, spacing=8)
         if card.kind is not OfferingKind.AGENT:
-            names.addWidget(badge(kind_label(card.kind), "accent", kind_mark(card.kind)[1], name="agentKind"))
+            names.addWidget(badge(kind_label(card.kind), "accent", kind_mark(card.kind)[0], name="agentKind"))
         box = QWidget()
         box.setLayout(row(picture, column(names, _facts(card), spacing=4), spacing=16))
         return box

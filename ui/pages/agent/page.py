@@ -1,6 +1,6 @@
 """The page of one offering, bound to AgentViewModel: head, sample chat and details beside the plans."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
@@ -32,6 +32,7 @@ class AgentPage(QWidget):
         self._vm = vm
         self._is_stacked: bool | None = None
         self._shown_uuid = ""
+        self._is_focus_due = False
         self.setObjectName("agentPage")
         page(self)
         self._build()
@@ -119,9 +120,17 @@ class AgentPage(QWidget):
         self.chat.retried.connect(vm.chat.retry)
 
     def focus_content(self) -> None:
-        """Where the keyboard begins when the page is entered."""
-        button = self.panel.buy_button
-        (button if button.isVisible() and button.isEnabled() else self.back_button).setFocus()
+        """Where the keyboard begins when the page is entered: at buying, as soon as the plans are there."""
+        self._is_focus_due = True
+        self.back_button.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._focus_when_due()
+
+    def _focus_when_due(self) -> None:
+        if not self._is_focus_due or self._vm.state.offering is None:
+            return
+        self._is_focus_due = False
+        if self.back_button.hasFocus():
+            self.panel.buy_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # -- showing ---------------------------------------------------------------------------------------------------
     def _render(self) -> None:
@@ -133,12 +142,14 @@ class AgentPage(QWidget):
             self.setAccessibleName(state.card.name)
         self._render_instead(state)
         is_ready = state.offering is not None
-        for part in (self.sample, self.details, self.panel):
+        for part in (self.details, self.panel):
             part.setVisible(is_ready)
+        self.sample.setVisible(state.can_try)
         if state.offering is not None:
             self.details.show_offering(state.offering)
             self.panel.show_state(state)
             set_tab_order(self)
+            self._focus_when_due()
         if state.uuid != self._shown_uuid:
             self._shown_uuid = state.uuid
             self._scroll.verticalScrollBar().setValue(0)

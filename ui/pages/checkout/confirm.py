@@ -5,11 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import QRect, Signal
 from PySide6.QtWidgets import QFormLayout, QWidget
 
+from ui import theme
 from ui.text import saved_card_label, total_parts, tr
 from ui.viewmodels.checkout_state import CheckoutState, Phase
 from ui.widgets.controls import Button, badge, card, label, row
 from ui.widgets.notices import Banner
 from ui.widgets.overlay import Sheet
+
+EDGES = 2  # the panel's frame, on both sides
 
 
 class ConfirmSheet(Sheet):
@@ -21,7 +24,9 @@ class ConfirmSheet(Sheet):
         super().__init__(window, tr("Your bank asks you to confirm"), name="confirmSheet", width=420)
         self.body.addLayout(row(badge(tr("TEST"), "warning", "flask-conical", name="testBadge"), None))
         explanation = tr("This stands for your bank’s own page. Nothing is charged before you approve.")
-        self.body.addWidget(label(explanation, "muted", wrap=True))
+        words = label(explanation, "muted", wrap=True)
+        words.setMinimumHeight(theme.current().line("body"))  # Qt would reserve the height of its narrowest setting
+        self.body.addWidget(words)
         self.body.addWidget(self._payment(state))
         self._error = Banner(tone="danger", name="confirmError")
         self.body.addWidget(self._error)
@@ -63,7 +68,10 @@ class ConfirmSheet(Sheet):
             return side
         items = [layout.itemAt(index) for index in range(layout.count())]
         around = sum(item.sizeHint().height() for item in items if item is not None and item.widget() is not self.area)
-        height = min(around + inner.totalHeightForWidth(side.width() - 2) + 2, side.height())
+        wanted = (
+            around + max(inner.totalHeightForWidth(side.width() - EDGES), inner.totalMinimumSize().height()) + EDGES
+        )
+        height = min(wanted, side.height())
         return QRect((self.width() - side.width()) // 2, (self.height() - height) // 2, side.width(), height)
 
     def accept_default(self) -> None:

@@ -132,6 +132,7 @@ class NameField(QWidget):
         self._stack = QStackedLayout()
         self._stack.setContentsMargins(0, 0, 0, 0)
         for control in (self.edit, self.select):
+            control.setParent(self)  # without one the stack would show it as a window of its own
             self._stack.addWidget(control)
             control.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.edit.renamed.connect(self._on_renamed)

@@ -170,7 +170,8 @@ class PlanSection(QWidget):
 
 def _list_price_note(plan: Plan, cycle: BillingCycle) -> str:
     """What a bundle's agents would cost one by one, over the same time as the price above it."""
-    if plan.list_monthly_price is None or not plan.monthly_price or plan.yearly_price is None:
+    monthly, yearly = plan.monthly_price, plan.yearly_price
+    if plan.list_monthly_price is None or monthly is None or yearly is None or monthly.is_zero:
         return ""
-    paid_months = plan.yearly_price.micros // plan.monthly_price.micros if cycle is BillingCycle.YEARLY else 1
+    paid_months = yearly.micros // monthly.micros if cycle is BillingCycle.YEARLY else 1
     return tr("{amount} one by one", amount=money(plan.list_monthly_price * paid_months))

@@ -1,0 +1,169 @@
+"""The order beside its progress: number, amount, for whom; the receipt to look at, to save and to copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QStandardPaths
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QGridLayout
+
+from services.api.types import BillingCycle, Order
+from ui.text import date, datetime_text, money, order_state, receipt_text, summary_line, tr
+from ui.widgets.controls import Button, Card, clear, column, label, rule
+from ui.widgets.notices import toast_area
+from ui.widgets.overlay import Sheet
+from ui.widgets.receipt import Receipt, ReceiptLine, ReceiptView, write_pdf
+
+
+class OrderCard(Card):
+    """Shows one order; empty until it knows one."""
+
+    def __init__(self) -> None:
+        super().__init__(20, 12, name="orderCard")
+        self._order: Order | None = None
+        self._number = label("", "section", name="orderNumber", selectable=True, wrap=True)
+        self._bought = label("", "muted", name="orderBought", wrap=True)
+        self._facts = QGridLayout()
+        self._facts.setContentsMargins(0, 0, 0, 0)
+        self._facts.setHorizontalSpacing(16)
+        self._facts.setVerticalSpacing(8)
+        self._facts.setColumnStretch(1, 1)
+        self.body.addLayout(column(self._number, self._bought, spacing=2))
+        self.body.addWidget(rule())
+        self.body.addLayout(self._facts)
+        self.body.addWidget(rule())
+        self.body.addLayout(self._buttons())
+
+    def _buttons(self) -> QGridLayout:
+        self.view = Button(tr("View receipt"), "secondary", "receipt", name="viewReceiptButton")
+        self.save = Button(tr("Save as PDF"), "ghost", "file-down", name="savePdfButton")
+        self.copy = Button(tr("Copy"), "ghost", "copy", name="copyReceiptButton")
+        self.view.clicked.connect(self.open_receipt)
+        self.save.clicked.connect(self.ask_where)
+        self.copy.clicked.connect(self.copy_receipt)
+        buttons = QGridLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.view, 0, 0, 1, 2)
+        buttons.addWidget(self.save, 1, 0)
+        buttons.addWidget(self.copy, 1, 1)
+        return buttons
+
+    def show_order(self, order: Order | None) -> None:
+        self.setVisible(order is not None)
+        if order is None or order == self._order:
+            return
+        self._order = order
+        self._number.setText(receipt_number(order))
+        self._bought.setText(_title(order))
+        clear(self._facts)
+        for number, (title, value) in enumerate(facts(order)):
+            self._facts.addWidget(label(title, "muted"), number, 0)
+            self._facts.addWidget(label(value, tabular=True, selectable=True, wrap=True), number, 1)
+        for button in (self.view, self.save, self.copy):
+            button.setVisible(order.paid_at is not None)
+
+    # -- the receipt -----------------------------------------------------------------------------------------------
+    def open_receipt(self) -> None:
+        if self._order is None:
+            return
+        sheet = Sheet(self, tr("Receipt"), name="receiptSheet", width=520)
+        sheet.body.addWidget(ReceiptView(receipt_of(self._order)))
+        sheet.body.addStretch()
+        save = Button(tr("Save as PDF"), "primary", "file-down", name="sheetSavePdf")
+        copy = Button(tr("Copy"), "secondary", "copy", name="sheetCopyReceipt")
+        save.clicked.connect(self.ask_where)
+        copy.clicked.connect(self.copy_receipt)
+        sheet.footer.addWidget(save)
+        sheet.footer.addWidget(copy)
+        sheet.footer.addStretch()
+        sheet.first_focus = save
+        sheet.open()
+
+    def copy_receipt(self) -> None:
+        if self._order is not None:
+            QGuiApplication.clipboard().setText(receipt_text(self._order))
+            toast_area(self).show_toast(tr("Receipt copied."), icon="copy-check")
+
+    def ask_where(self) -> None:
+        """Opens the system's own dialog beside the window; nothing waits for it."""
+        if self._order is None:
+            return
+        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+        name = tr("Souk receipt {number}.pdf", number=self._order.number)
+        dialog = QFileDialog(self.window(), tr("Save receipt"), str(Path(folder, name)), tr("PDF (*.pdf)"))
+        dialog.setObjectName("savePdfDialog")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("pdf")
+        dialog.selectFile(name)
+        dialog.fileSelected.connect(lambda chosen: self.save_pdf(Path(chosen)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def save_pdf(self, path: Path) -> None:
+        if self._order is None:
+            return
+        try:
+            write_pdf(path, receipt_of(self._order))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            text = tr("The receipt could not be saved: {reason}. Choose another place.", reason=reason)
+            toast_area(self).show_toast(text, action=tr("Choose"), on_action=self.ask_where, icon="circle-alert")
+        else:
+            toast_area(self).show_toast(tr("Saved as {name}.", name=path.name), icon="file-down")
+
+
+# ---- an order in words
+
+
+def receipt_number(order: Order) -> str:
+    return tr("Order {number}", number=order.number) if order.number else tr("Order")
+
+
+def _title(order: Order) -> str:
+    cycle = {BillingCycle.YEARLY: tr("yearly"), BillingCycle.MONTHLY: tr("monthly")}[order.billing_cycle]
+    if order.renews_at is None:
+        return f"{order.offering_name}, {order.plan_name}"
+    return tr("{agent}, {plan} {cycle}", agent=order.offering_name, plan=order.plan_name, cycle=cycle)
+
+
+def facts(order: Order) -> list[tuple[str, str]]:
+    """What one wants to see of an order at a glance."""
+    found = [
+        (tr("Total"), money(order.total)),
+        (tr("Given back"), "" if order.refunded.is_zero else money(order.refunded)),
+        (tr("Paid with"), tr("No card needed") if order.total.is_zero else order.paid_with),
+        (tr("For"), f"{order.organization_name}, {order.project_name}"),
+        (tr("Renews"), date(order.renews_at) if order.renews_at and order.refunded.is_zero else ""),
+        (tr("State"), order_state(order.state) if order.paid_at is None else ""),
+    ]
+    return [(title, value) for title, value in found if value]
+
+
+def receipt_of(order: Order) -> Receipt:
+    """The receipt of an order, in words."""
+    buyer = f"{order.buyer_name}\n{order.buyer_email}" if order.buyer_name else order.buyer_email
+    said = [
+        (tr("Paid on"), datetime_text(order.paid_at) if order.paid_at else order_state(order.state)),
+        (tr("Paid with"), "" if order.total.is_zero else order.paid_with),
+        (tr("Buyer"), buyer),
+        (tr("Organization"), order.organization_name),
+        (tr("Project"), order.project_name),
+        (tr("Renews on"), date(order.renews_at) if order.renews_at and order.refunded.is_zero else ""),
+    ]
+    words = [(line, summary_line(line, order.plan_name, order.billing_cycle)) for line in order.lines]
+    sums = [(tr("Total"), money(order.total))]
+    if not order.refunded.is_zero:
+        sums = [*sums, (tr("Given back"), money(-order.refunded)), (tr("Paid in the end"), _kept(order))]
+    return Receipt(
+        number=tr("Receipt {number}", number=order.number or order.uuid),
+        title=_title(order),
+        facts=tuple((title, value) for title, value in said if value),
+        lines=tuple(ReceiptLine(text.label, text.amount, line.kind == "discount") for line, text in words),
+        sums=tuple(sums),
+        notes=(tr("Test mode: no real money moved."),),
+    )
+
+
+def _kept(order: Order) -> str:
+    return money(order.total - order.refunded)

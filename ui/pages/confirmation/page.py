@@ -1,0 +1,271 @@
+"""After paying: whose it is now, how far its setting up is, and the way to the chat."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from services.api.types import OrderState
+from ui import theme
+from ui.pages.confirmation.order_card import OrderCard
+from ui.text import money, tr
+from ui.viewmodels.base import Status
+from ui.viewmodels.confirmation import ConfirmationState, ConfirmationViewModel, DeploymentPhase
+from ui.widgets.controls import Button, Card, Icon, card, column, label, page, row, scroll_page
+from ui.widgets.focus_order import set_tab_order
+from ui.widgets.notices import Banner
+from ui.widgets.overlay import Dialog, OverlayStack
+from ui.widgets.states import ErrorState, ProgressSteps, skeleton_rows
+
+WIDTH, RECEIPT, TWO_COLUMNS, GAP = 1040, 380, 860, 40
+WIDEST = (1 << 24) - 1  # Qt's own "no maximum"
+
+
+class Head(NamedTuple):
+    """What the page says first, and with which mark."""
+
+    icon: str
+    role: str
+    title: str
+    subtitle: str
+
+
+class ConfirmationPage(QWidget):
+    """Signals: open_chat(resource uuid); configure(resource uuid); home()."""
+
+    open_chat = Signal(str)
+    configure = Signal(str)
+    home = Signal()
+
+    def __init__(self, vm: ConfirmationViewModel) -> None:
+        super().__init__()
+        self.setObjectName("confirmationPage")
+        self.setAccessibleName(tr("Your order"))
+        # holds the focus until the chat can be opened: a second Enter from checkout presses nothing here
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        page(self)
+        self.vm = vm
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._views())
+        vm.changed.connect(self._on_changed)
+        self._on_changed()
+        set_tab_order(self)
+
+    # -- building --------------------------------------------------------------------------------------------------
+    def _views(self) -> QStackedWidget:
+        self._stack = QStackedWidget()
+        waiting = QWidget()
+        waiting.setLayout(column(skeleton_rows(3, height=88, gap=16), margins=(40, 40, 40, 40)))
+        self._error = ErrorState(name="confirmationError")
+        self._error.retried.connect(self.vm.reload)
+        self._by_status: dict[Status, QWidget] = {
+            Status.READY: self._content(),
+            Status.LOADING: scroll_page(waiting),
+            Status.ERROR: scroll_page(self._error),
+        }
+        for view in self._by_status.values():
+            self._stack.addWidget(view)
+        return self._stack
+
+    def _content(self) -> QScrollArea:
+        content = QWidget()
+        self.order = OrderCard()
+        self._right_half = QWidget()
+        self._right_half.setLayout(column(self.order, None, spacing=0))
+        self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, content)
+        self._columns.addWidget(self._left(), 1)
+        self._columns.addWidget(self._right_half)
+        return scroll_page(content)
+
+    def _left(self) -> QWidget:
+        left = QWidget()
+        parts = (self._head(), self._notice(), self._setting_up(), self._actions(), self._foot())
+        left.setLayout(column(*parts, None, spacing=20))
+        return left
+
+    def _head(self) -> QWidget:
+        self._mark = Icon("circle-check", "success", 32)
+        self._title = label("", "display", name="confirmationTitle", wrap=True)
+        self._subtitle = label("", "muted", name="confirmationSubtitle", wrap=True)
+        line = row(self._mark, column(self._title, self._subtitle, spacing=2), spacing=14)
+        line.setAlignment(self._mark, Qt.AlignmentFlag.AlignTop)
+        line.setStretch(1, 1)
+        head = QWidget()
+        head.setLayout(line)
+        return head
+
+    def _notice(self) -> Banner:
+        self._banner = Banner(tone="danger", name="confirmationNotice")
+        self._banner.acted.connect(self.vm.reload)
+        return self._banner
+
+    def _setting_up(self) -> Card:
+        self._steps_card = card(20, 16, name="deploymentCard")
+        self._steps_title = label("", "section", name="deploymentTitle")
+        self.steps = ProgressSteps((), label=tr("Setting up"), name="deploymentSteps")
+        self._steps_card.body.addWidget(self._steps_title)
+        self._steps_card.body.addWidget(self.steps)
+        return self._steps_card
+
+    def _actions(self) -> QWidget:
+        self.chat = Button(tr("Open chat"), "primary", "message-circle", name="openChatButton", big=True)
+        self.set_up = Button(tr("Configure"), "secondary", "sliders-horizontal", name="configureButton", big=True)
+        self.retry = Button(tr("Try again"), "primary", "rotate-ccw", name="retryDeploymentButton", big=True)
+        self.refund = Button(tr("Get your money back"), "secondary", "undo-2", name="refundButton", big=True)
+        self.chat.clicked.connect(lambda: self.open_chat.emit(self.vm.state.resource_uuid))
+        self.set_up.clicked.connect(lambda: self.configure.emit(self.vm.state.resource_uuid))
+        self.retry.clicked.connect(self.vm.retry_deployment)
+        self.refund.clicked.connect(self.ask_refund)
+        self._hint = label("", "small", name="confirmationHint", wrap=True)
+        buttons = row(self.chat, self.set_up, self.retry, self.refund, None, spacing=12)
+        box = QWidget()
+        box.setLayout(column(buttons, self._hint, spacing=10))
+        return box
+
+    def _foot(self) -> QWidget:
+        self._more = label("", "muted", name="moreAgents", wrap=True)
+        self.browse = Button(tr("Back to the marketplace"), "link", "store", name="homeButton")
+        self.browse.clicked.connect(self.home)
+        foot = QWidget()
+        foot.setLayout(column(self._more, row(self.browse, None), spacing=8))
+        return foot
+
+    # -- state -----------------------------------------------------------------------------------------------------
+    def _on_changed(self) -> None:
+        state = self.vm.state
+        was_ready = self.chat.isEnabled() and self.chat.isVisible()
+        self._stack.setCurrentWidget(self._by_status[state.status])
+        if state.status is Status.ERROR and state.error is not None:
+            self._error.set_error(state.error.detail, title=state.error.title)
+        self.order.show_order(state.order)
+        self._show_head(state)
+        self._show_steps(state)
+        self._show_actions(state)
+        if not was_ready and self.chat.isEnabled():
+            self._focus_chat()
+
+    def _show_head(self, state: ConfirmationState) -> None:
+        head = _head(state)
+        self._mark.set_icon(head.icon, head.role)
+        self._title.setText(head.title)
+        self._subtitle.setText(head.subtitle)
+        self._subtitle.setVisible(bool(head.subtitle))
+        self._more.setText(state.more_text)
+        self._more.setVisible(bool(state.more_text))
+        is_stale = state.error is not None and state.status is Status.READY
+        if state.error is not None:
+            self._banner.set_message(state.error.sentence, action=tr("Try again"))
+        self._banner.setVisible(is_stale)
+
+    def _show_steps(self, state: ConfirmationState) -> None:
+        steps = state.steps
+        self._steps_card.setVisible(bool(steps) and state.phase is not DeploymentPhase.REFUNDED)
+        done = sum(step.state == "done" for step in steps)
+        counted = tr("Setting up, {done} of {all} steps done", done=done, all=len(steps))
+        is_done = state.phase is DeploymentPhase.READY
+        self._steps_title.setText(tr("Set up and tested") if is_done else counted)
+        self.steps.set_titles([step.title for step in steps])
+        for number, step in enumerate(steps):
+            self.steps.set_step(number, step.state.value, step.text)
+
+    def _show_actions(self, state: ConfirmationState) -> None:
+        phase = state.phase
+        has_agent = state.resource is not None and phase in (DeploymentPhase.DEPLOYING, DeploymentPhase.READY)
+        has_failed = phase is DeploymentPhase.FAILED and state.resource is not None
+        self.chat.setVisible(has_agent)
+        self.chat.setEnabled(phase is DeploymentPhase.READY)
+        self.set_up.setVisible(has_agent)
+        self.retry.setVisible(has_failed)
+        self.retry.set_busy(state.is_working)
+        self.refund.setVisible(has_failed and (state.can_refund or state.is_working))
+        self.refund.setEnabled(state.can_refund)
+        self._hint.setText(_hint(state))
+        self._hint.setVisible(bool(self._hint.text()))
+
+    # -- money back ------------------------------------------------------------------------------------------------
+    def ask_refund(self) -> None:
+        """Taking the money back also takes the agent away: this cannot be undone, so it is asked once."""
+        order = self.vm.state.order
+        if order is None or not self.vm.state.can_refund:
+            return
+        amount = money(order.total)
+        dialog = Dialog(
+            self,
+            tr("Get {amount} back?", amount=amount),
+            tr("{agent} is removed from your agents and this order ends.", agent=order.offering_name),
+            confirm=tr("Get {amount} back", amount=amount),
+            cancel=tr("Keep the agent"),
+            name="refundDialog",
+        )
+        dialog.confirmed.connect(dialog.close_overlay)
+        dialog.confirmed.connect(self.vm.refund)
+        dialog.open()
+
+    # -- focus and geometry ----------------------------------------------------------------------------------------
+    def focus_content(self) -> None:
+        """Nothing that spends or opens anything has the focus before the agent is ready."""
+        if self.chat.isEnabled() and self.chat.isVisible():
+            self._focus_chat()
+        else:
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _focus_chat(self) -> None:
+        if self.isVisible() and OverlayStack.of(self).top is None:
+            self.chat.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_columns"):
+            self._arrange()
+
+    def _arrange(self) -> None:
+        px = theme.current().px
+        is_wide = self.width() >= px(TWO_COLUMNS)
+        direction = QBoxLayout.Direction
+        self._columns.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
+        side = max(24 if self.width() < px(WIDTH) else 40, (self.width() - px(WIDTH)) // 2)
+        self._columns.setContentsMargins(side, 40, side, 32)
+        self._columns.setSpacing(GAP if is_wide else 24)
+        self._right_half.setMinimumWidth(px(RECEIPT) if is_wide else 0)
+        self._right_half.setMaximumWidth(px(RECEIPT) if is_wide else WIDEST)
+
+
+def _head(state: ConfirmationState) -> Head:
+    order = state.order
+    if order is None:
+        return Head("hourglass", "textMuted", "", "")
+    name, amount = order.offering_name, money(order.total)
+    match state.phase:
+        case DeploymentPhase.REFUNDED:
+            back = tr("{amount} was given back to {card}.", amount=money(order.refunded), card=order.paid_with)
+            return Head("undo-2", "textMuted", tr("Your money is back"), back)
+        case DeploymentPhase.FAILED if state.resource is None:
+            return Head("circle-x", "danger", tr("The order was not completed"), state.failure)
+        case DeploymentPhase.FAILED:
+            return Head("circle-alert", "danger", tr("{agent} could not be set up", agent=name), state.failure)
+    if order.state is OrderState.PENDING_CONSUMER:
+        waits = tr("Confirm the payment with your bank to go on. Nothing is charged before.")
+        return Head("hourglass", "warning", tr("Your bank waits for your answer"), waits)
+    if order.state is OrderState.PENDING_PROVIDER:
+        checked = tr("This page goes on by itself. You are charged once at most.")
+        return Head("hourglass", "warning", tr("Your payment is being checked"), checked)
+    paid = tr("{amount} paid with {card}.", amount=amount, card=order.paid_with)
+    subtitle = tr("Nothing was charged.") if order.total.is_zero else paid
+    return Head("circle-check", "success", tr("{agent} is yours", agent=name), subtitle)
+
+
+def _hint(state: ConfirmationState) -> str:
+    """What happens next without doing anything."""
+    if state.resource is None:
+        return ""
+    if state.phase is DeploymentPhase.DEPLOYING:
+        return tr("The chat opens by itself when everything is done. Configuring can wait.")
+    return tr("Configuring can wait: everything has a working value.") if state.phase is DeploymentPhase.READY else ""
