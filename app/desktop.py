@@ -99,6 +99,7 @@ class Desktop(QObject):
             await self._open_embedded(read_only=read_only)
         await asyncio.to_thread(self._tokens.fetch)
         self.shell.settle()
+        await asyncio.to_thread(_warm_up)
 
     async def _open_remote(self) -> None:
         remote = await asyncio.to_thread(importlib.import_module, "services.remote")
@@ -169,6 +170,12 @@ class Desktop(QObject):
 
 def _nothing() -> None:
     pass
+
+
+def _warm_up() -> None:
+    """Imports the pages that are likely next, while the buyer still looks at the first one."""
+    for name in ("agent", "checkout", "confirmation", "chat"):
+        importlib.import_module(f"ui.pages.{name}")
 
 
 def run(settings: Settings) -> int:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.klm import Meter
+from app.klm import POINT_S, THINK_S, Meter
 
 if TYPE_CHECKING:
     from app.desktop import Desktop
@@ -127,6 +127,11 @@ class Player:
         self._since = time.perf_counter()
         QTest.mouseClick(target, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
 
+    async def look_around(self) -> None:
+        """The person takes in the first screen and points: the seconds of one click really pass, because the service
+        is being built behind the window meanwhile."""
+        await asyncio.sleep(THINK_S + POINT_S)
+
     def click_card(self, row: int) -> None:
         from PySide6.QtCore import Qt  # lazy: as above
         from PySide6.QtTest import QTest  # lazy: as above
@@ -217,7 +222,8 @@ async def buy(player: Player, *, by_palette: str = "", card_row: int = 0, is_new
     await player.until(lambda: here.here.page == "confirmation" and vms.confirmation.state.order, "the confirmation")
     player.step("paid")
     await player.until(
-        lambda: here.here.page == "chat" and player.focus_is("chatInput"), "the chat with the cursor in it"
+        lambda: here.here.page == "chat" and vms.chat.state.status == "ready" and player.focus_is("chatInput"),
+        "the chat with the cursor in it",
     )
     player.step("agent ready")
     await ask(player)
@@ -241,6 +247,7 @@ async def play_all(desktop: Desktop, out: Path, started: float) -> list[Scenario
     player._since = started
     player.step("window open")
     desktop.start()
+    await player.look_around()
     await buy(player, is_new=True)
     played = [player.scenario]
     for name, search, row in (("returning", "", 2), ("returning by palette", "code reviewer", 0)):

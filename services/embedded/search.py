@@ -18,7 +18,7 @@ from services.api.types import OfferingQuery, SortOrder
 
 CAP = 1_000
 _FEW = 5_000  # rows that are put into a set, or ranked, in 1 to 4 ms
-_MANY = 30_000  # above that a test of each hit is cheaper than the set
+_MANY = 20_000  # above that a test of each hit is cheaper than the set
 # Weights of search_text's columns: name, vendor, tags, category, tagline, body.
 _BM25 = "bm25(search_text, 10.0, 4.0, 4.0, 3.0, 2.0, 1.0)"
 _ORDERS = {

@@ -17,7 +17,7 @@ from ui.widgets import a11y
 from ui.widgets.focus_order import reading_order
 from ui.widgets.notices import toast_area
 
-CHAT_AFTER_MS = 600  # long enough to read "ready", then the chat opens by itself
+CHAT_AFTER_MS = 350  # long enough to read "ready", then the chat opens by itself
 
 
 class _Focusing(Protocol):
