@@ -27,15 +27,14 @@ from ui.viewmodels.pending_cart import PendingCartViewModel
 from ui.viewmodels.session import SessionViewModel, TokenStore
 
 if TYPE_CHECKING:
+    from ui.pages.agent import AgentPage
     from ui.pages.chat import ChatPage
+    from ui.pages.checkout import CheckoutPage
     from ui.pages.configure import ConfigurePage
     from ui.pages.confirmation import ConfirmationPage
     from ui.pages.my_agents import MyAgentsPage
-    from ui.pages.sign_in import SignInSheet
-
-    from ui.pages.agent import AgentPage
-    from ui.pages.checkout import CheckoutPage
     from ui.pages.settings import SettingsPage
+    from ui.pages.sign_in import SignInSheet
 
 
 def build_view_models(

@@ -66,15 +66,17 @@ class EmbeddedChat(Area):
         if problem := question_problem(text) or (None if key else "required"):
             raise errors.InvalidInput(fields={"text": problem})
         question = await self._core.db.run(lambda connection: self._reserve(connection, resource_uuid, text, key))
-        async for part in self._answer(question):
-            yield part
+        async with aclosing(self._answer(question)) as parts:  # who leaves early has left when aclose() returns
+            async for part in parts:
+                yield part
 
     async def ask_sample(self, offering_uuid: str, text: str, *, key: str) -> AsyncIterator[AnswerPart]:
         if problem := question_problem(text) or (None if key else "required"):
             raise errors.InvalidInput(fields={"text": problem})
         question = await self._core.db.run(lambda connection: self._note_sample(connection, offering_uuid, text, key))
-        async for part in self._answer(question):
-            yield part
+        async with aclosing(self._answer(question)) as parts:  # who leaves early has left when aclose() returns
+            async for part in parts:
+                yield part
 
     def _own_resource(self, connection: Connection, uuid: str) -> Any:  # Any: a row of ResourceRow
         self._caller(connection)
@@ -111,8 +113,6 @@ class EmbeddedChat(Area):
         )
         here = (t.resource_uuid == row.uuid, t.period_start == start)
         used = connection.execute(sa.select(t.calls).where(*here)).scalar_one()
-        if not metering.is_allowed(plan, used):
-            raise errors.LimitReached(limit="plan", included=plan.included_calls, left=0)
         cost = metering.call_cost(plan, used)
         new = connection.execute(
             sqlite.insert(e)
@@ -123,6 +123,8 @@ class EmbeddedChat(Area):
         ).first()  # fmt: skip
         if new is None:
             raise errors.RequestInProgress(key=key)
+        if not metering.is_allowed(plan, used):
+            raise errors.LimitReached(limit="plan", included=plan.included_calls, left=0)
         connection.execute(sa.update(t).where(*here).values(calls=t.calls + 1, cost_micros=t.cost_micros + cost.micros))
         return cost
 
@@ -157,7 +159,7 @@ class EmbeddedChat(Area):
             place = {"resource_uuid": resource_uuid, "owner": owner, "offering_uuid": offering_uuid, "call_key": key}
             connection.execute(sa.insert(m.ChatMessageRow), row | place | {"is_sample": resource_uuid is None})
 
-    async def _answer(self, question: _Question) -> AsyncIterator[AnswerPart]:
+    async def _answer(self, question: _Question) -> AsyncGenerator[AnswerPart]:
         if question.stored is not None:
             yield AnswerPart(text=question.stored.text)
             yield AnswerPart(message=question.stored)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -48,25 +49,43 @@ async def run(core: Core, announce: Callable[[], None] = lambda: None) -> None:
             continue
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A job that is ours until its lease ends; a later claim has a higher number of attempts."""
+
+    key: str
+    kind: str
+    subject: str
+    attempts: int
+
+
+class _TakenOver(Exception):
+    """The lease ended and somebody else has the job now."""
+
+
 async def run_one(core: Core) -> bool:
     """Claims and does one due job; false when none is due."""
-    claimed = await core.db.run(lambda connection: _claim(connection, core.clock.now()))
-    if claimed is None:
+    claim = await core.db.run(lambda connection: _claim(connection, core.clock.now()))
+    if claim is None:
         return False
-    key, kind, subject, attempts = claimed
     try:
-        await (_deploy(core, key, subject) if kind == "deploy" else settlement.carry_out_refund(core, subject))
-    except (HostUnavailable, ProviderUnreachable):
-        if kind == "deploy" and attempts >= ATTEMPTS_MAX:
-            await core.db.run(lambda c: _fail(c, subject, "host_unavailable"))
+        if claim.kind == "deploy":
+            await _deploy(core, claim)
         else:
-            await core.db.run(lambda c: _postpone(c, key, core.clock.now() + _RETRY_AFTER * attempts))
+            await settlement.carry_out_refund(core, claim.subject)
+    except (HostUnavailable, ProviderUnreachable):
+        if claim.kind != "deploy" or claim.attempts < ATTEMPTS_MAX:
+            run_at = core.clock.now() + _RETRY_AFTER * claim.attempts
+            await core.db.run(lambda c: _change(c, claim, run_at=run_at, leased_until=None))
             return True
-    await core.db.run(lambda c: c.execute(sa.update(m.Job).where(m.Job.key == key).values(done_at=core.clock.now())))
+        await core.db.run(lambda c: _fail(c, claim, "host_unavailable"))
+    except _TakenOver:
+        return True
+    await core.db.run(lambda c: _change(c, claim, done_at=core.clock.now()))
     return True
 
 
-def _claim(connection: Connection, now: datetime) -> tuple[str, str, str, int] | None:
+def _claim(connection: Connection, now: datetime) -> _Claim | None:
     j = m.Job
     due = (
         sa.select(j.key)
@@ -81,15 +100,19 @@ def _claim(connection: Connection, now: datetime) -> tuple[str, str, str, int] |
         .values(leased_until=now + LEASE, attempts=j.attempts + 1)
         .returning(j.key, j.kind, j.subject_uuid, j.attempts)
     ).first()
-    return None if row is None else (row.key, row.kind, row.subject_uuid, row.attempts)
+    return None if row is None else _Claim(*row)
 
 
-def _postpone(connection: Connection, key: str, run_at: datetime) -> None:
-    connection.execute(sa.update(m.Job).where(m.Job.key == key).values(run_at=run_at, leased_until=None))
+def _change(connection: Connection, claim: _Claim, **values: datetime | None) -> bool:
+    """Changes the job; false when it is not ours any more."""
+    j = m.Job
+    ours = (j.key == claim.key, j.attempts == claim.attempts, j.done_at.is_(None))
+    return connection.execute(sa.update(j).where(*ours).values(**values)).rowcount == 1
 
 
-async def _deploy(core: Core, job_key: str, uuid: str) -> None:
-    """Does the open steps one by one; each is on disk before it runs and after it is done."""
+async def _deploy(core: Core, claim: _Claim) -> None:
+    """Does the open steps one by one; each is on disk before it runs and after it is done. _TakenOver."""
+    uuid = claim.subject
     offering_id = await core.db.run(lambda connection: _start(connection, uuid))
     if offering_id is None:
         return
@@ -98,16 +121,14 @@ async def _deploy(core: Core, job_key: str, uuid: str) -> None:
 
     async def mark(name: str, state: StepState, detail: str = "") -> None:
         lease = core.clock.now() + LEASE
-        await core.db.run(
-            lambda connection: _mark(connection, uuid, DeploymentStep(name, state, detail), job_key, lease)
-        )
+        await core.db.run(lambda connection: _mark(connection, claim, DeploymentStep(name, state, detail), lease))
 
     for name in provisioning.open_steps(stored):
         await mark(name, StepState.RUNNING)
         try:
             detail = await core.agents.deploy(spec, name)
         except DeploymentFailed as failed:
-            await core.db.run(partial(_fail, uuid=uuid, code=failed.code))
+            await core.db.run(partial(_fail, claim=claim, code=failed.code))
             return
         await mark(name, StepState.DONE, detail)
     await core.db.run(lambda connection: _finish(connection, uuid, core.clock.now()))
@@ -128,18 +149,22 @@ def _steps(connection: Connection, uuid: str) -> tuple[DeploymentStep, ...]:
     return steps_from(connection.execute(sa.select(m.ResourceRow.steps).where(m.ResourceRow.uuid == uuid)).scalar_one())
 
 
-def _mark(connection: Connection, uuid: str, step: DeploymentStep, job_key: str, lease: datetime) -> None:
-    steps = provisioning.with_step(_steps(connection, uuid), step.name, step.state, step.detail)
-    connection.execute(sa.update(m.ResourceRow).where(m.ResourceRow.uuid == uuid).values(steps=steps_to_json(steps)))
-    connection.execute(sa.update(m.Job).where(m.Job.key == job_key).values(leased_until=lease))
+def _mark(connection: Connection, claim: _Claim, step: DeploymentStep, lease: datetime) -> None:
+    if not _change(connection, claim, leased_until=lease):
+        raise _TakenOver
+    steps = provisioning.with_step(_steps(connection, claim.subject), step.name, step.state, step.detail)
+    r = m.ResourceRow
+    connection.execute(sa.update(r).where(r.uuid == claim.subject).values(steps=steps_to_json(steps)))
 
 
-def _fail(connection: Connection, uuid: str, code: str) -> None:
-    steps = _steps(connection, uuid)
+def _fail(connection: Connection, claim: _Claim, code: str) -> None:
+    if not _change(connection, claim, leased_until=None):
+        return
+    steps = _steps(connection, claim.subject)
     current = next((step.name for step in steps if step.state is not StepState.DONE), steps[-1].name)
     connection.execute(
         sa.update(m.ResourceRow)
-        .where(m.ResourceRow.uuid == uuid, m.ResourceRow.state == ResourceState.DEPLOYING.value)
+        .where(m.ResourceRow.uuid == claim.subject, m.ResourceRow.state == ResourceState.DEPLOYING.value)
         .values(
             state=ResourceState.FAILED.value,
             failure=code,

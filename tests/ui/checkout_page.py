@@ -16,6 +16,7 @@ from ui.pages.checkout import CheckoutPage
 from ui.viewmodels.base import Status
 from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.checkout_state import CheckoutState, Phase
+from ui.widgets.fields import Labelled
 from ui.widgets.overlay import OverlayStack
 
 
@@ -42,6 +43,7 @@ class Desk:
     def open(self, plan_uuid: str = PRO.uuid, offering: Offering = CUSTOMER_CARE) -> None:
         self.vm.open(offering, plan_uuid, BillingCycle.YEARLY)
         self.wait(lambda: self.state.status is Status.READY and not self.state.is_pricing)
+        QApplication.processEvents()  # the layouts settle
 
     # ---- looking
 
@@ -58,8 +60,8 @@ class Desk:
     def beside(self, name: str) -> str:
         """What stands below this field."""
         box = child(self.page, f"{name}Box")
-        seen = [one.text() for one in box.findChildren(QLabel) if one.property("kind") == "danger" and one.isVisible()]
-        return " ".join(seen)
+        assert isinstance(box, Labelled)
+        return box.note.text if box.error and box.note.isVisible() else ""
 
     @property
     def focused(self) -> str:
@@ -79,7 +81,7 @@ class Desk:
 
     def type(self, text: str) -> None:
         """Into what has the focus."""
-        QTest.keyClicks(QApplication.focusWidget(), text)
+        QTest.keyClicks(QApplication.focusWidget() or self.window, text)
 
     def press(self, key: Qt.Key, times: int = 1) -> None:
         for _ in range(times):
@@ -109,6 +111,8 @@ class Desk:
         action = next(one for one in menu.actions() if one.objectName() == f"testCard-{token}")
         action.trigger()
         menu.close()
+        self.window.activateWindow()
+        self.wait(self.window.isActiveWindow)
 
     def overlay(self) -> QWidget:
         top = OverlayStack.of(self.window).top

@@ -1,6 +1,9 @@
 """Paying on the checkout page, by mouse and by keys: once, with every outcome, and nothing typed is lost."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -8,10 +11,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from services.api.contract import Actor
 from services.api.errors import Offline, TooManyTries
 from services.api.money import Money
-from services.api.types import Register
-from tests.fakes import FakeService
+from services.api.types import PaymentOptions, Register
+from tests.fakes import PASSWORD, FakeService
 from tests.ui.checkout_help import CARDS, ENTERPRISE, PRO, Run
 from tests.ui.checkout_page import Desk
 from tests.ui.page_help import button, child, unnamed
@@ -86,15 +90,42 @@ def test_new_person_buys_with_the_keyboard_alone(desk: Desk) -> None:
     assert desk.service.world.charges == YEAR
 
 
-def test_returning_buyer_pays_with_one_enter(desk: Desk) -> None:
-    pay_with(desk, "pays", Phase.PLACED)
-    desk.page.hide()
+class AcceptedBefore(FakeService):
+    """Knows that its buyers accepted the terms with an earlier order."""
+
+    def for_actor(self, actor: Actor) -> AcceptedBefore:
+        return AcceptedBefore(self.world, actor)
+
+    async def get_payment_options(self) -> PaymentOptions:
+        options = await super().get_payment_options()
+        return replace(options, has_accepted_terms=bool(self.actor.session))
+
+
+@pytest.fixture
+def returning(look: Theme, bridge: Bridge, new_key: Callable[[], str], qtbot: QtBot) -> Desk:
+    """The desk of somebody who is signed in and has bought before."""
+    service = AcceptedBefore()
+    holder = ServiceHolder(service, bridge)
+    session = SessionViewModel(bridge, holder)
+    with qtbot.waitSignal(session.signed_in):
+        session.register("ada@example.com", PASSWORD)
+    return Desk(CheckoutViewModel(bridge, holder, session, new_key), service, qtbot)
+
+
+def test_returning_buyer_pays_with_one_enter(returning: Desk) -> None:
+    returning.open()
+    assert returning.focused == "payButton"
+    returning.press(Qt.Key.Key_Return)
+    returning.wait_for(Phase.PLACED)
+    assert returning.service.world.charges == YEAR
+
+
+def test_signed_in_buyer_without_the_terms_begins_there(desk: Desk, signed_in: SessionViewModel) -> None:
     desk.open()
-    desk.page.show()
-    desk.wait(lambda: desk.focused == "payButton")
+    assert desk.focused == "termsCheckbox"
+    desk.press(Qt.Key.Key_Space)
     desk.press(Qt.Key.Key_Return)
     desk.wait_for(Phase.PLACED)
-    assert desk.service.world.charges == YEAR * 2
 
 
 @pytest.mark.parametrize("how", ["double click", "Enter twice", "Enter in a field twice"])

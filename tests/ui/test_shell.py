@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from PySide6.QtCore import QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -66,6 +66,19 @@ class Plain(QWidget):
         only = QPushButton(name)
         only.setObjectName(f"{name}Button")
         QVBoxLayout(self).addWidget(only)
+
+
+class Windows(QObject):
+    """Which top-level widgets are shown, except menus and tips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.shown.append(f"{type(watched).__name__} {watched.objectName()}")
+        return False
 
 
 @pytest.fixture
@@ -508,3 +521,31 @@ def test_settings_show_the_licences(shell: Shell) -> None:
     click(shell, "nav-settings")
     click(shell, "licencesButton")
     assert child(shell, "licenceSheet").isVisible()
+
+
+def test_nothing_but_the_window_ever_opens_as_a_window(
+    shell: Shell, vms: ViewModels, qapp: QApplication, qtbot: QtBot
+) -> None:
+    """A part shown before it has a parent flashes as a window of its own and takes the keyboard away."""
+    watch = Windows()
+    qapp.installEventFilter(watch)
+    see(shell, vms, qtbot)
+    shell.navigator.show_section("settings")
+    click(shell, "licencesButton")
+    press(shell, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier)
+    shell.toasts.show_toast("Removed.", action="Undo")
+    Dialog(shell, "Really?", "It cannot be undone.", confirm="Remove").open()
+    qapp.removeEventFilter(watch)
+    assert watch.shown == []
+    assert shell.isActiveWindow()
+
+
+def test_focus_ring_goes_around_the_whole_question_box(shell: Shell, vms: ViewModels, qtbot: QtBot) -> None:
+    see(shell, vms, qtbot)
+    press(shell, Qt.Key.Key_Tab, Qt.KeyboardModifier.NoModifier)
+    box = child(shell, "sampleInput")
+    box.setFocus()
+    frame = box.parentWidget()
+    assert frame is not None
+    assert shell.ring.isVisible()
+    assert shell.ring.geometry().contains(QRect(frame.mapTo(shell, frame.rect().topLeft()), frame.size()))

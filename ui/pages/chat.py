@@ -86,8 +86,10 @@ class ChatPage(QWidget):
             return
         self._title.setText(state.title)
         self._subtitle.setText(state.subtitle)
-        self._avatar.setVisible(bool(state.title))
-        self._avatar.set_person(state.title, round_shape=False)
+        self._avatar.setVisible(state.card is not None)
+        if state.card is not None:
+            self._avatar.set_category(state.card.category_hue, state.card.category_icon)
+            self.chat.set_agent(state.card.category_hue, state.card.category_icon)
         self.set_up.setEnabled(bool(state.title))
         self._show_view(state)
         self.chat.show_scene(scene(state))

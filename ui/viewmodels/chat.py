@@ -9,7 +9,7 @@ from enum import StrEnum
 from PySide6.QtCore import Signal
 
 from services.api.errors import InvalidInput, LimitReached, ServiceError
-from services.api.types import AnswerPart, ChatMessage, Offering, Resource, Transcript, Usage
+from services.api.types import AnswerPart, ChatMessage, Offering, OfferingCard, Resource, Transcript, Usage
 from ui.bridge import Bridge, Change
 from ui.text import ErrorText, error_text, field_text, sample_text, tr, usage_text
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
@@ -29,6 +29,7 @@ class ChatState:
     uuid: str = ""  # of the resource, or of the offering of a sample
     title: str = ""
     subtitle: str = ""
+    card: OfferingCard | None = None  # whose picture stands beside the answers
     greeting: str = ""
     status: Status = Status.LOADING
     messages: tuple[ChatMessage, ...] = ()
@@ -104,6 +105,7 @@ class ChatViewModel(ViewModel[ChatState]):
                 ChatKind.SAMPLE,
                 card.uuid,
                 title=card.name,
+                card=card,
                 subtitle=tr("Sample chat, free before you buy"),
                 greeting=offering.greeting,
                 all_prompts=offering.prompts,
@@ -197,6 +199,7 @@ class ChatViewModel(ViewModel[ChatState]):
         return replace(
             state,
             title=resource.name,
+            card=resource.offering,
             subtitle=tr(
                 "{plan} plan, {organization}", plan=resource.plan_name, organization=resource.organization_name
             ),

@@ -23,6 +23,7 @@ class Question(QPlainTextEdit):
         super().__init__()
         self.setObjectName(name)
         self.setProperty("bare", "true")
+        self.setProperty("ringOnParent", "true")
         self.setPlaceholderText(placeholder)
         self.setAccessibleName(placeholder)
         self.setTabChangesFocus(True)

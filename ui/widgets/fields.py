@@ -141,7 +141,9 @@ class FieldNote(QWidget):
         self._icon.setVisible(message is not None)
         self._label.setText(message if message is not None else self._help)
         _set_property(self._label, "kind", "error" if message is not None else "small")
-        self.setVisible(bool(self._label.text()))
+        is_shown = bool(self._label.text())
+        if self.parentWidget() is not None or not is_shown:  # shown without a parent it would flash as a window
+            self.setVisible(is_shown)
 
     @property
     def text(self) -> str:

@@ -96,6 +96,7 @@ class FocusRing(QWidget):
             return
         look = theme.current()
         out = look.size("focusRing") + look.size("focusGap")
+        target = _framed(target)
         rect = QRect(target.mapTo(self._window, QPoint(0, 0)), target.size()).adjusted(-out, -out, out, out)
         if rect.intersected(_visible_part(target, self._window).adjusted(-out, -out, out, out)) != rect:
             rect = rect.intersected(self._window.rect())
@@ -120,6 +121,12 @@ class FocusRing(QWidget):
 def _draws_own(widget: QWidget) -> bool:
     """Lists and grids mark their current row themselves."""
     return isinstance(widget, QAbstractItemView)
+
+
+def _framed(widget: QWidget) -> QWidget:
+    """What the ring goes around: a control without a frame of its own names the widget that frames it."""
+    frame = widget.parentWidget()
+    return frame if frame is not None and widget.property("ringOnParent") == "true" else widget
 
 
 def _visible_part(widget: QWidget, window: QWidget) -> QRect:

@@ -246,7 +246,8 @@ class Dialog(Overlay):
         column.setSpacing(0)
         column.addWidget(label(title, "section", wrap=True))
         self.text_label: QLabel = label(text, "muted", wrap=True)
-        self.text_label.setVisible(bool(text))
+        if not text:
+            self.text_label.hide()
         column.addSpacing(6)
         column.addWidget(self.text_label)
         self.body = QVBoxLayout()
@@ -261,7 +262,8 @@ class Dialog(Overlay):
         self.cancel_button = Button(cancel, "secondary", name="dialogCancel")
         self.cancel_button.clicked.connect(self.dismiss)
         self.confirm_button = Button(confirm, "danger" if self._danger else "primary", name="dialogConfirm")
-        self.confirm_button.setVisible(bool(confirm))
+        if not confirm:
+            self.confirm_button.hide()
         self.confirm_button.clicked.connect(self.confirmed)
         row = QHBoxLayout()
         row.setSpacing(8)

@@ -205,7 +205,8 @@ class _Paper:
         return max(lines / self._dots, cell.points * LEADING)
 
     def _font(self, cell: _Cell) -> QFont:
-        font = theme.current().font("body", tabular=True, weight=cell.weight)
+        font = theme.current().font("body", weight=cell.weight)
+        font.setFeature(QFont.Tag("calt"), 0)  # a glyph that only a feature reaches has no text when it is copied
         font.setPixelSize(round(cell.points * self._dots))
         return font
 

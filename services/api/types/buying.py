@@ -91,7 +91,7 @@ class SavedCard:
 
 @dataclass(frozen=True, slots=True)
 class PaymentOptions:
-    """What this buyer can pay with. `is_test_mode`: no real money moves. `has_accepted_terms`: with an earlier order."""
+    """What this buyer can pay with. `is_test_mode`: no real money moves; `has_accepted_terms`: by an earlier order."""
 
     is_test_mode: bool
     methods: tuple[PaymentMethod, ...]  # those that work now
