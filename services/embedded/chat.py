@@ -45,6 +45,13 @@ class _Question:
     cost: Money | None
     stored: ChatMessage | None = None
 
+    @property
+    def place(self) -> sa.ColumnElement[bool]:
+        """The conversation it belongs to."""
+        if self.resource_uuid is None:
+            return _sample_of(self.owner, self.offering_uuid)
+        return m.ChatMessageRow.resource_uuid == self.resource_uuid
+
 
 class EmbeddedChat(Area):
     async def get_transcript(self, resource_uuid: str) -> Transcript:
@@ -104,28 +111,13 @@ class EmbeddedChat(Area):
     def _count_call(self, connection: Connection, row: Any, key: str) -> Money:
         """Reserves one call of this period. LimitReached when the plan refuses more; RequestInProgress on a repeat."""
         now, plan = self._now(), plan_of(connection, row.plan_uuid)
-        start, _ = billing.period_of(row.created_at, now)
-        t, e = m.UsageTotal, m.UsageEvent
-        connection.execute(
-            sqlite.insert(t)
-            .values(resource_uuid=row.uuid, period_start=start, calls=0, cost_micros=0)
-            .on_conflict_do_nothing()
-        )
-        here = (t.resource_uuid == row.uuid, t.period_start == start)
-        used = connection.execute(sa.select(t.calls).where(*here)).scalar_one()
+        period = _period(connection, row.uuid, row.created_at, now)
+        used = connection.execute(sa.select(m.UsageTotal.calls).where(*period)).scalar_one()
         cost = metering.call_cost(plan, used)
-        new = connection.execute(
-            sqlite.insert(e)
-            .values(source=_SOURCE, id=f"{row.uuid}:{key}", resource_uuid=row.uuid, meter="calls", quantity=1, at=now,
-                    purpose="chat", state="reserved", cost_micros=cost.micros, currency=cost.currency)
-            .on_conflict_do_nothing()
-            .returning(e.id)
-        ).first()  # fmt: skip
-        if new is None:
+        if not _count(connection, period, row.uuid, key, cost, now, "reserved"):
             raise errors.RequestInProgress(key=key)
         if not metering.is_allowed(plan, used):
             raise errors.LimitReached(limit="plan", included=plan.included_calls, left=0)
-        connection.execute(sa.update(t).where(*here).values(calls=t.calls + 1, cost_micros=t.cost_micros + cost.micros))
         return cost
 
     def _note_sample(self, connection: Connection, offering_uuid: str, text: str, key: str) -> _Question:
@@ -185,6 +177,8 @@ class EmbeddedChat(Area):
 
     def _settle(self, connection: Connection, question: _Question, answer: Answer) -> ChatMessage:
         now = self._now()
+        if stored := _answered(connection, question.place, question.key):
+            return stored  # the same question, sent twice, was answered meanwhile
         row = _message_row(self._core.ids.uuid(), "agent", answer.text, now) | {
             "resource_uuid": question.resource_uuid,
             "owner": question.owner,
@@ -198,9 +192,7 @@ class EmbeddedChat(Area):
         }
         connection.execute(sa.insert(m.ChatMessageRow), row)
         if question.resource_uuid is not None:
-            e = m.UsageEvent
-            event = f"{question.resource_uuid}:{question.key}"
-            connection.execute(sa.update(e).where(e.source == _SOURCE, e.id == event).values(state="settled"))
+            _settle_call(connection, question, now)
             self._note_first_chat(connection, question, now)
         return _message(_Row(row))
 
@@ -272,6 +264,53 @@ def _offering_id(connection: Connection, offering_uuid: str) -> int:
     if found is None:
         raise errors.NotFound(what="offering")
     return found
+
+
+def _period(
+    connection: Connection, resource_uuid: str, anchor: datetime, at: datetime
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Finds the total of the period that holds `at`, made when it is the first."""
+    t, (start, _) = m.UsageTotal, billing.period_of(anchor, at)
+    connection.execute(
+        sqlite.insert(t)
+        .values(resource_uuid=resource_uuid, period_start=start, calls=0, cost_micros=0)
+        .on_conflict_do_nothing()
+    )
+    return t.resource_uuid == resource_uuid, t.period_start == start
+
+
+def _count(
+    connection: Connection,
+    period: tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]],
+    resource_uuid: str,
+    key: str,
+    cost: Money,
+    at: datetime,
+    state: str,
+) -> bool:
+    """Writes one call and adds it to its period; false when this call is counted already."""
+    e, t = m.UsageEvent, m.UsageTotal
+    new = connection.execute(
+        sqlite.insert(e)
+        .values(source=_SOURCE, id=f"{resource_uuid}:{key}", resource_uuid=resource_uuid, meter="calls", quantity=1,
+                at=at, purpose="chat", state=state, cost_micros=cost.micros, currency=cost.currency)
+        .on_conflict_do_nothing()
+        .returning(e.id)
+    ).first()  # fmt: skip
+    if new is not None:
+        more = {"calls": t.calls + 1, "cost_micros": t.cost_micros + cost.micros}
+        connection.execute(sa.update(t).where(*period).values(more))
+    return new is not None
+
+
+def _settle_call(connection: Connection, question: _Question, now: datetime) -> None:
+    """The reserved call is final. One that was released as stale is counted after all, because its answer came."""
+    e, r = m.UsageEvent, m.ResourceRow
+    uuid, cost = question.resource_uuid or "", question.cost or Money.zero()
+    event = (e.source == _SOURCE, e.id == f"{uuid}:{question.key}")
+    if connection.execute(sa.update(e).where(*event).values(state="settled")).rowcount == 0:
+        anchor = connection.execute(sa.select(r.created_at).where(r.uuid == uuid)).scalar_one()
+        _count(connection, _period(connection, uuid, anchor, now), uuid, question.key, cost, now, "settled")
 
 
 def _release(connection: Connection, question: _Question) -> None:

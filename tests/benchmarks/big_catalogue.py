@@ -43,7 +43,8 @@ def words() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _offerings(count: int) -> Iterator[bundled.BundledOffering]:
+def offerings(count: int) -> Iterator[bundled.BundledOffering]:
+    """The catalogue itself, most popular first."""
     rng = random.Random(11)  # noqa: S311  the same catalogue every time
     vocabulary, weights = words(), list(accumulate(1 / (rank + 3) for rank in range(VOCABULARY)))
     shipped = bundled.load()
@@ -85,6 +86,6 @@ def database() -> Path:
     engine = make_engine(path)
     with engine.connect() as connection, connection.begin():
         catalogue_store.load_bundled(connection)  # its categories and vendors; its offerings go inactive
-        catalogue_store.store(connection, _offerings(COUNT))
+        catalogue_store.store(connection, offerings(COUNT))
     engine.dispose()
     return path

@@ -66,7 +66,9 @@ def milliseconds(side: Side) -> float:
     return (time.perf_counter() - started) * 1_000
 
 
-def interleave(sides: Mapping[str, Side], rounds: int, *, warm_up: int = 2, at_most_s: float = 60) -> dict[str, list[float]]:
+def interleave(
+    sides: Mapping[str, Side], rounds: int, *, warm_up: int = 2, at_most_s: float = 60
+) -> dict[str, list[float]]:
     """Milliseconds of every side. They take turns, and who begins changes, so that a slow moment hits all alike."""
     names = list(sides)
     for _ in range(warm_up):

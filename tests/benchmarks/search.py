@@ -115,7 +115,9 @@ def _lines(times: dict[str, dict[str, list[float]]], same: int, few: int) -> lis
     ours, screen, limit, peer = (times[side] for side in ("ours", "screen", "limit", "peer"))
     lines = [_prefixes(ours, limit, peer)]
     for kind, name in (("word", "whole words"), ("pair", "two words")):
-        lines.append(Line(f"search, {name}, p50", median(ours[kind]), limit=median(limit[kind]), peer=median(peer[kind])))
+        lines.append(
+            Line(f"search, {name}, p50", median(ours[kind]), limit=median(limit[kind]), peer=median(peer[kind]))
+        )
     for kind, name in (("typo", "mistyped or no hit"), ("filter", "with filters")):
         lines.append(Line(f"search, {name}, p99", p99(ours[kind]), limit=p99(limit[kind]), target=f"<= {FRAME_MS} ms",
                           is_met=p99(ours[kind]) <= FRAME_MS))  # fmt: skip

@@ -192,13 +192,14 @@ class Shop:
 
     async def another(self) -> Market:
         """A second process on the same files."""
-        _, service = self._build(WatchedProvider(self.provider.file), WatchedAgents())
+        agents = WatchedAgents()
+        _, service = self._build(WatchedProvider(self.provider.file), agents)
         await service.start()
 
         async def run_jobs() -> None:
             await service.run_due_jobs()
 
-        return Market(service, run_jobs)
+        return Market(service, run_jobs, agents.script.failing_steps)
 
     async def restart(self, **later: float) -> None:
         """The process is started again, perhaps `seconds=20` later; what was to go wrong no longer does."""

@@ -1,0 +1,249 @@
+"""After paying: it is yours, how far it is, the way to the chat, the receipt, and what to do when it failed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from services.api.errors import Offline
+from services.api.types import BillingCycle, Placed, QuickCheckout, StepState
+from tests.fakes import FakeService
+from tests.samples import CUSTOMER_CARE
+from tests.ui.checkout_help import CARDS, FREE, PRO, Run
+from tests.ui.page_help import button, child, click, cut_off, nameless, text, unnamed
+from ui.bridge import Bridge
+from ui.pages.confirmation import ConfirmationPage
+from ui.theme import Theme
+from ui.viewmodels.base import ServiceHolder
+from ui.viewmodels.confirmation import ConfirmationViewModel, DeploymentPhase
+from ui.viewmodels.session import SessionViewModel
+from ui.widgets.notices import toast_area
+from ui.widgets.overlay import OverlayStack
+
+# said by the offscreen platform whenever a window is shown
+pytestmark = pytest.mark.qt_log_ignore("plugin does not support")
+
+
+class Room:
+    """The page in a window, of somebody who is signed in."""
+
+    def __init__(self, vm: ConfirmationViewModel, holder: ServiceHolder, run: Run, qtbot: QtBot) -> None:
+        self.vm, self.run, self.qtbot = vm, run, qtbot
+        assert isinstance(holder.service, FakeService)
+        self.service = holder.service
+        self.window = QWidget()
+        layout = QVBoxLayout(self.window)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.page = ConfirmationPage(vm)
+        layout.addWidget(self.page)
+        qtbot.addWidget(self.window)
+        self.window.resize(1056, 800)
+        self.window.show()
+        self.window.activateWindow()
+        qtbot.waitUntil(self.window.isActiveWindow)
+
+    def buy(self, plan_uuid: str = PRO.uuid) -> Placed:
+        request = QuickCheckout(
+            CUSTOMER_CARE.card.uuid,
+            plan_uuid,
+            payment_token=CARDS["pays"] if plan_uuid == PRO.uuid else "",
+            billing_cycle=BillingCycle.YEARLY,
+            terms_accepted=True,
+        )
+        placed = self.run(self.service.quick_checkout(request, key="once"))
+        assert isinstance(placed, Placed)
+        return placed
+
+    def open(self, plan_uuid: str = PRO.uuid) -> str:
+        placed = self.buy(plan_uuid)
+        self.vm.open(placed)
+        self.page.focus_content()
+        self.wait(lambda: self.vm.state.order is not None)
+        QApplication.processEvents()
+        return placed.resource_uuid
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()))
+
+    def wait_for(self, phase: DeploymentPhase) -> None:
+        self.wait(lambda: self.vm.state.phase is phase)
+
+    def fail(self) -> str:
+        self.service.world.auto_deploy = False
+        uuid = self.open()
+        self.service.advance(uuid)
+        self.service.break_deployment(uuid)
+        self.wait_for(DeploymentPhase.FAILED)
+        return uuid
+
+
+@pytest.fixture
+def look(qapp: QApplication) -> Theme:
+    theme = Theme("light", reduced_motion=True)
+    theme.apply(qapp)
+    return theme
+
+
+@pytest.fixture
+def room(
+    look: Theme, bridge: Bridge, holder: ServiceHolder, signed_in: SessionViewModel, run: Run, qtbot: QtBot
+) -> Room:
+    return Room(ConfirmationViewModel(bridge, holder), holder, run, qtbot)
+
+
+# ---- ready
+
+
+def test_it_is_yours_with_number_amount_and_renewal(room: Room) -> None:
+    room.open()
+    assert text(room.page, "confirmationTitle") == "Customer Care is yours"
+    assert text(room.page, "confirmationSubtitle") == "$990 paid with Visa •••• 4242."
+    assert text(room.page, "orderNumber") == "Order SK-000001"
+    assert text(room.page, "orderBought") == "Customer Care, Pro yearly"
+    shown = {one.text() for one in child(room.page, "orderCard").findChildren(type(room.page.order._number))}
+    assert {"$990", "Visa •••• 4242", "Ada's Organization, Default", "14 March 2027"} <= shown
+
+
+def test_free_order_says_that_nothing_was_charged(room: Room) -> None:
+    room.open(FREE.uuid)
+    assert text(room.page, "confirmationSubtitle") == "Nothing was charged."
+
+
+def test_chat_opens_by_click_and_by_enter(room: Room, qtbot: QtBot) -> None:
+    uuid = room.open()
+    room.wait_for(DeploymentPhase.READY)
+    with qtbot.waitSignal(room.page.open_chat) as caught:
+        click(room.page, "openChatButton")
+    assert caught.args == [uuid]
+    assert QApplication.focusWidget() is room.page.chat
+    with qtbot.waitSignal(room.page.open_chat):
+        QTest.keyClick(room.page.chat, Qt.Key.Key_Return)
+
+
+def test_configuring_is_offered_and_the_marketplace_is_one_click_away(room: Room, qtbot: QtBot) -> None:
+    room.open()
+    with qtbot.waitSignal(room.page.configure):
+        click(room.page, "configureButton")
+    with qtbot.waitSignal(room.page.home):
+        click(room.page, "homeButton")
+
+
+# ---- on the way
+
+
+def test_steps_are_shown_as_they_happen_and_the_chat_waits_for_them(room: Room) -> None:
+    room.service.world.auto_deploy = False
+    uuid = room.open()
+    assert text(room.page, "deploymentTitle") == "Setting up, 0 of 4 steps done"
+    assert not button(room.page, "openChatButton").isEnabled()
+    room.service.advance(uuid)
+    room.wait(lambda: room.page.steps.state(0) == StepState.DONE)
+    assert text(room.page, "deploymentTitle") == "Setting up, 1 of 4 steps done"
+    for _ in range(3):
+        room.service.advance(uuid)
+    room.wait(lambda: button(room.page, "openChatButton").isEnabled())
+    assert QApplication.focusWidget() is room.page.chat
+
+
+def test_second_enter_from_checkout_presses_nothing_here(room: Room) -> None:
+    room.service.world.auto_deploy = False
+    room.open()
+    QTest.keyClick(QApplication.focusWidget() or room.window, Qt.Key.Key_Return)
+    assert OverlayStack.of(room.window).top is None
+    assert QApplication.focusWidget() is room.page
+
+
+# ---- failed
+
+
+def test_failure_gives_the_reason_and_is_tried_again(room: Room) -> None:
+    room.fail()
+    assert text(room.page, "confirmationTitle") == "Customer Care could not be set up"
+    assert text(room.page, "confirmationSubtitle").endswith("Try again, or take your money back.")
+    click(room.page, "retryDeploymentButton")
+    room.wait_for(DeploymentPhase.DEPLOYING)
+    assert not child(room.page, "retryDeploymentButton").isVisible()
+
+
+def test_money_comes_back_after_one_question(room: Room) -> None:
+    room.fail()
+    click(room.page, "refundButton")
+    click(room.window, "dialogCancel")
+    assert room.vm.state.phase is DeploymentPhase.FAILED
+    click(room.page, "refundButton")
+    click(room.window, "dialogConfirm")
+    room.wait_for(DeploymentPhase.REFUNDED)
+    assert text(room.page, "confirmationTitle") == "Your money is back"
+    assert text(room.page, "confirmationSubtitle") == "$990 was given back to Visa •••• 4242."
+    assert not child(room.page, "openChatButton").isVisible()
+
+
+def test_order_that_cannot_be_read_is_asked_for_again(room: Room) -> None:
+    placed = room.buy()
+    room.service.fail("get_order", Offline())
+    room.vm.open(placed)
+    room.wait(lambda: child(room.page, "confirmationError").isVisible())
+    click(room.page, "confirmationErrorAction")
+    room.wait(lambda: room.vm.state.order is not None)
+    assert child(room.page, "orderCard").isVisible()
+
+
+# ---- the receipt
+
+
+def test_receipt_is_shown_in_a_sheet(room: Room) -> None:
+    room.open()
+    click(room.page, "viewReceiptButton")
+    sheet = OverlayStack.of(room.window).top
+    assert sheet is not None
+    assert child(sheet, "receiptView").accessibleName() == "Receipt SK-000001"
+    assert unnamed(sheet) == []
+
+
+def test_receipt_is_copied_as_text(room: Room) -> None:
+    room.open()
+    click(room.page, "copyReceiptButton")
+    assert QGuiApplication.clipboard().text() == room.vm.state.receipt
+    assert [toast.text for toast in toast_area(room.window).toasts()] == ["Receipt copied."]
+    toast_area(room.window).toasts()[0].close_toast()
+
+
+def test_receipt_is_saved_where_one_likes(room: Room, tmp_path: Path) -> None:
+    room.open()
+    room.page.order.save_pdf(tmp_path / "mine.pdf")
+    assert (tmp_path / "mine.pdf").read_bytes().startswith(b"%PDF-")
+    assert [toast.text for toast in toast_area(room.window).toasts()] == ["Saved as mine.pdf."]
+    toast_area(room.window).toasts()[0].close_toast()
+
+
+def test_place_that_cannot_be_written_is_said_and_another_offered(room: Room, tmp_path: Path) -> None:
+    room.open()
+    room.page.order.save_pdf(tmp_path / "missing" / "mine.pdf")
+    toast = toast_area(room.window).toasts()[0]
+    assert toast.text.startswith("The receipt could not be saved: No such file or directory.")
+    assert toast.action_button.text() == "Choose"
+    toast.close_toast()
+
+
+# ---- reach and sizes
+
+
+def test_every_control_has_a_name(room: Room) -> None:
+    room.open()
+    assert unnamed(room.page) == []
+    assert nameless(room.page) == []
+
+
+@pytest.mark.parametrize(("width", "scale"), [(1056, 1.0), (676, 1.0), (1056, 2.0)])
+def test_nothing_is_cut_off(room: Room, look: Theme, width: int, scale: float) -> None:
+    look.set_text_scale(scale)
+    room.window.resize(width, 600)
+    room.open()
+    QApplication.processEvents()
+    assert cut_off(room.page) == []
+    look.set_text_scale(1.0)
