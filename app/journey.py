@@ -21,7 +21,10 @@ from app.klm import POINT_S, THINK_S, Meter
 from services.api.types import AnswerBand
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
     from app.desktop import Desktop
+    from ui.shell import Shell
 
 WINDOW = (1280, 800)
 PATIENCE_S = 10.0
@@ -265,6 +268,23 @@ async def play_all(desktop: Desktop, out: Path, started: float) -> list[Scenario
     return played
 
 
+def watch_for_strays(application: QApplication, shell: Shell) -> list[str]:
+    """A growing list of widgets that were shown as a window of their own: each would flash up on a real desktop."""
+    from PySide6.QtCore import QEvent, QObject  # lazy: --help needs no Qt
+    from PySide6.QtWidgets import QWidget  # lazy: as above
+
+    strays: list[str] = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched is not shell:
+                strays.extend([watched.objectName() or type(watched).__name__] if watched.isWindow() else [])
+            return False
+
+    application.installEventFilter(Watch(application))
+    return strays
+
+
 def play(*, out: Path | None, seed: int, as_json: bool, data: Path | None) -> int:
     """Plays and prints; 0 when every person reached an answer within the budgets."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -273,21 +293,22 @@ def play(*, out: Path | None, seed: int, as_json: bool, data: Path | None) -> in
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="souk-journey-data-", ignore_cleanup_errors=True) as fresh:
         try:
-            played = _play(data or Path(fresh), out, seed)
+            played, strays = _play(data or Path(fresh), out, seed)
         except JourneyFailed as failed:
             print(json.dumps({"ok": False, "error": str(failed)}) if as_json else f"The journey stopped: {failed}")
             return 1
-    is_good = all(scenario.is_within_budget for scenario in played)
+    is_good = all(scenario.is_within_budget for scenario in played) and not strays
     if as_json:
         first = played[0].as_json()
-        print(json.dumps(first | {"ok": is_good, "scenarios": [scenario.as_json() for scenario in played]}))
+        scenarios = [scenario.as_json() for scenario in played]
+        print(json.dumps(first | {"ok": is_good, "scenarios": scenarios, "stray_windows": strays}))
     else:
         print("\n\n".join(_table(scenario) for scenario in played))
         print(f"\nScreenshots are in {out}")
     return 0 if is_good else 1
 
 
-def _play(data: Path, out: Path, seed: int) -> list[Scenario]:
+def _play(data: Path, out: Path, seed: int) -> tuple[list[Scenario], list[str]]:
     started = time.perf_counter()
     from app.clock import SeededIds  # lazy: the first frame is measured from here
     from app.desktop import Desktop, make_application  # lazy: as above
@@ -298,11 +319,12 @@ def _play(data: Path, out: Path, seed: int) -> list[Scenario]:
     desktop.shell.resize(*WINDOW)
     desktop.shell.show()
     desktop.shell.activateWindow()
+    strays = watch_for_strays(application, desktop.shell)
     application.processEvents()
     with desktop.loop:
         try:
             played: list[Scenario] = desktop.loop.run_until_complete(play_all(desktop, out, started))
-            return played
+            return played, strays
         finally:
             desktop.close()
 

@@ -16,7 +16,15 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.errors import DatabaseBusy, DatabaseCorrupt, DiskFull, ReadOnly, ServiceError, StorageError
+from services.api.errors import (
+    DatabaseBusy,
+    DatabaseCorrupt,
+    DiskFull,
+    InvalidInput,
+    ReadOnly,
+    ServiceError,
+    StorageError,
+)
 from services.db import backups
 
 T = TypeVar("T")
@@ -90,6 +98,8 @@ class Lane:
             if known is None:
                 raise
             raise known from error
+        except UnicodeEncodeError as error:  # half a character, as some keyboards and all attackers send it
+            raise InvalidInput(fields={"text": "unexpected"}) from error
 
     def _connect(self) -> Connection:
         connection = self._engine.connect().execution_options(**{_WRITES: self._writes})

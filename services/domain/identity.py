@@ -15,7 +15,8 @@ EMAIL_MAX = 254  # RFC 5321, path limit
 DEFAULT_PROJECT = "Default"
 SESSION_LIFETIME = timedelta(days=30)
 
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\"(),:;<>\[\\\]]+@[^@\s.\x00-\x1f]+(\.[^@\s.\x00-\x1f]+)+")
+_BAD = r"@\s\x00-\x1f\ud800-\udfff"  # spaces, control characters, halves of characters
+_EMAIL = re.compile(rf"[^{_BAD}\"(),:;<>\[\\\]]+@[^{_BAD}.]+(\.[^{_BAD}.]+)+")
 
 
 def normalize_email(email: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from math import ceil
 
 import argon2
 import sqlalchemy as sa
@@ -22,7 +23,6 @@ from services.embedded.funnel import note
 
 # 35 ms on the reference machine against 184 ms with the library's defaults (LIMITS); OWASP's minimum for argon2id.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_AT_ONCE = 2
 
 
 @cache
@@ -31,9 +31,13 @@ def _dummy_hash() -> str:
     return _HASHER.hash("nobody has this password")
 
 
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")  # whatever a keyboard sends
+
+
 def _matches(stored: str, password: str) -> bool:
     try:
-        return _HASHER.verify(stored, password)
+        return _HASHER.verify(stored, _bytes(password))
     except (argon2.exceptions.VerifyMismatchError, argon2.exceptions.InvalidHashError):
         return False
 
@@ -42,19 +46,16 @@ def _matches(stored: str, password: str) -> bool:
 class _Known:
     uuid: str
     password_hash: str
-    failures: int
     paused_until: datetime | None
 
 
 class EmbeddedIdentity(Area):
-    _hashing = asyncio.Semaphore(_AT_ONCE)
-
     async def register(self, request: Register) -> Session:
         if problems := rules.registration_problems(request):
             raise InvalidInput(fields=problems)
         email = rules.normalize_email(request.email)
-        async with self._hashing:
-            password_hash = await asyncio.to_thread(_HASHER.hash, request.password)
+        async with self._core.hashing:
+            password_hash = await asyncio.to_thread(_HASHER.hash, _bytes(request.password))
         name = " ".join(request.full_name.split()) or rules.name_from(email)
         return await self._core.db.run(lambda connection: self._create(connection, email, name, password_hash))
 
@@ -74,25 +75,31 @@ class EmbeddedIdentity(Area):
         missing = {name: "required" for name, value in (("email", email), ("password", request.password)) if not value}
         if missing:
             raise InvalidInput(fields=missing)
+        # The pause is looked up and a failure noted while others wait: guessing in parallel gains nothing.
+        async with self._core.hashing:
+            user_uuid = await self._check(email, request.password)
+        return await self._core.db.run(lambda connection: self._welcome(connection, user_uuid))
+
+    async def _check(self, email: str, password: str) -> str:
+        """The user with this password. BadCredentials, TooManyTries."""
         known = await self._core.db.read(lambda connection: _find(connection, email))
         if known and known.paused_until and known.paused_until > self._now():
-            raise TooManyTries(seconds=int((known.paused_until - self._now()).total_seconds()) + 1)
+            raise TooManyTries(seconds=ceil((known.paused_until - self._now()).total_seconds()))
         stored = known.password_hash if known else _dummy_hash()
-        async with self._hashing:
-            good = await asyncio.to_thread(_matches, stored, request.password)
-        if known is None or not good:
-            if known is not None:
-                await self._core.db.run(lambda connection: self._note_failure(connection, known))
-            raise BadCredentials
-        return await self._core.db.run(lambda connection: self._welcome(connection, known.uuid))
+        good = await asyncio.to_thread(_matches, stored, password)
+        if known is not None and good:
+            return known.uuid
+        if known is not None:
+            await self._core.db.run(lambda connection: self._note_failure(connection, known))
+        raise BadCredentials
 
     def _note_failure(self, connection: Connection, known: _Known) -> None:
-        pause = rules.sign_in_pause(known.failures + 1)
-        connection.execute(
-            sa.update(m.User)
-            .where(m.User.uuid == known.uuid)
-            .values(failed_sign_ins=m.User.failed_sign_ins + 1, paused_until=self._now() + pause if pause else None)
-        )
+        mine = sa.update(m.User).where(m.User.uuid == known.uuid)
+        failures = connection.execute(
+            mine.values(failed_sign_ins=m.User.failed_sign_ins + 1).returning(m.User.failed_sign_ins)
+        ).scalar_one()
+        pause = rules.sign_in_pause(failures)
+        connection.execute(mine.values(paused_until=self._now() + pause if pause else None))
 
     def _welcome(self, connection: Connection, user_uuid: str) -> Session:
         connection.execute(
@@ -147,9 +154,7 @@ class EmbeddedIdentity(Area):
 
 def _find(connection: Connection, email: str) -> _Known | None:
     u = m.User
-    row = connection.execute(
-        sa.select(u.uuid, u.password_hash, u.failed_sign_ins, u.paused_until).where(u.email == email)
-    ).one_or_none()
+    row = connection.execute(sa.select(u.uuid, u.password_hash, u.paused_until).where(u.email == email)).one_or_none()
     return None if row is None else _Known(*row)
 
 

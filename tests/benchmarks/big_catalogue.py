@@ -15,7 +15,7 @@ from pathlib import Path
 from shutil import copyfile
 
 from services.api.money import Money
-from services.api.types import BillingModel, Offering, OfferingCard, OfferingKind, OveragePolicy, Plan
+from services.api.types import BillingModel, Offering, OfferingCard, OfferingKind, OveragePolicy, Plan, Vendor
 from services.db.session import make_engine
 from services.embedded import bundled, catalogue_store
 from tests.benchmarks.harness import workspace
@@ -64,7 +64,7 @@ def offerings(count: int) -> Iterator[bundled.BundledOffering]:
         yield bundled.BundledOffering(_offering(card, text, vendor, _plan(number, model, price)), (), count - number)
 
 
-def _offering(card: OfferingCard, text: list[str], vendor: bundled.Vendor, plan: Plan) -> Offering:
+def _offering(card: OfferingCard, text: list[str], vendor: Vendor, plan: Plan) -> Offering:
     number = int(card.uuid, 16)
     return Offering(
         card=card, description=" ".join(text[14:34]), does=(" ".join(text[34:39]), " ".join(text[39:44])),

@@ -1,4 +1,4 @@
-"""What a fresh process does in the cold-start benchmark: `main(kind, folder)` shows one window and tells its first frame.
+"""What a fresh process does in the cold-start benchmark: `main(kind, folder)` shows a window and tells its first frame.
 
 bare: the smallest PySide6 program. ours: the real window, started as app.desktop starts it. eager: the same after
 everything else was imported, as most programs do.
@@ -65,9 +65,10 @@ def _bare() -> None:
 def _window(folder: str) -> None:
     from pathlib import Path
 
+    from PySide6.QtCore import QTimer
+
     from app import desktop, settings
     from app.single import SingleInstance
-    from PySide6.QtCore import QTimer
     from ui.widgets.card_grid import CardGrid
 
     application = desktop.make_application()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QEvent, QSize, QSortFilterProxyModel, QStringListModel, Qt
+from PySide6.QtCore import QCoreApplication, QSize, QSortFilterProxyModel, QStringListModel, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QListView, QWidget
 
@@ -27,6 +27,7 @@ FILTER_MS, SCROLL_MS = 36, 4
 ROUNDS = 12
 FRAMES = 300
 ROW = 24
+TURNS = 20  # of the event loop; Qt's own view lays out in one and paints in the next
 _TEXTS = ("gr", "st", "an", "b", "tr", "ou", "sh", "l", "br", "ai", "cl", "m")
 
 
@@ -107,10 +108,11 @@ View = Cards | Rows | Peer
 def paint(view: View) -> None:
     """Everything that waits to be laid out and painted, now; a real screen would wait for its next refresh."""
     before = view.frames
-    QCoreApplication.sendPostedEvents()
-    QCoreApplication.sendEvent(view, QEvent(QEvent.Type.UpdateRequest))
-    if view.frames == before:
-        raise RuntimeError(f"{type(view).__name__} did not paint")
+    for _ in range(TURNS):
+        QCoreApplication.processEvents()
+        if view.frames > before:
+            return
+    raise RuntimeError(f"{type(view).__name__} did not paint")
 
 
 class Shop:
@@ -149,7 +151,7 @@ def run() -> list[Line]:
             view.resize(SIZE)
             view.show()
             QApplication.processEvents()
-        filters = {"ours": shop.filter, "limit": rows.filter, "peer": peer.filter}
+        filters: dict[str, Callable[[str], None]] = {"ours": shop.filter, "limit": rows.filter, "peer": peer.filter}
         lines = [_filtering(filters, views)]
         for name, everything in filters.items():
             everything("")
@@ -161,7 +163,7 @@ def run() -> list[Line]:
     return lines
 
 
-def _filtering(filters: dict[str, Callable[[str], None]], views: dict[str, View]) -> Line:
+def _filtering(filters: Mapping[str, Callable[[str], None]], views: dict[str, View]) -> Line:
     def side(name: str, texts: Iterator[str]) -> Callable[[], None]:
         def once() -> None:
             filters[name](next(texts))

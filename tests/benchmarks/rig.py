@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
-
-import asyncio
-from collections.abc import Iterator
+from typing import TypeVar
 
 from app.clock import SystemClock, SystemIds
 from services.api.money import Money

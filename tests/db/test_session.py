@@ -108,6 +108,18 @@ def test_an_error_nobody_expects_is_not_swallowed(sql: str, database: Database, 
     loop.run(database.run(lambda c: add(c, "still works")))
 
 
+def test_text_that_is_no_text_is_refused_and_undone(database: Database, loop: asyncio.Runner) -> None:
+    def half(connection: Connection) -> None:
+        add(connection, "good")
+        add(connection, "\ud800")
+
+    with pytest.raises(errors.InvalidInput):
+        loop.run(database.run(half))
+    with pytest.raises(errors.InvalidInput):
+        loop.run(database.read(lambda c: execute(c, "SELECT ?", "\udfff")))
+    assert loop.run(database.read(facts)) == []
+
+
 def test_a_duplicate_is_the_callers_business(database: Database, loop: asyncio.Runner) -> None:
     loop.run(database.run(lambda c: add(c, "one")))
     with pytest.raises(sa.exc.IntegrityError):

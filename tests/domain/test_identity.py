@@ -39,7 +39,9 @@ def test_an_address_that_could_be_somebodys_is_taken(email: str) -> None:
             "ada@exam ple.com", "ada@.com", "ada@example.", "ada@example..com", ".ada@example.com", "ada.@example.com",
             "a..da@example.com", "ada@-example.com", "ada@example.com\nBcc: x@y.example", "<ada@example.com>",
             "Ada <ada@example.com>", "ada@example.com,bob@example.com", 'ad"a@example.com', "ad\\a@example.com",
-            "ada\0@example.com", "ada@exam\0ple.com", "a" * 65 + "@example.com", "ada@" + "b" * 250 + ".com",
+            "ada\0@example.com",
+            "ad\ud800a@example.com", "ada@\udfff.example",
+            "ada@exam\0ple.com", "a" * 65 + "@example.com", "ada@" + "b" * 250 + ".com",
         )
     ],
 )  # fmt: skip

@@ -10,7 +10,6 @@ import pytest
 
 from tests.embedded.shop import Shop
 
-
 # Several databases and dozens of callers share one interpreter here, so any callback may have to wait for the others.
 # That the service leaves the loop alone is asked by the contract tests.
 QUIET_SECONDS = 1.0

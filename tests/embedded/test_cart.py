@@ -18,10 +18,10 @@ EMAIL = "ada@example.com"
 DRAFT = CartDraft("ada@example.com", "Lovelace Works", "Q1", "tok_visa", True, "attempt-7")
 
 
-async def wanted(shop: Shop, slug: str, **draft: str) -> Cart:
+async def wanted(shop: Shop, slug: str, *, email: str = "") -> Cart:
     """A cart with the first plan of an offering."""
     offering = await shop.market.root.get_offering(slug)
-    return Cart(offering.card.uuid, offering.plans[0].uuid, BillingCycle.MONTHLY, CartDraft(**draft))
+    return Cart(offering.card.uuid, offering.plans[0].uuid, BillingCycle.MONTHLY, CartDraft(email=email))
 
 
 async def signed_in(shop: Shop, device: str) -> Service:

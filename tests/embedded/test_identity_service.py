@@ -210,6 +210,14 @@ async def test_no_secret_stands_in_what_is_shown_of_a_value(shop: Shop) -> None:
 
 
 @story
+async def test_any_keyboard_will_do_for_a_password(shop: Shop) -> None:
+    for number, password in enumerate(("        ", "пароль пароль", "\0\0\0\0\0\0\0\0", "🔑" * 8, "\ud800" * 8)):
+        await shop.market.guest().register(Register(f"ada{number}@example.com", password))
+        assert await guess(shop, password, f"ada{number}@example.com") == "in"
+        assert await guess(shop, password + "x", f"ada{number}@example.com") == "bad_credentials"
+
+
+@story
 async def test_a_password_is_kept_as_argon2id_and_one_person_has_one_salt(shop: Shop) -> None:
     await shop.market.buyer(EMAIL)
     await shop.market.buyer("bob@example.com", device="elsewhere")

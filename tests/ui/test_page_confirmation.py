@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from services.api.errors import Offline
-from services.api.types import BillingCycle, Placed, QuickCheckout, StepState
+from services.api.types import BillingCycle, Placed, QuickCheckout
 from tests.fakes import FakeService
 from tests.samples import CUSTOMER_CARE
 from tests.ui.checkout_help import CARDS, FREE, PRO, Run
@@ -142,7 +142,7 @@ def test_steps_are_shown_as_they_happen_and_the_chat_waits_for_them(room: Room) 
     assert text(room.page, "deploymentTitle") == "Setting up, 0 of 4 steps done"
     assert not button(room.page, "openChatButton").isEnabled()
     room.service.advance(uuid)
-    room.wait(lambda: room.page.steps.state(0) == StepState.DONE)
+    room.wait(lambda: room.page.steps.state(0) == "done")
     assert text(room.page, "deploymentTitle") == "Setting up, 1 of 4 steps done"
     for _ in range(3):
         room.service.advance(uuid)

@@ -12,6 +12,7 @@ from ui.widgets.notices import Banner
 from ui.widgets.overlay import Sheet
 
 PASSWORD_MIN = 8
+FIELDS = ("email", "password")
 
 
 class SignInSheet(Sheet):
@@ -96,18 +97,27 @@ class SignInSheet(Sheet):
             self._after_failure(state)
 
     def _show_problems(self, state: SessionState) -> None:
-        self.email.set_error(state.problems.get("email"))
-        self.password.set_error(state.problems.get("password"))
-        is_told_beside = bool(state.problems.keys() & {"email", "password"})
-        self._banner.setVisible(state.error is not None and not is_told_beside)
+        problems = _problems(state)
+        self.email.set_error(problems.get("email"))
+        self.password.set_error(problems.get("password"))
+        self._banner.setVisible(state.error is not None and not problems)
         if state.error is not None:
             self._banner.set_message(state.error.sentence)
 
     def _after_failure(self, state: SessionState) -> None:
-        if state.error is not None and state.error.code == "email_taken" and self._is_new:
+        if _is_taken(state) and self._is_new:
             self._is_new = False
             self._show_mode()
-        field = self.email if "email" in state.problems else self.password
+        field = self.email if "email" in _problems(state) else self.password
         field.edit.setFocus(Qt.FocusReason.OtherFocusReason)
         if field is self.password:
             self.password.edit.selectAll()
+
+
+def _is_taken(state: SessionState) -> bool:
+    return state.error is not None and state.error.code == "email_taken"
+
+
+def _problems(state: SessionState) -> dict[str, str]:
+    """What stands beside the two fields. An address in use is no mistake: the sheet swaps and says so above them."""
+    return {} if _is_taken(state) else {field: text for field, text in state.problems.items() if field in FIELDS}

@@ -42,7 +42,7 @@ class Banners(QWidget):
         self.test.closed.connect(self._on_test_closed)
 
     def show_test_mode(self, wanted: bool) -> None:
-        """Where money is spoken of, unless the user has closed it."""
+        """Where it says that something was paid, unless the user has closed it."""
         self.test.setVisible(wanted and self._may_show_test)
 
     def _on_test_closed(self) -> None:

@@ -5,7 +5,7 @@ from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from services.api.errors import ServiceError
-from services.api.types import ResourceState
+from services.api.types import ResourceState, SortOrder
 from ui import theme
 from ui.bridge import Bridge
 from ui.prefs import MINIMUM_SIZE, Prefs
@@ -45,6 +45,7 @@ class Shell(QMainWindow):
         self._look = look
         self._prefs = prefs
         self._may_close = False
+        self._kept_order = prefs.marketplace_sort
         self.setObjectName("shell")
         self.setWindowTitle(tr("Souk"))
         self.setMinimumSize(MINIMUM_SIZE)
@@ -148,6 +149,8 @@ class Shell(QMainWindow):
         """What can wait until the first frame is there."""
         self._vms.session.restore()
         self._vms.pending_cart.look()
+        if self._kept_order in {order.value for order in SortOrder}:
+            self._vms.marketplace.sort_by(SortOrder(self._kept_order))
 
     def open_palette(self) -> None:
         if OverlayStack.of(self).top is None:
@@ -173,7 +176,7 @@ class Shell(QMainWindow):
     def _on_moved(self, place: Place) -> None:
         self.sidebar.setVisible(place.page != at.CHECKOUT)
         self.sidebar.show_place(self.navigator.section)
-        self.banners.show_test_mode(place.page == at.AGENT)
+        self.banners.show_test_mode(place.page == at.CONFIRMATION)  # checkout says it itself
         if place.page == at.CHECKOUT:
             self._vms.pending_cart.dismiss()
         page = self.navigator.page

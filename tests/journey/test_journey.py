@@ -1,0 +1,90 @@
+"""The first minute, played in the real window by a real second process: three people, five screens, their budgets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.journey import FIELDS_MAX, OWN_WAIT_MAX_MS, SCREENS_MAX
+
+TRIES = 3  # our own waits are measured on a machine that may be doing other work
+
+
+def souk(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user runs it, with no display."""
+    clean = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}}
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments], capture_output=True, text=True, timeout=110, env=clean | environ
+    )
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    out = tmp_path_factory.mktemp("shots")
+    for _ in range(TRIES):
+        done = souk("journey", "--json", "--out", str(out), "--seed", "7")
+        found: dict[str, Any] = json.loads(done.stdout)
+        if found["ok"]:
+            break
+    assert done.stderr == ""
+    assert (done.returncode == 0) is found["ok"]
+    return found
+
+
+def scenarios(played: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {scenario["name"]: scenario for scenario in played["scenarios"]}
+
+
+def test_all_three_people_reach_an_answer_within_their_seconds(played: dict[str, Any]) -> None:
+    found = scenarios(played)
+    assert found["new person"]["klm_seconds"] <= 40
+    assert found["returning"]["klm_seconds"] <= 25
+    assert found["returning by palette"]["klm_seconds"] <= 25
+    assert played["ok"] is True
+
+
+def test_nobody_sees_more_screens_or_fields_than_promised(played: dict[str, Any]) -> None:
+    for scenario in played["scenarios"]:
+        assert scenario["screens"] <= SCREENS_MAX
+        assert scenario["fields"] <= FIELDS_MAX
+
+
+def test_our_own_waits_stay_short(played: dict[str, Any]) -> None:
+    assert max(scenario["own_wait_ms"] for scenario in played["scenarios"]) <= OWN_WAIT_MAX_MS
+
+
+def test_every_step_has_a_screenshot_of_the_whole_window(played: dict[str, Any]) -> None:
+    for scenario in played["scenarios"]:
+        assert len(scenario["screenshots"]) == len(scenario["steps"]) >= 6
+        assert all(Path(picture).stat().st_size > 10_000 for picture in scenario["screenshots"])
+
+
+def test_no_window_of_its_own_flashes_up_on_the_way(played: dict[str, Any]) -> None:
+    assert played["stray_windows"] == []
+
+
+def test_without_a_display_the_plain_command_says_so_and_plays(tmp_path: Path) -> None:
+    done = souk("--data", str(tmp_path))
+    assert done.stdout.startswith("There is no display here")
+    assert "first answer" in done.stdout
+    assert "Screenshots are in" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("journey", "--help"), ("serve", "--help"), ("--version",)])
+def test_help_and_version_answer_at_once(arguments: tuple[str, ...]) -> None:
+    done = souk(*arguments)
+    assert done.returncode == 0
+    assert "souk" in done.stdout
+
+
+def test_an_unknown_setting_is_named_and_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "souk.toml").write_text("colour = 1")
+    done = souk("--data", str(tmp_path), "journey")
+    assert done.returncode == 2
+    assert "unknown setting colour" in done.stderr
