@@ -23,18 +23,26 @@ def load_bundled(connection: Connection) -> bool:
     stored = connection.execute(sa.select(m.Meta.value).where(m.Meta.key == _DIGEST)).scalar()
     if stored == digest:
         return False
-    shipped = bundled.load()
-    _replace(connection, m.CategoryRow, [_category(i, row) for i, row in enumerate(shipped.categories, 1)])
-    _replace(connection, m.VendorRow, [_vendor(i, row) for i, row in enumerate(shipped.vendors, 1)])
-    store(connection, shipped.offerings)
+    bring_in(connection, bundled.load())
     _upsert(connection, m.Meta, [{"key": _DIGEST, "value": digest}], ["key"])
     return True
+
+
+def bring_in(connection: Connection, shipped: bundled.BundledCatalogue) -> None:
+    """Makes this the catalogue: categories, vendors and offerings."""
+    for model, make, things in (
+        (m.CategoryRow, _category, shipped.categories),
+        (m.VendorRow, _vendor, shipped.vendors),
+    ):
+        ids = _ids(connection, model, [thing.slug for thing in things])
+        _upsert(connection, model, [make(ids[thing.slug], thing) for thing in things], ["id"])
+    store(connection, shipped.offerings)
 
 
 def store(connection: Connection, offerings: Iterable[bundled.BundledOffering]) -> None:
     """Replaces all offerings. Those no longer listed are kept inactive, because orders point at them."""
     listed = list(offerings)
-    ids = _ids(connection, [row.offering.card.slug for row in listed])
+    ids = _ids(connection, m.OfferingRow, [row.offering.card.slug for row in listed])
     connection.execute(sa.update(m.OfferingRow).values(is_active=False))
     connection.execute(sa.update(m.PlanRow).values(is_active=False))
     vendors = dict(connection.execute(sa.select(m.VendorRow.slug, m.VendorRow.id)).all())
@@ -48,8 +56,10 @@ def store(connection: Connection, offerings: Iterable[bundled.BundledOffering]) 
 
 
 def _store_parts(connection: Connection, listed: list[bundled.BundledOffering], ids: dict[str, int]) -> None:
-    connection.execute(sa.delete(m.PassageRow))
-    connection.execute(sa.delete(m.BundleItem))
+    """Passages and bundle items of what is listed; bought agents go on with what is no longer listed."""
+    active = sa.select(m.OfferingRow.id).where(m.OfferingRow.is_active)
+    connection.execute(sa.delete(m.PassageRow).where(m.PassageRow.offering_id.in_(active)))
+    connection.execute(sa.delete(m.BundleItem).where(m.BundleItem.bundle_id.in_(active)))
     passages = [
         {"offering_id": ids[o.offering.card.slug], "passage_id": p["id"], "position": i, "title": p["title"],
          "text": p["text"], "questions": p["questions"]}
@@ -96,9 +106,9 @@ def _facets(offering: Offering) -> set[tuple[str, str]]:
     }
 
 
-def _ids(connection: Connection, slugs: list[str]) -> dict[str, int]:
-    """Known offerings keep their id; new ones follow in popularity order."""
-    known = dict(connection.execute(sa.select(m.OfferingRow.slug, m.OfferingRow.id)).all())
+def _ids(connection: Connection, model: Any, slugs: list[str]) -> dict[str, int]:  # Any: a table with id and slug
+    """What is known keeps its id, because other rows point at it; what is new follows in the order given."""
+    known: dict[str, int] = dict(connection.execute(sa.select(model.slug, model.id)).all())
     following = max(known.values(), default=0)
     for slug in slugs:
         if slug not in known:
@@ -154,10 +164,6 @@ def _plan(offering_id: int, position: int, plan: Plan) -> dict[str, Any]:
         "overage_policy": plan.overage_policy.value, "points": list(plan.points), "badge": plan.badge,
         "is_active": True,
     }  # fmt: skip
-
-
-def _replace(connection: Connection, model: type[m.Base], rows: list[dict[str, Any]]) -> None:
-    _upsert(connection, model, rows, ["id"])
 
 
 def _upsert(connection: Connection, model: type[m.Base], rows: list[dict[str, Any]], keys: list[str]) -> None:

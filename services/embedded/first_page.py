@@ -38,17 +38,24 @@ def card_from(row: tuple) -> OfferingCard:  # type: ignore[type-arg]  # one row 
 def load(database: Path) -> tuple[OfferingPage, tuple[Category, ...]]:
     """The most popular offerings and all categories: from the database when it is there, else as shipped."""
     try:
-        with closing(sqlite3.connect(backups.read_only(database), uri=True)) as connection:
-            rows = connection.execute(f"{CARD_SQL} WHERE o.is_active ORDER BY o.id LIMIT ?", (PAGE_SIZE,)).fetchall()
-            counts = dict(connection.execute("SELECT value, count FROM facet_counts WHERE facet = 'category'"))
-            total = connection.execute("SELECT count FROM facet_counts WHERE facet = 'all'").fetchone()
-            categories = connection.execute(
-                "SELECT uuid, slug, title, description, icon, hue, 0 FROM categories ORDER BY id"
-            ).fetchall()
-    except sqlite3.DatabaseError:
-        rows, total = [], None
-    if not rows or total is None:
+        found = _read(database)
+    except (sqlite3.DatabaseError, ValueError, KeyError):  # not there, damaged, or of a later program
+        found = None
+    if found is None:
         cards, shelf, number = bundled.first_cards(PAGE_SIZE)
         return OfferingPage(cards, number), shelf
+    return found
+
+
+def _read(database: Path) -> tuple[OfferingPage, tuple[Category, ...]] | None:
+    with closing(sqlite3.connect(backups.read_only(database), uri=True)) as connection:
+        rows = connection.execute(f"{CARD_SQL} WHERE o.is_active ORDER BY o.id LIMIT ?", (PAGE_SIZE,)).fetchall()
+        counts = dict(connection.execute("SELECT value, count FROM facet_counts WHERE facet = 'category'"))
+        total = connection.execute("SELECT count FROM facet_counts WHERE facet = 'all'").fetchone()
+        categories = connection.execute(
+            "SELECT uuid, slug, title, description, icon, hue, 0 FROM categories ORDER BY id"
+        ).fetchall()
+    if not rows or total is None:
+        return None
     shelf = tuple(replace(Category(*row), offering_count=counts.get(row[1], 0)) for row in categories)
     return OfferingPage(tuple(card_from(row) for row in rows), total[0]), shelf

@@ -295,7 +295,9 @@ def test_everything_fits_without_scrolling_at_1280_by_800(desk: Desk, plan: str)
     assert cut_off(desk.page) == []
 
 
-@pytest.mark.parametrize(("size", "scale"), [((900, 600), 1.0), ((1280, 800), 1.5), ((1280, 800), 2.0)])
+@pytest.mark.parametrize(
+    ("size", "scale"), [((900, 600), 1.0), ((1280, 800), 1.5), ((1280, 800), 2.0), ((900, 600), 2.0)]
+)
 def test_small_windows_and_large_text_cut_nothing_off(
     desk: Desk, look: Theme, size: tuple[int, int], scale: float
 ) -> None:
@@ -312,3 +314,15 @@ def test_small_windows_and_large_text_cut_nothing_off(
     place = pay.mapTo(area.viewport(), QPoint(0, 0))
     assert area.viewport().rect().contains(place)
     assert area.viewport().rect().contains(place + QPoint(pay.width() - 1, pay.height() - 1))
+
+
+def test_small_window_opens_at_the_top_and_goes_to_what_is_wrong(desk: Desk) -> None:
+    desk.window.resize(900, 600)
+    desk.open()
+    bar = scroller(desk.page).verticalScrollBar()
+    assert (desk.focused, bar.value()) == ("plan-pro", 0)
+    desk.press(Qt.Key.Key_Return)
+    assert desk.focused == "emailField"
+    assert bar.value() > 0
+    place = child(desk.page, "emailField").mapTo(desk.page, QPoint(0, 0))
+    assert desk.page.rect().contains(place)

@@ -118,6 +118,19 @@ def test_order_can_be_watched_again_after_a_restart(
     confirmation.close()
 
 
+def test_looking_at_an_old_order_does_not_lead_away_to_its_chat(
+    confirmation: ConfirmationViewModel, buy: Buy, service: FakeService, qtbot: QtBot
+) -> None:
+    placed = buy()
+    while service.world.resources[placed.resource_uuid][1].state is not ResourceState.READY:
+        service.advance(placed.resource_uuid)
+    said: list[str] = []
+    confirmation.ready.connect(said.append)
+    confirmation.open_order(placed.order_uuid)
+    qtbot.waitUntil(lambda: confirmation.state.phase is DeploymentPhase.READY)
+    assert said == []
+
+
 def test_failed_deployment_says_why_and_can_be_tried_again(
     confirmation: ConfirmationViewModel, buy: Buy, service: FakeService, qtbot: QtBot
 ) -> None:

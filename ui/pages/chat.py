@@ -13,8 +13,9 @@ from ui.viewmodels.chat import ChatKind, ChatState, ChatViewModel
 from ui.widgets.avatar import Avatar
 from ui.widgets.chat_scene import scene
 from ui.widgets.chat_view import ChatView
-from ui.widgets.controls import Button, IconButton, column, label, page, row, scroll_page
+from ui.widgets.controls import Button, IconButton, column, label, page, row
 from ui.widgets.focus_order import set_tab_order
+from ui.widgets.state_page import state_page
 from ui.widgets.states import ErrorState, skeleton_rows
 
 READING = 780  # px at 100 % text: longer lines are hard to follow
@@ -67,7 +68,7 @@ class ChatPage(QWidget):
         self._waiting.setLayout(column(skeleton_rows(3, height=56, gap=20), margins=(40, 40, 40, 40)))
         self._error = ErrorState(name="chatError")
         self._error.retried.connect(self.vm.reload)
-        self._failed = scroll_page(self._error)
+        self._failed = state_page(self._error)
         for view in (self._content, self._waiting, self._failed):
             self._stack.addWidget(view)
         return self._stack

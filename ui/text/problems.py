@@ -183,7 +183,7 @@ def error_text(error: ServiceError) -> ErrorText:
             return ErrorText(found.title, found.detail, found.action, error.code)
     return ErrorText(
         tr("Something in Souk did not work"),
-        tr("What you typed is kept. Try again; if it happens again, send the report."),
+        tr("What you typed is kept. Try again; what happened is noted in the log."),
         tr("Try again"),
         error.code,
     )

@@ -114,11 +114,11 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
 
     def open(self, placed: Placed) -> None:
         """Watches what was just bought."""
-        self._watch(placed.order_uuid, placed.resource_uuid)
+        self._watch(placed.order_uuid, placed.resource_uuid, is_news=True)
 
     def open_order(self, order_uuid: str) -> None:
-        """Watches an order again, as after a restart."""
-        self._watch(order_uuid, "")
+        """Shows an order again; that it has long been ready is no news."""
+        self._watch(order_uuid, "", is_news=False)
 
     def close(self) -> None:
         """Stops watching; the deployment goes on."""
@@ -161,9 +161,9 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
 
     # ---- inside
 
-    def _watch(self, order_uuid: str, resource_uuid: str) -> None:
+    def _watch(self, order_uuid: str, resource_uuid: str, *, is_news: bool) -> None:
         self._stop()
-        self._has_announced = False
+        self._has_announced = not is_news
         self._become(ConfirmationState(order_uuid=order_uuid, resource_uuid=resource_uuid))
         self._poll()
 
@@ -194,6 +194,7 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
         uuid = resource.uuid if resource else self.state.resource_uuid
         self._set(status=Status.READY, order=order, resource=resource, resource_uuid=uuid, error=None)
         if self.state.phase is DeploymentPhase.DEPLOYING:
+            self._has_announced = False
             self._wait(has_moved=before != found)
         elif self.state.phase is DeploymentPhase.READY and not self._has_announced:
             self._has_announced = True

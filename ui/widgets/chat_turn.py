@@ -215,7 +215,9 @@ class AgentTurn(Turn):
         top = (side - look.line("body")) // 2
         y = top + (self._words.heightForWidth(room) if not self._words.isHidden() else dots.height())
         self._place(self._words, x, top, room, y - top, width)
-        y = self._flow_below(self._choices, x, y, room, width)
+        if self._choices:  # "Did you mean" stands above what it offers
+            y = self._flow_below(self._choices, x, self._foot(x, y, room, width), room, width)
+            return max(self._flow_below(self._tags, x, y, room, width), side)
         y = self._flow_below(self._tags, x, y, room, width)
         return max(self._foot(x, y, room, width), side)
 

@@ -11,7 +11,7 @@ from ui import theme
 from ui.text import tr
 from ui.widgets import a11y, paint
 from ui.widgets.buttons import SPIN_STEP_MS, Button
-from ui.widgets.layout import Icon, label
+from ui.widgets.layout import Icon, label, row
 
 StepState = Literal["waiting", "running", "done", "failed"]
 
@@ -43,7 +43,7 @@ class EmptyState(QWidget):
         column.addSpacing(16)
         column.addWidget(self.title_label)
         column.addSpacing(4)
-        column.addWidget(self.text_label, 0, center)
+        column.addLayout(row(None, self.text_label, None))  # an alignment would ignore height for width and cut lines
         column.addSpacing(18)
         column.addWidget(self.action_button, 0, center)
         column.addLayout(self.extra)

@@ -7,7 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, Qt, Signal, SignalInstance
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QBoxLayout, QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QBoxLayout, QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from ui import theme
@@ -21,10 +21,12 @@ from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
 from ui.widgets.controls import Button, Icon, badge, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
+from ui.widgets.state_page import state_page
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
 TWO_COLUMNS = 980  # px at 100 % text; below it the halves stand one below the other
 LEFT, RIGHT, BETWEEN = 660, 460, 40
+LEAST_BACK = 120
 WIDEST = (1 << 24) - 1  # Qt's own "no maximum"
 OTHER_CARD = ("card_declined", "insufficient_funds", "payment_failed", "confirmation_declined", "payment_not_completed")
 READ_AGAIN = ("conflict", "wrong_state")
@@ -61,8 +63,12 @@ class CheckoutPage(QWidget):
         self.back_button = Button(tr("Back"), "ghost", "arrow-left", name="backButton")
         self.back_button.clicked.connect(self.back)
         self._test_mode = badge(tr("Test mode: no real money moves"), "accent", "flask-conical", name="testModeBadge")
-        secure = row(Icon("lock", "textMuted", 14), label(tr("Secure checkout"), "small"), spacing=6)
-        bar.setLayout(row(self.back_button, None, self._test_mode, 12, secure, margins=(16, 8, 24, 8)))
+        self._secure = QWidget()
+        lock = row(
+            Icon("lock", "textMuted", 14), label(tr("Secure checkout"), "small"), spacing=6, margins=(12, 0, 0, 0)
+        )
+        self._secure.setLayout(lock)
+        bar.setLayout(row(self.back_button, None, self._test_mode, self._secure, margins=(16, 8, 24, 8)))
         return bar
 
     def _views(self) -> QStackedWidget:
@@ -80,8 +86,8 @@ class CheckoutPage(QWidget):
         self._by_status: dict[Status, QWidget] = {
             Status.READY: self._content,
             Status.LOADING: scroll_page(waiting),
-            Status.ERROR: scroll_page(self._error),
-            Status.EMPTY: scroll_page(self._empty),
+            Status.ERROR: state_page(self._error),
+            Status.EMPTY: state_page(self._empty),
         }
         for view in self._by_status.values():
             self._stack.addWidget(view)
@@ -107,15 +113,20 @@ class CheckoutPage(QWidget):
 
     def _right(self) -> QWidget:
         self.paying = PayingCard()
-        self._quote_done = EmptyState(
-            "mail", tr("Your request is on its way"), "", tr("Back to the agent"), name="quoteSent", variant="secondary"
-        )
-        self._quote_done.acted.connect(self.back)
-        self._quote_card = card(20, 0)
-        self._quote_card.body.addWidget(self._quote_done)
         self._right_half = QWidget()
-        self._right_half.setLayout(column(self.paying, self._quote_card, None, spacing=0))
+        self._right_half.setLayout(column(self.paying, self._quote(), None, spacing=0))
         return self._right_half
+
+    def _quote(self) -> QWidget:
+        self._quote_card = card(24, 12, name="quoteSent")
+        self._quote_words = label("", "muted", name="quoteWords", wrap=True)
+        self.quote_back = Button(tr("Back to the agent"), "secondary", name="quoteSentAction")
+        self.quote_back.clicked.connect(self.back)
+        head = row(Icon("mail", "success", 20), label(tr("Your request is on its way"), "section"), None, spacing=10)
+        self._quote_card.body.addLayout(head)
+        self._quote_card.body.addWidget(self._quote_words)
+        self._quote_card.body.addLayout(row(self.quote_back, None))
+        return self._quote_card
 
     def _connect(self) -> None:
         vm, paying = self.vm, self.paying
@@ -193,6 +204,12 @@ class CheckoutPage(QWidget):
 
     def _on_problems_found(self, field: str) -> None:
         self.paying.focus_field(field)
+        self._reveal(QApplication.focusWidget())
+
+    def _reveal(self, widget: QWidget | None) -> None:
+        """Brings a control of the form into view, with the words below it."""
+        if widget is not None and self._content.isAncestorOf(widget):
+            self._content.ensureWidgetVisible(widget, 0, theme.current().px(48))
 
     # -- state -----------------------------------------------------------------------------------------------------
     def _on_changed(self) -> None:
@@ -207,6 +224,7 @@ class CheckoutPage(QWidget):
         state = self.vm.state
         name = state.offering.card.name if state.offering else ""
         self.back_button.setText(tr("Back to {agent}", agent=name) if name else tr("Back"))
+        self.back_button.setToolTip(self.back_button.text() if name else "")
         self._test_mode.setVisible(state.options is not None and state.options.is_test_mode)
         self._show_view(state)
         if state.offering is None:
@@ -230,8 +248,9 @@ class CheckoutPage(QWidget):
         self._quote_card.setVisible(is_sent)
         if is_sent:
             email = state.account.email if state.account else state.email.strip()
-            text = tr("We answer to {email} within one working day. Nothing was charged.", email=email)
-            self._quote_done.set_state("mail", tr("Your request is on its way"), text, tr("Back to the agent"))
+            self._quote_words.setText(
+                tr("We answer to {email} within one working day. Nothing was charged.", email=email)
+            )
 
     def _follow_phase(self, before: Phase, now: Phase) -> None:
         if now is Phase.CONFIRMING and before is Phase.PAYING and self._sheet is None:
@@ -239,9 +258,11 @@ class CheckoutPage(QWidget):
         elif now not in (Phase.CONFIRMING, Phase.PAYING):
             self._close_sheet()
         if now is Phase.FAILED and before is not Phase.FAILED:
-            self.paying.focus_failure(self.vm.state)
+            self._reveal(self.paying.notice)
+            if self.paying.focus_failure(self.vm.state):
+                self._reveal(QApplication.focusWidget())
         elif self.vm.state.quote_sent and before is Phase.PAYING:
-            self._quote_done.action_button.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.quote_back.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _open_sheet(self) -> None:
         if self._sheet is not None:
@@ -266,7 +287,11 @@ class CheckoutPage(QWidget):
         is_settled = state.status is Status.READY and (is_new or state.can_pay)
         if self._is_focus_due and self.isVisible() and is_settled:
             self._is_focus_due = False
-            self.paying.focus_first(state)
+            chosen = self.plans.grid.card(state.plan_uuid)
+            if self._is_wide or chosen is None:
+                self.paying.focus_first(state)
+            else:
+                chosen.setFocus(Qt.FocusReason.OtherFocusReason)  # the fields are further down, out of sight
 
     def focus_content(self) -> None:
         """The keyboard goes to the first thing still to be done, as soon as that is known."""
@@ -286,13 +311,18 @@ class CheckoutPage(QWidget):
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "_columns"):
             self._arrange()
 
+    @property
+    def _is_wide(self) -> bool:
+        return self.width() >= theme.current().px(TWO_COLUMNS)
+
     def _arrange(self) -> None:
         """Two columns where both halves fit at this text size, else one."""
-        px = theme.current().px
-        is_wide = self.width() >= px(TWO_COLUMNS)
+        px, is_wide = theme.current().px, self._is_wide
         direction = QBoxLayout.Direction
         self._columns.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
-        edge, top = (40, 26) if self.width() >= px(TWO_COLUMNS) else (24, 20)
+        self._secure.setVisible(is_wide)
+        self.back_button.setMinimumWidth(px(LEAST_BACK))  # a long name is elided before the window must grow
+        edge, top = (40, 26) if is_wide else (24, 20)
         side = edge if is_wide else max(edge, (self.width() - px(LEFT)) // 2)
         self._columns.setContentsMargins(side, top, side, top)
         self._columns.setSpacing(BETWEEN if is_wide else 24)

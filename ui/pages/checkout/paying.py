@@ -120,12 +120,15 @@ class PayingCard(Card):
         """On opening: the first thing still to be done; the pay button when there is none."""
         self.focus_field(next(iter(state.all_problems), ""))
 
-    def focus_failure(self, state: CheckoutState) -> None:
-        """After a refusal: the field it is about; otherwise the focus stays where the buyer had it."""
+    def focus_failure(self, state: CheckoutState) -> bool:
+        """After a refusal: the field it is about; False when it is about none and the focus stays where it is."""
         if state.error is not None and state.error.code in ACCOUNT_ERRORS:
             self.focus_field("password")
         elif state.first_problem_field:
             self.focus_field(state.first_problem_field)
+        else:
+            return False
+        return True
 
 
 def _notice(state: CheckoutState) -> tuple[str, str, str]:

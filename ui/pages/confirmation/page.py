@@ -18,6 +18,7 @@ from ui.widgets.controls import Button, Card, Icon, card, column, label, page, r
 from ui.widgets.focus_order import set_tab_order
 from ui.widgets.notices import Banner
 from ui.widgets.overlay import Dialog, OverlayStack
+from ui.widgets.state_page import state_page
 from ui.widgets.states import ErrorState, ProgressSteps, skeleton_rows
 
 WIDTH, RECEIPT, TWO_COLUMNS, GAP = 1040, 380, 860, 40
@@ -65,7 +66,7 @@ class ConfirmationPage(QWidget):
         self._by_status: dict[Status, QWidget] = {
             Status.READY: self._content(),
             Status.LOADING: scroll_page(waiting),
-            Status.ERROR: scroll_page(self._error),
+            Status.ERROR: state_page(self._error),
         }
         for view in self._by_status.values():
             self._stack.addWidget(view)

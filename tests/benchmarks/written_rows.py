@@ -1,0 +1,136 @@
+"""What one purchase wrote, and the same rows with new ids written again: by sqlite3 alone, and by an ORM."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.clock import SystemIds
+from services.db import models as m
+from services.db.session import make_engine
+
+Row = dict[str, Any]  # column -> value
+Rows = list[tuple[sa.Table, Row]]
+_ID = re.compile(r"[0-9a-f]{32}")
+_KNOWN = (m.User, m.OfferingRow, m.PlanRow)  # whose ids a purchase only mentions
+_NUMBER = "number"  # of an order; it exists once
+_BY_THE_DATABASE = "seq"
+_DEFER = sa.text("PRAGMA defer_foreign_keys=ON")  # without relationships the flush does not know who comes first
+
+
+class Marks:
+    """The last row of every table at one moment."""
+
+    def __init__(self, path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            self._last = {
+                table.name: connection.execute(f"SELECT max(rowid) FROM {table.name}").fetchone()[0] or 0  # noqa: S608  our own
+                for table in m.Base.metadata.sorted_tables
+            }
+
+    def __getitem__(self, table: str) -> int:
+        return int(self._last[table])
+
+
+def new_rows(path: Path, since: Marks) -> Rows:
+    """Every row inserted since, in the order of the foreign keys."""
+    engine = make_engine(path)
+    found: Rows = []
+    with engine.connect() as connection:
+        for table in m.Base.metadata.sorted_tables:
+            condition = sa.text(f"{table.name}.rowid > {since[table.name]}")
+            found += [(table, dict(row._mapping)) for row in connection.execute(sa.select(table).where(condition))]
+    engine.dispose()
+    return found
+
+
+def again(path: Path, rows: Rows, times: int) -> Iterator[Rows]:
+    """The rows `times` more, with ids of their own; made beforehand, because thinking of ids is not writing."""
+    ids, numbers = SystemIds(), count(500_000)
+    known: set[str] = set()
+    with closing(sqlite3.connect(path)) as connection:
+        for model in _KNOWN:
+            known |= {uuid for (uuid,) in connection.execute(f"SELECT uuid FROM {model.__tablename__}")}  # noqa: S608  our own table names
+    texts = [value for _, row in rows for value in row.values() if isinstance(value, str)]
+    born = {found for text in texts for found in _ID.findall(text)} - known
+    made = []
+    for _ in range(times):
+        new, number = {old: ids.uuid() for old in born}, next(numbers)
+        made.append([(table, {name: _fresh(name, value, new, number) for name, value in row.items()})
+                     for table, row in rows])  # fmt: skip
+    return iter(made)
+
+
+def _fresh(name: str, value: object, new: dict[str, str], number: int) -> object:
+    if name == _NUMBER:
+        return f"SK-{number}"
+    if name == _BY_THE_DATABASE:
+        return None
+    return _ID.sub(lambda found: new.get(found[0], found[0]), value) if isinstance(value, str) else value
+
+
+class ByRaw:
+    """sqlite3 alone, with the settings of our own connections."""
+
+    def __init__(self, path: Path, rows: Rows, times: int, *, commits: int) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16384"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        size = -(-len(rows) // commits)
+        self._batches = [
+            [[_insert(*row) for row in batch[first : first + size]] for first in range(0, len(batch), size)]
+            for batch in again(path, rows, times)
+        ]
+
+    def write(self) -> None:
+        for part in self._batches.pop():
+            self._connection.execute("BEGIN IMMEDIATE")
+            for sql, values in part:
+                self._connection.execute(sql, values)
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _insert(table: sa.Table, row: Row) -> tuple[str, list[object]]:
+    marks = ",".join("?" * len(row))
+    sql = f"INSERT INTO {table.name} ({','.join(row)}) VALUES ({marks})"  # noqa: S608  our own names
+    return sql, [_stored(value) for value in row.values()]
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return json.dumps(value) if isinstance(value, list | dict) else value
+
+
+class ByOrm:
+    """What is usual: objects, one session a purchase, one flush and one commit."""
+
+    def __init__(self, path: Path, rows: Rows, times: int) -> None:
+        self._engine = make_engine(path)
+        self._writing = self._engine.connect().execution_options(souk_writes=True)
+        self._batches = list(again(path, rows, times))
+        self._classes = {mapper.local_table.name: mapper.class_ for mapper in m.Base.registry.mappers
+                         if isinstance(mapper.local_table, sa.Table)}  # fmt: skip
+
+    def write(self) -> None:
+        with Session(self._writing) as session:
+            session.execute(_DEFER)
+            session.add_all([self._classes[table.name](**row) for table, row in self._batches.pop()])
+            session.commit()
+
+    def close(self) -> None:
+        self._writing.close()
+        self._engine.dispose()
