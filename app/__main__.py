@@ -61,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
             seed=getattr(arguments, "seed", 1),
             as_json=getattr(arguments, "json", False),
             data=arguments.data,
+            remote=settings.remote,
         )
     from app.desktop import run  # lazy: a server has no Qt
 

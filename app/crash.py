@@ -24,11 +24,17 @@ def keep_log(file: Path) -> None:
 
 def report(error: BaseException) -> str:
     """Logs a bug and returns what may be shown and copied: the kind of error and where, never values."""
+    summary, way = _place(error)
+    log.error("%s\n%s", summary, way)
+    return summary
+
+
+def _place(error: BaseException) -> tuple[str, str]:
+    """The kind of an error with its last place, and the way there by files and functions."""
     place = traceback.extract_tb(error.__traceback__)
     where = f"{Path(place[-1].filename).name}:{place[-1].lineno}" if place else "unknown place"
-    lines = [f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in place]
-    log.error("%s at %s\n%s", type(error).__name__, where, "\n".join(lines))
-    return f"{type(error).__name__} at {where}"
+    way = "\n".join(f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in place)
+    return f"{type(error).__name__} at {where}", way
 
 
 def catch_everything(show: Callable[[str], None]) -> None:
@@ -41,7 +47,8 @@ def catch_everything(show: Callable[[str], None]) -> None:
         sys.__excepthook__(kind, error, trace)
         try:
             show(report(error))
-        except Exception:
-            log.exception("the crash report itself failed")
+        except Exception as second:
+            # not log.exception: the text of an error may hold values
+            log.error("the crash report itself failed: %s\n%s", *_place(second))
 
     sys.excepthook = hook

@@ -33,14 +33,24 @@ ALLOWED_BACKENDS = frozenset(
 def device_token(folder: Path, ids: Ids) -> str:
     """The guest token of this data folder, made on first use with mode 0600."""
     file = folder / "device"
-    if file.exists() and (known := file.read_text("ascii").strip()):
+    if known := _read(file):
+        file.chmod(0o600)  # whatever a copy or an unpacked archive has made of it
         return known
     folder.mkdir(parents=True, exist_ok=True)
     token = ids.token()
+    file.unlink(missing_ok=True)  # torn by a crash, or not ours
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
         stream.write(token)
     return token
+
+
+def _read(file: Path) -> str:
+    """The token in a file, "" when there is none."""
+    try:
+        return file.read_text("ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
 
 
 def trusted_backend(chosen: KeyringBackend | None = None) -> KeyringBackend | None:

@@ -285,7 +285,7 @@ def watch_for_strays(application: QApplication, shell: Shell) -> list[str]:
     return strays
 
 
-def play(*, out: Path | None, seed: int, as_json: bool, data: Path | None) -> int:
+def play(*, out: Path | None, seed: int, as_json: bool, data: Path | None, remote: str = "") -> int:
     """Plays and prints; 0 when every person reached an answer within the budgets."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -293,7 +293,7 @@ def play(*, out: Path | None, seed: int, as_json: bool, data: Path | None) -> in
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="souk-journey-data-", ignore_cleanup_errors=True) as fresh:
         try:
-            played, strays = _play(data or Path(fresh), out, seed)
+            played, strays = _play(data or Path(fresh), out, seed, remote)
         except JourneyFailed as failed:
             print(json.dumps({"ok": False, "error": str(failed)}) if as_json else f"The journey stopped: {failed}")
             return 1
@@ -308,14 +308,14 @@ def play(*, out: Path | None, seed: int, as_json: bool, data: Path | None) -> in
     return 0 if is_good else 1
 
 
-def _play(data: Path, out: Path, seed: int) -> tuple[list[Scenario], list[str]]:
+def _play(data: Path, out: Path, seed: int, remote: str) -> tuple[list[Scenario], list[str]]:
     started = time.perf_counter()
     from app.clock import SeededIds  # lazy: the first frame is measured from here
     from app.desktop import Desktop, make_application  # lazy: as above
     from app.settings import load  # lazy: as above
 
     application = make_application()
-    desktop = Desktop(application, load(data, environ={}), ids=SeededIds(seed))
+    desktop = Desktop(application, load(data, environ={}, remote=remote), ids=SeededIds(seed))
     desktop.shell.resize(*WINDOW)
     desktop.shell.show()
     desktop.shell.activateWindow()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, cast
 
 from services.api.contract import Actor, Service
@@ -40,8 +41,9 @@ class PendingService:
         return call
 
     async def _stream(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncIterator[AnswerPart]:
-        async for part in getattr(await self._real(), name)(*args, **kwargs):
-            yield part
+        async with aclosing(getattr(await self._real(), name)(*args, **kwargs)) as parts:
+            async for part in parts:
+                yield part
 
 
 def pending_service(ready: asyncio.Future[Service], actor: Actor) -> Service:

@@ -66,7 +66,7 @@ def load(data: Path | None = None, environ: Mapping[str, str] = os.environ, **ov
     if file.exists():
         try:
             values = tomllib.loads(file.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise SettingsError(f"{file}: {error}") from error
     known = {item.name: item.type for item in fields(Settings) if item.name != "data"}
     if unknown := sorted(set(values) - set(known)):
@@ -78,10 +78,16 @@ def load(data: Path | None = None, environ: Mapping[str, str] = os.environ, **ov
     return Settings(data=folder, **{name: _parse(name, str(known[name]), value) for name, value in values.items()})  # type: ignore[arg-type]  # _parse gives each field its declared type
 
 
+def _port(number: int) -> int:
+    if not 0 <= number <= 65535:
+        raise ValueError(number)
+    return number
+
+
 def _parse(name: str, kind: str, value: object) -> object:
     try:
-        if kind == "int":
-            return int(str(value))
+        if kind == "int":  # the only number there is
+            return _port(int(str(value)))
         if kind == "bool":
             return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
         if kind.startswith("tuple"):
@@ -89,4 +95,6 @@ def _parse(name: str, kind: str, value: object) -> object:
             return tuple(str(part).strip() for part in parts if str(part).strip())
     except (ValueError, KeyError) as error:
         raise SettingsError(f"{name}: {value!r} is not a valid {kind}") from error
+    if isinstance(value, list | dict):  # perhaps a secret: it is not repeated
+        raise SettingsError(f"{name}: one text is wanted, not a list or a table")
     return str(value)

@@ -34,6 +34,10 @@ from services.gateways.payments import Charge, ProviderUnreachable
 _KEY_MAX = 200
 _MESSAGE_MAX = 4_000
 
+_KNOWN = sa.select(m.IdempotencyKey.request_hash, m.IdempotencyKey.order_uuid).where(
+    m.IdempotencyKey.scope == sa.bindparam("scope"), m.IdempotencyKey.key == sa.bindparam("key")
+)
+
 
 class EmbeddedCheckout(Area):
     async def summarize(self, request: QuickCheckout) -> OrderSummary:
@@ -73,7 +77,7 @@ class EmbeddedCheckout(Area):
         organization_uuid = (
             existing[0].uuid
             if existing
-            else placing.create_organization(self._core, connection, caller, name, self._now())
+            else placing.create_organization(self._core, connection, caller, name, self._now())[0]
         )
         ours = settlement.keep_card(self._core, connection, organization_uuid, token, self._now())
         return next(card for card in self._saved_cards(connection) if card.token == ours)
@@ -90,10 +94,8 @@ class EmbeddedCheckout(Area):
     def _open(
         self, connection: Connection, request: QuickCheckout, key: str
     ) -> placing.Intent | Placed | errors.ServiceError:
-        caller, k = self._caller(connection), m.IdempotencyKey
-        known = connection.execute(
-            sa.select(k.request_hash, k.order_uuid).where(k.scope == caller.uuid, k.key == key)
-        ).one_or_none()
+        caller = self._caller(connection)
+        known = connection.execute(_KNOWN, {"scope": caller.uuid, "key": key}).one_or_none()
         if known is None:
             return self._open_new(connection, caller, request, key)
         if known.request_hash != placing.request_hash(request):

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -33,6 +34,20 @@ class Core:
     agents: AgentHost
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+
+
+@cache
+def insert_into(model: type[m.Base]) -> sa.Insert:
+    """The INSERT of a table. Like every statement of the checkout it is built once: building one takes longer than
+    running it."""
+    return sa.insert(model)
+
+
+_CALLER = (
+    sa.select(m.User.uuid, m.User.email, m.User.full_name, m.SessionRow.expires_at)
+    .join(m.SessionRow, m.SessionRow.user_uuid == m.User.uuid)
+    .where(m.SessionRow.token_hash == sa.bindparam("session"), m.SessionRow.revoked_at.is_(None))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +86,7 @@ class Area:
         """The signed-in user. NotSignedIn, SessionExpired."""
         if not self._actor.session:
             raise NotSignedIn
-        row = connection.execute(
-            sa.select(m.User.uuid, m.User.email, m.User.full_name, m.SessionRow.expires_at)
-            .join(m.SessionRow, m.SessionRow.user_uuid == m.User.uuid)
-            .where(m.SessionRow.token_hash == hashed(self._actor.session), m.SessionRow.revoked_at.is_(None))
-        ).one_or_none()
+        row = connection.execute(_CALLER, {"session": hashed(self._actor.session)}).one_or_none()
         if row is None or row.expires_at <= self._now():
             raise SessionExpired
         return Caller(row.uuid, row.email, row.full_name)

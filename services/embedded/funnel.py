@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from services.api.types import FunnelEvent, FunnelStep
 from services.db import models as m
-from services.embedded.core import Area
+from services.embedded.core import Area, insert_into
 
 
 class EmbeddedFunnel(Area):
@@ -33,5 +33,5 @@ def note(connection: Connection, owner: str, step: FunnelStep, offering_uuid: st
     """Writes one step inside the caller's transaction; a caller without any identity is not recorded."""
     if owner:
         connection.execute(
-            sa.insert(m.FunnelRow), {"owner": owner, "step": step.value, "offering_uuid": offering_uuid, "at": at}
+            insert_into(m.FunnelRow), {"owner": owner, "step": step.value, "offering_uuid": offering_uuid, "at": at}
         )

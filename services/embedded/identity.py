@@ -158,15 +158,18 @@ def _find(connection: Connection, email: str) -> _Known | None:
     return None if row is None else _Known(*row)
 
 
+_ORGANIZATIONS = (
+    sa.select(m.OrganizationRow.uuid, m.OrganizationRow.name, m.ProjectRow.uuid, m.ProjectRow.name)
+    .join(m.Membership, m.Membership.organization_uuid == m.OrganizationRow.uuid)
+    .outerjoin(m.ProjectRow, m.ProjectRow.organization_uuid == m.OrganizationRow.uuid)
+    .where(m.Membership.user_uuid == sa.bindparam("user"))
+    .order_by(m.OrganizationRow.uuid, m.ProjectRow.uuid)
+)
+
+
 def organizations_of(connection: Connection, caller: Caller) -> tuple[Organization, ...]:
     """The caller's organizations with their projects, oldest first."""
-    rows = connection.execute(
-        sa.select(m.OrganizationRow.uuid, m.OrganizationRow.name, m.ProjectRow.uuid, m.ProjectRow.name)
-        .join(m.Membership, m.Membership.organization_uuid == m.OrganizationRow.uuid)
-        .outerjoin(m.ProjectRow, m.ProjectRow.organization_uuid == m.OrganizationRow.uuid)
-        .where(m.Membership.user_uuid == caller.uuid)
-        .order_by(m.OrganizationRow.uuid, m.ProjectRow.uuid)
-    )
+    rows = connection.execute(_ORGANIZATIONS, {"user": caller.uuid})
     found: dict[str, tuple[str, list[Project]]] = {}
     for uuid, name, project_uuid, project_name in rows:
         _, projects = found.setdefault(uuid, (name, []))

@@ -110,17 +110,30 @@ def close_order(connection: Connection, order_uuid: str) -> None:
     )
 
 
+_PLACED = (
+    sa.select(
+        m.OrderRow.state,
+        m.OrderRow.organization_uuid,
+        m.OrderRow.project_uuid,
+        m.PaymentRow.action_url,
+        m.ResourceRow.uuid,
+    )
+    .outerjoin(m.PaymentRow, m.PaymentRow.order_uuid == m.OrderRow.uuid)
+    .outerjoin(m.ResourceRow, m.ResourceRow.order_uuid == m.OrderRow.uuid)
+    .where(m.OrderRow.uuid == sa.bindparam("order"))
+    .order_by(m.ResourceRow.uuid)
+    .limit(1)
+)
+
+
 def placed(connection: Connection, order_uuid: str) -> Placed:
     """The answer to a purchase whose order is paid or waits for the buyer."""
-    o, r = m.OrderRow, m.ResourceRow
-    row = connection.execute(
-        sa.select(o.state, o.organization_uuid, o.project_uuid, m.PaymentRow.action_url, r.uuid)
-        .outerjoin(m.PaymentRow, m.PaymentRow.order_uuid == o.uuid)
-        .outerjoin(r, r.order_uuid == o.uuid)
-        .where(o.uuid == order_uuid)
-        .order_by(r.uuid)
-        .limit(1)
-    ).one()
+    row = connection.execute(_PLACED, {"order": order_uuid}).one()
     if row.state == OrderState.PENDING_CONSUMER.value:
         return Placed(order_uuid, action=Action("redirect", row.action_url))
-    return Placed(order_uuid, row.uuid, row.organization_uuid, row.project_uuid, f"/resource-details/{row.uuid}/")
+    return bought(order_uuid, row.uuid, row.organization_uuid, row.project_uuid)
+
+
+def bought(order_uuid: str, resource_uuid: str, organization_uuid: str, project_uuid: str) -> Placed:
+    """The answer to a paid purchase: it leads to the first thing that was bought."""
+    return Placed(order_uuid, resource_uuid, organization_uuid, project_uuid, f"/resource-details/{resource_uuid}/")

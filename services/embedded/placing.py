@@ -28,13 +28,27 @@ from services.db import models as m
 from services.domain import billing
 from services.domain import identity as identity_rules
 from services.embedded.catalogue import PLAN_COLUMNS, plan_from
-from services.embedded.core import Caller, Core
+from services.embedded.core import Caller, Core, insert_into
 from services.embedded.identity import organizations_of
 from services.embedded.orders import lines_to_json
 
 # While the lease runs somebody is waiting for the provider's answer; afterwards the sweep settles the order.
 LEASE = timedelta(seconds=20)
 NOT_COMPLETED = errors.PaymentNotCompleted.code
+OUR_CARD = "card_"  # how our own tokens of saved cards begin
+
+_OFFERING = sa.select(m.OfferingRow.id, m.OfferingRow.uuid, m.OfferingRow.name).where(
+    m.OfferingRow.uuid == sa.bindparam("offering"), m.OfferingRow.is_active
+)
+_PLAN = sa.select(*PLAN_COLUMNS).where(m.PlanRow.uuid == sa.bindparam("plan"), m.PlanRow.is_active)
+_CARD = (
+    sa.select(m.PaymentCard.provider_token)
+    .join(m.Membership, m.Membership.organization_uuid == m.PaymentCard.organization_uuid)
+    .where(m.PaymentCard.token == sa.bindparam("card"), m.Membership.user_uuid == sa.bindparam("user"))
+)
+_PROJECT = sa.select(m.ProjectRow.uuid).where(
+    m.ProjectRow.organization_uuid == sa.bindparam("organization"), m.ProjectRow.name == sa.bindparam("called")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +73,10 @@ class Choice:
 
 def choose(connection: Connection, request: QuickCheckout, now: datetime) -> Choice:
     """Looks offering and plan up and prices them. InvalidInput with the field at fault."""
-    o, p = m.OfferingRow, m.PlanRow
-    offering = connection.execute(
-        sa.select(o.id, o.uuid, o.name).where(o.uuid == request.offering_uuid, o.is_active)
-    ).one_or_none()
+    offering = connection.execute(_OFFERING, {"offering": request.offering_uuid}).one_or_none()
     if offering is None:
         raise errors.InvalidInput(fields={"offering_uuid": "unknown"})
-    row = connection.execute(sa.select(*PLAN_COLUMNS).where(p.uuid == request.plan_uuid, p.is_active)).one_or_none()
+    row = connection.execute(_PLAN, {"plan": request.plan_uuid}).one_or_none()
     if row is None:
         raise errors.InvalidInput(fields={"plan_uuid": "unknown"})
     if row.offering_id != offering.id:
@@ -97,12 +108,8 @@ def _problems(request: QuickCheckout, choice: Choice) -> dict[str, str]:
 
 def provider_token(core: Core, connection: Connection, caller: Caller, token: str) -> str:
     """The provider's token behind a saved card of the caller, or the given one when the provider knows it."""
-    c = m.PaymentCard
-    saved = connection.execute(
-        sa.select(c.provider_token)
-        .join(m.Membership, m.Membership.organization_uuid == c.organization_uuid)
-        .where(c.token == token, m.Membership.user_uuid == caller.uuid)
-    ).scalar()
+    values = {"card": token, "user": caller.uuid}
+    saved = connection.execute(_CARD, values).scalar() if token.startswith(OUR_CARD) else None
     if saved is None and core.payments.describe(token) is None:
         raise errors.InvalidInput(fields={"payment_token": "unknown"})
     return saved or token
@@ -121,20 +128,20 @@ def open_order(core: Core, connection: Connection, caller: Caller, request: Quic
     order_uuid = core.ids.uuid()
     facts = core.payments.describe(token)
     connection.execute(
-        sa.insert(m.OrderRow),
+        insert_into(m.OrderRow),
         _order_row(order_uuid, caller, choice, now)
         | {"organization_uuid": organization_uuid, "project_uuid": project_uuid,
            "paid_with": f"{facts.brand} •••• {facts.last4}" if facts else ""},
     )  # fmt: skip
     intent = Intent(order_uuid, f"order:{order_uuid}", token, total)
     connection.execute(
-        sa.insert(m.PaymentRow),
+        insert_into(m.PaymentRow),
         {"key": intent.key, "order_uuid": order_uuid, "state": "sent", "provider_token": token, "charge_id": "",
          "action_url": "", "amount_micros": total.micros, "currency": total.currency, "leased_until": now + LEASE,
          "created_at": now},
     )  # fmt: skip
     connection.execute(
-        sa.insert(m.IdempotencyKey),
+        insert_into(m.IdempotencyKey),
         {"scope": caller.uuid, "key": key, "request_hash": request_hash(request), "order_uuid": order_uuid,
          "created_at": now},
     )  # fmt: skip
@@ -164,8 +171,10 @@ def _provide_organization(
         existing, request.organization_name, request.project_name, typed, unused=unused
     )
     if choice.organization is None:
-        uuid = create_organization(core, connection, caller, choice.name, now)
-        return uuid, _provide_project(core, connection, uuid, choice.project_name, now)
+        uuid, default = create_organization(core, connection, caller, choice.name, now)
+        if choice.project_name == identity_rules.DEFAULT_PROJECT:
+            return uuid, default
+        return uuid, _create_project(core, connection, uuid, choice.project_name, now)
     uuid = choice.organization.uuid
     if choice.name != choice.organization.name:
         connection.execute(sa.update(m.OrganizationRow).where(m.OrganizationRow.uuid == uuid).values(name=choice.name))
@@ -180,26 +189,27 @@ def _unused(connection: Connection, uuids: list[str]) -> frozenset[str]:
     return frozenset(set(uuids) - used)
 
 
-def create_organization(core: Core, connection: Connection, caller: Caller, name: str, now: datetime) -> str:
-    """A new organization owned by the caller, with its default project (always)."""
+def create_organization(
+    core: Core, connection: Connection, caller: Caller, name: str, now: datetime
+) -> tuple[str, str]:
+    """A new organization owned by the caller, and its default project (always)."""
     uuid = core.ids.uuid()
-    connection.execute(sa.insert(m.OrganizationRow), {"uuid": uuid, "name": name, "created_at": now})
+    connection.execute(insert_into(m.OrganizationRow), {"uuid": uuid, "name": name, "created_at": now})
     connection.execute(
-        sa.insert(m.Membership), {"user_uuid": caller.uuid, "organization_uuid": uuid, "role": "CUSTOMER.OWNER"}
+        insert_into(m.Membership), {"user_uuid": caller.uuid, "organization_uuid": uuid, "role": "CUSTOMER.OWNER"}
     )
-    _provide_project(core, connection, uuid, identity_rules.DEFAULT_PROJECT, now)
-    return uuid
+    return uuid, _create_project(core, connection, uuid, identity_rules.DEFAULT_PROJECT, now)
 
 
 def _provide_project(core: Core, connection: Connection, organization_uuid: str, name: str, now: datetime) -> str:
-    p = m.ProjectRow
-    known = connection.execute(
-        sa.select(p.uuid).where(p.organization_uuid == organization_uuid, p.name == name)
-    ).scalar()
-    if known is not None:
-        return known
+    known = connection.execute(_PROJECT, {"organization": organization_uuid, "called": name}).scalar()
+    return _create_project(core, connection, organization_uuid, name, now) if known is None else known
+
+
+def _create_project(core: Core, connection: Connection, organization_uuid: str, name: str, now: datetime) -> str:
     uuid = core.ids.uuid()
     connection.execute(
-        sa.insert(p), {"uuid": uuid, "organization_uuid": organization_uuid, "name": name, "created_at": now}
+        insert_into(m.ProjectRow),
+        {"uuid": uuid, "organization_uuid": organization_uuid, "name": name, "created_at": now},
     )
     return uuid

@@ -17,19 +17,65 @@ from sqlalchemy.engine import Connection
 
 from services.api import errors
 from services.api.money import Money, split_largest_remainder
-from services.api.types import FunnelStep, OrderState, Placed, ResourceState
+from services.api.types import FunnelStep, OfferingKind, OrderState, Placed, ResourceState
 from services.db import models as m
 from services.domain import provisioning
-from services.embedded.core import Core
+from services.embedded.core import Core, insert_into
 from services.embedded.funnel import note
-from services.embedded.orders import PENDING, placed
-from services.embedded.placing import LEASE, NOT_COMPLETED, Intent
+from services.embedded.orders import PENDING, bought, placed
+from services.embedded.placing import LEASE, NOT_COMPLETED, OUR_CARD, Intent
 from services.gateways.agents import DEPLOYMENT_STEPS
 from services.gateways.payments import ACTION_REQUIRED, FAILED, REFUNDED, Charge, ChargeRequest, ProviderUnreachable
 
 # A lost answer is asked for again with the same key before the buyer is told to wait.
 RETRY_PAUSES_S = (0.1, 0.4)
 CONFIRMATION_LIFETIME = timedelta(days=1)
+
+_THIS = m.OrderRow.uuid == sa.bindparam("order")
+_STATE = sa.select(m.OrderRow.state, m.OrderRow.error_code).where(_THIS)
+_PAID_AT = sa.select(m.OrderRow.paid_at).where(_THIS)
+_SET_STATE = sa.update(m.OrderRow).where(_THIS, m.OrderRow.state.in_(PENDING)).values(state=sa.bindparam("new_state"))
+_SET_STATE_AND_CODE = _SET_STATE.values(error_code=sa.bindparam("code"))
+_SET_STATE_AND_READ = _SET_STATE.returning(*m.OrderRow.__table__.c)
+_SET_PAID = (
+    sa.update(m.OrderRow)
+    .where(_THIS)
+    .values(number=sa.bindparam("new_number"), paid_at=sa.bindparam("now"), error_code="")
+)
+_SET_PAYMENT = (
+    sa.update(m.PaymentRow)
+    .where(m.PaymentRow.order_uuid == sa.bindparam("order"))
+    .values(state=sa.bindparam("new_state"), charge_id=sa.bindparam("charge"), action_url=sa.bindparam("url"))
+    .returning(m.PaymentRow.provider_token)
+)
+_CARDS = sa.select(m.PaymentCard.token, m.PaymentCard.provider_token).where(
+    m.PaymentCard.organization_uuid == sa.bindparam("organization")
+)
+_NEXT_NUMBER = (
+    sqlite.insert(m.Meta)
+    .values(key="last_order_number", value="1")
+    .on_conflict_do_update(index_elements=["key"], set_={"value": sa.cast(m.Meta.value, sa.Integer) + 1})
+    .returning(sa.cast(m.Meta.value, sa.Integer))
+)
+_OFFERING = sa.select(
+    m.OfferingRow.id, m.OfferingRow.uuid, m.OfferingRow.kind, m.OfferingRow.name, m.OfferingRow.content
+)
+_ITSELF = _OFFERING.where(m.OfferingRow.id == sa.bindparam("offering"))
+_PARTS = (
+    _OFFERING.join(m.BundleItem, m.BundleItem.offering_id == m.OfferingRow.id)
+    .where(m.BundleItem.bundle_id == sa.bindparam("offering"))
+    .order_by(m.BundleItem.position)
+)
+_EMPTY_CART = sa.delete(m.CartRow).where(m.CartRow.owner == sa.bindparam("buyer"))
+_CARRY_OVER = (
+    sa.update(m.ChatMessageRow)
+    .where(
+        m.ChatMessageRow.owner == sa.bindparam("buyer"),
+        m.ChatMessageRow.offering_uuid == sa.bindparam("offering"),
+        m.ChatMessageRow.resource_uuid.is_(None),
+    )
+    .values(resource_uuid=sa.bindparam("resource"))
+)
 
 
 async def charge(core: Core, intent: Intent) -> Charge | None:
@@ -49,9 +95,7 @@ async def charge(core: Core, intent: Intent) -> Charge | None:
 
 def outcome(connection: Connection, order_uuid: str) -> Placed | errors.ServiceError:
     """What the buyer is told about an order: where to go on, or why not."""
-    state, code = connection.execute(
-        sa.select(m.OrderRow.state, m.OrderRow.error_code).where(m.OrderRow.uuid == order_uuid)
-    ).one()
+    state, code = connection.execute(_STATE, {"order": order_uuid}).one()
     if state == OrderState.ERRED.value or (state == OrderState.CANCELED.value and code):
         return errors.all_errors().get(code, errors.PaymentFailed)(order_uuid=order_uuid)
     if state == OrderState.PENDING_PROVIDER.value:
@@ -63,83 +107,63 @@ def record_charge(core: Core, connection: Connection, order_uuid: str, answer: C
     """Writes the provider's answer down. A charge for an order that was given up meanwhile is refunded."""
     if answer.state in (FAILED, REFUNDED):
         code = answer.decline_code or NOT_COMPLETED
-        if _set_state(connection, order_uuid, PENDING, OrderState.ERRED, error_code=code):
+        if _set_state(connection, order_uuid, OrderState.ERRED, code):
             _set_payment(connection, order_uuid, answer.state, answer)
     elif answer.state == ACTION_REQUIRED:
-        if _set_state(connection, order_uuid, PENDING, OrderState.PENDING_CONSUMER):
+        if _set_state(connection, order_uuid, OrderState.PENDING_CONSUMER):
             _set_payment(connection, order_uuid, "action_required", answer)
-    elif _set_state(connection, order_uuid, PENDING, OrderState.EXECUTING):
-        _set_payment(connection, order_uuid, "succeeded", answer)
-        _deliver(core, connection, order_uuid)
+    elif order := _start(connection, order_uuid):
+        return _deliver(core, connection, order, _set_payment(connection, order_uuid, "succeeded", answer))
     elif not _is_paid(connection, order_uuid):
         _set_payment(connection, order_uuid, "succeeded", answer)
         request_refund(core, connection, order_uuid, answer.id, answer.amount)
     return outcome(connection, order_uuid)
 
 
-def _set_state(
-    connection: Connection, order_uuid: str, expected: Sequence[str], state: OrderState, **values: Any
-) -> bool:
-    """Compare-and-set; false when somebody else was first."""
-    o = m.OrderRow
-    changed = connection.execute(
-        sa.update(o).where(o.uuid == order_uuid, o.state.in_(expected)).values(state=state.value, **values)
-    )
+def _set_state(connection: Connection, order_uuid: str, state: OrderState, code: str = "") -> bool:
+    """Compare-and-set of a pending order; false when somebody else was first."""
+    values = {"order": order_uuid, "new_state": state.value}
+    changed = connection.execute(_SET_STATE_AND_CODE if code else _SET_STATE, values | ({"code": code} if code else {}))
     return changed.rowcount == 1
 
 
-def _set_payment(connection: Connection, order_uuid: str, state: str, answer: Charge) -> None:
-    connection.execute(
-        sa.update(m.PaymentRow)
-        .where(m.PaymentRow.order_uuid == order_uuid)
-        .values(state=state, charge_id=answer.id, action_url=answer.action_url)
-    )
+def _start(connection: Connection, order_uuid: str) -> Any:  # Any: a row with the columns of OrderRow, or None
+    """Compare-and-set of a pending order that is paid now; None when somebody else was first."""
+    values = {"order": order_uuid, "new_state": OrderState.EXECUTING.value}
+    return connection.execute(_SET_STATE_AND_READ, values).one_or_none()
+
+
+def _set_payment(connection: Connection, order_uuid: str, state: str, answer: Charge) -> str:
+    """Returns the provider's token the order was paid with, "" for a free one."""
+    values = {"order": order_uuid, "new_state": state, "charge": answer.id, "url": answer.action_url}
+    return connection.execute(_SET_PAYMENT, values).scalar_one()
 
 
 def _is_paid(connection: Connection, order_uuid: str) -> bool:
-    return connection.execute(sa.select(m.OrderRow.paid_at).where(m.OrderRow.uuid == order_uuid)).scalar() is not None
+    return connection.execute(_PAID_AT, {"order": order_uuid}).scalar() is not None
 
 
-def _deliver(core: Core, connection: Connection, order_uuid: str) -> None:
+def _deliver(core: Core, connection: Connection, order: Any, token: str) -> Placed:  # Any: from _start
     """A paid order: its number, resources, deployment jobs, the card kept, the cart emptied, samples carried over."""
-    now, o = core.clock.now(), m.OrderRow
-    order = connection.execute(sa.select(*o.__table__.c).where(o.uuid == order_uuid)).one()
-    number = connection.execute(
-        sqlite.insert(m.Meta)
-        .values(key="last_order_number", value="1")
-        .on_conflict_do_update(index_elements=["key"], set_={"value": sa.cast(m.Meta.value, sa.Integer) + 1})
-        .returning(sa.cast(m.Meta.value, sa.Integer))
-    ).scalar_one()
-    connection.execute(
-        sa.update(o).where(o.uuid == order_uuid).values(number=f"SK-{number:06d}", paid_at=now, error_code="")
-    )
+    now = core.clock.now()
+    number = connection.execute(_NEXT_NUMBER).scalar_one()
+    connection.execute(_SET_PAID, {"order": order.uuid, "new_number": f"SK-{number:06d}", "now": now})
     resources = _create_resources(core, connection, order, now)
-    _keep_card(core, connection, order, now)
+    if token:
+        keep_card(core, connection, order.organization_uuid, token, now)
     owner = f"user:{order.user_uuid}"
-    connection.execute(sa.delete(m.CartRow).where(m.CartRow.owner == owner))
+    connection.execute(_EMPTY_CART, {"buyer": owner})
     for uuid, offering_uuid in resources:
-        connection.execute(
-            sa.update(m.ChatMessageRow)
-            .where(
-                m.ChatMessageRow.owner == owner,
-                m.ChatMessageRow.offering_uuid == offering_uuid,
-                m.ChatMessageRow.resource_uuid.is_(None),
-            )
-            .values(resource_uuid=uuid)
-        )
+        connection.execute(_CARRY_OVER, {"buyer": owner, "offering": offering_uuid, "resource": uuid})
     note(connection, owner, FunnelStep.PAID, resources[0][1], now)
+    return bought(order.uuid, min(resources)[0], order.organization_uuid, order.project_uuid)
 
 
 def _create_resources(core: Core, connection: Connection, order: Any, now: datetime) -> list[tuple[str, str]]:
-    o = m.OfferingRow
-    parts = connection.execute(
-        sa.select(o.id, o.uuid, o.name, o.content)
-        .join(m.BundleItem, m.BundleItem.offering_id == o.id)
-        .where(m.BundleItem.bundle_id == order.offering_id)
-        .order_by(m.BundleItem.position)
-    ).all()
-    if not parts:
-        parts = connection.execute(sa.select(o.id, o.uuid, o.name, o.content).where(o.id == order.offering_id)).all()
+    ordered = {"offering": order.offering_id}
+    parts = connection.execute(_ITSELF, ordered).all()
+    if parts[0].kind == OfferingKind.BUNDLE.value:
+        parts = connection.execute(_PARTS, ordered).all() or parts
     unit = Money(0, order.currency).minor_unit
     shares = split_largest_remainder(order.total_micros // unit, [1] * len(parts))
     steps = [[step.name, step.state.value, ""] for step in provisioning.first_steps(DEPLOYMENT_STEPS)]
@@ -154,8 +178,8 @@ def _create_resources(core: Core, connection: Connection, order: Any, now: datet
              "created_at": now}
         )  # fmt: skip
         jobs.append(job_row("deploy", uuid, now))
-    connection.execute(sa.insert(m.ResourceRow), rows)
-    connection.execute(sa.insert(m.Job), jobs)
+    connection.execute(insert_into(m.ResourceRow), rows)
+    connection.execute(insert_into(m.Job), jobs)
     return [(row["uuid"], part.uuid) for row, part in zip(rows, parts, strict=True)]
 
 
@@ -165,28 +189,18 @@ def job_row(kind: str, subject_uuid: str, run_at: datetime) -> dict[str, Any]:
             "leased_until": None, "attempts": 0, "done_at": None}  # fmt: skip
 
 
-def _keep_card(core: Core, connection: Connection, order: Any, now: datetime) -> None:
-    token = connection.execute(
-        sa.select(m.PaymentRow.provider_token).where(m.PaymentRow.order_uuid == order.uuid)
-    ).scalar()
-    if token:
-        keep_card(core, connection, order.organization_uuid, token, now)
-
-
 def keep_card(core: Core, connection: Connection, organization_uuid: str, token: str, now: datetime) -> str:
     """Remembers a card for an organization, once; the first one is the default. Returns our token for it."""
-    c, facts = m.PaymentCard, core.payments.describe(token)
-    known = connection.execute(
-        sa.select(c.token, c.provider_token).where(c.organization_uuid == organization_uuid)
-    ).all()
+    facts = core.payments.describe(token)
+    known = connection.execute(_CARDS, {"organization": organization_uuid}).all()
     for kept, provider_token in known:
         if provider_token == token:
             return kept
     if facts is None:
         raise errors.InvalidInput(fields={"payment_token": "unknown"})
-    ours = f"card_{core.ids.uuid()}"
+    ours = f"{OUR_CARD}{core.ids.uuid()}"
     connection.execute(
-        sa.insert(c),
+        insert_into(m.PaymentCard),
         {"token": ours, "organization_uuid": organization_uuid, "provider_token": token, "brand": facts.brand,
          "last4": facts.last4, "exp_month": facts.exp_month, "exp_year": facts.exp_year, "is_default": not known,
          "created_at": now},
@@ -206,7 +220,7 @@ def request_refund(
            "amount_micros": amount.micros, "currency": amount.currency, "state": "sent", "created_at": now}  # fmt: skip
     new = connection.execute(sqlite.insert(m.RefundRow).values(row).on_conflict_do_nothing().returning(m.RefundRow.key))
     if new.first() is not None:
-        connection.execute(sa.insert(m.Job), job_row("refund", key, now))
+        connection.execute(insert_into(m.Job), job_row("refund", key, now))
     return key
 
 
@@ -274,7 +288,7 @@ def _settle(core: Core, connection: Connection, row: Any, answer: Charge | None)
         return
     nobody_waits = connection.execute(sa.select(p.key).where(p.key == row.key, p.leased_until <= now)).first()
     # A lease taken since the provider was asked: the buyer came back, and is waiting for a charge of their own.
-    if nobody_waits and _set_state(connection, row.order_uuid, PENDING, OrderState.CANCELED, error_code=NOT_COMPLETED):
+    if nobody_waits and _set_state(connection, row.order_uuid, OrderState.CANCELED, NOT_COMPLETED):
         connection.execute(sa.update(p).where(p.key == row.key).values(state=FAILED))
 
 

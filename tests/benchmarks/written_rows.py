@@ -25,6 +25,14 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _KNOWN = (m.User, m.OfferingRow, m.PlanRow)  # whose ids a purchase only mentions
 _NUMBER = "number"  # of an order; it exists once
 _BY_THE_DATABASE = "seq"
+# What is on disk before the provider is asked, and the updates of the second half, each of one row.
+INTENT = ("organizations", "memberships", "projects", "orders", "payments", "idempotency_keys")
+CHANGES = (
+    "UPDATE orders SET state = 'executing' WHERE uuid = ?",
+    "UPDATE payments SET state = 'succeeded', charge_id = 'ch' WHERE order_uuid = ?",
+    "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'last_order_number' AND ? <> ''",
+    "UPDATE orders SET paid_at = created_at WHERE uuid = ?",
+)
 _DEFER = sa.text("PRAGMA defer_foreign_keys=ON")  # without relationships the flush does not know who comes first
 
 
@@ -80,17 +88,21 @@ def _fresh(name: str, value: object, new: dict[str, str], number: int) -> object
 
 
 class ByRaw:
-    """sqlite3 alone, with the settings of our own connections."""
+    """sqlite3 alone, with the settings of our own connections: the rows, then what the payment's answer changes."""
 
     def __init__(self, path: Path, rows: Rows, times: int, *, commits: int) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16384"):
             self._connection.execute(f"PRAGMA {pragma}")
-        size = -(-len(rows) // commits)
-        self._batches = [
-            [[_insert(*row) for row in batch[first : first + size]] for first in range(0, len(batch), size)]
-            for batch in again(path, rows, times)
-        ]
+        self._batches = [self._parts(batch, commits) for batch in again(path, rows, times)]
+
+    def _parts(self, rows: Rows, commits: int) -> list[list[tuple[str, list[object]]]]:
+        ids = {table.name: row.get("uuid") for table, row in rows}
+        changes: list[tuple[str, list[object]]] = [(sql, [ids["orders"]]) for sql in CHANGES]
+        inserts = [_insert(*row) for row in rows]
+        first = [write for write in inserts if write[0].split()[2] in INTENT]
+        second = [*changes, *(write for write in inserts if write not in first)]
+        return [first, second] if commits == 2 else [first + second]
 
     def write(self) -> None:
         for part in self._batches.pop():
@@ -116,7 +128,7 @@ def _stored(value: object) -> object:
 
 
 class ByOrm:
-    """What is usual: objects, one session a purchase, one flush and one commit."""
+    """What is usual: objects are loaded, made and changed, and the session finds out what to write."""
 
     def __init__(self, path: Path, rows: Rows, times: int) -> None:
         self._engine = make_engine(path)
@@ -126,10 +138,30 @@ class ByOrm:
                          if isinstance(mapper.local_table, sa.Table)}  # fmt: skip
 
     def write(self) -> None:
+        rows = self._batches.pop()
+        values = {table.name: row for table, row in rows}
+        order_uuid = values["orders"]["uuid"]
         with Session(self._writing) as session:
-            session.execute(_DEFER)
-            session.add_all([self._classes[table.name](**row) for table, row in self._batches.pop()])
+            user = session.get_one(m.User, values["orders"]["user_uuid"])
+            offering = session.get_one(m.OfferingRow, values["orders"]["offering_id"])
+            plan = session.get_one(m.PlanRow, values["orders"]["plan_uuid"])
+            assert plan.offering_id == offering.id
+            assert user.email
+            self._add(session, [(table, row) for table, row in rows if table.name in INTENT])
             session.commit()
+            order, payment = (
+                session.get_one(m.OrderRow, order_uuid),
+                session.get_one(m.PaymentRow, f"order:{order_uuid}"),
+            )
+            order.state, order.paid_at, payment.state = "executing", order.created_at, "succeeded"
+            counter = session.get_one(m.Meta, "last_order_number")
+            counter.value = str(int(counter.value) + 1)
+            self._add(session, [(table, row) for table, row in rows if table.name not in INTENT])
+            session.commit()
+
+    def _add(self, session: Session, rows: Rows) -> None:
+        session.execute(_DEFER)
+        session.add_all([self._classes[table.name](**row) for table, row in rows])
 
     def close(self) -> None:
         self._writing.close()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,11 @@ TRIES = 3  # our own waits are measured on a machine that may be doing other wor
 
 def souk(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """The command as a user runs it, with no display."""
-    clean = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}
+    }
     return subprocess.run(
         [sys.executable, "-m", "app", *arguments], capture_output=True, text=True, timeout=110, env=clean | environ
     )
@@ -88,3 +94,30 @@ def test_an_unknown_setting_is_named_and_nothing_starts(tmp_path: Path) -> None:
     done = souk("--data", str(tmp_path), "journey")
     assert done.returncode == 2
     assert "unknown setting colour" in done.stderr
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """`souk serve` in a process of its own, on a port nobody else has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--data", str(tmp_path / "server")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if "Ctrl+C" in line:
+                break
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+@pytest.mark.loopback
+def test_the_same_window_buys_from_a_server(server: str, tmp_path: Path) -> None:
+    done = souk("--remote", server, "journey", "--json", "--out", str(tmp_path / "shots"))
+    found = json.loads(done.stdout)
+    assert [scenario["steps"][-1]["name"] for scenario in found["scenarios"]] == ["first answer"] * 3
+    assert done.stderr == ""

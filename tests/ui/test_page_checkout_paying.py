@@ -277,10 +277,14 @@ def test_closing_the_sheet_is_no_answer(desk: Desk, how: str) -> None:
 def test_quote_is_asked_for_by_mail_address(desk: Desk) -> None:
     desk.open(ENTERPRISE.uuid)
     desk.type("ada@example.com")
+    desk.press(Qt.Key.Key_Tab)
+    assert desk.focused == "quoteMessage"
+    desk.type("200 seats")
+    desk.tab_to("payButton")
     desk.press(Qt.Key.Key_Return)
     desk.wait(lambda: desk.state.quote_sent)
     assert child(desk.page, "quoteSent").isVisible()
     assert not child(desk.page, "payButton").isVisible()
     assert desk.focused == "quoteSentAction"
-    assert [quote.email for quote in desk.service.world.quotes] == ["ada@example.com"]
+    assert [(one.email, one.message) for one in desk.service.world.quotes] == [("ada@example.com", "200 seats")]
     assert desk.service.world.charges == []

@@ -25,7 +25,7 @@ from tests.ui.conftest import Reports
 from ui.bridge import Bridge, Change
 from ui.viewmodels.base import ServiceHolder, Status
 from ui.viewmodels.checkout import CheckoutViewModel
-from ui.viewmodels.checkout_state import AccountMode, Phase
+from ui.viewmodels.checkout_state import MESSAGE_MAX, AccountMode, Phase
 from ui.viewmodels.session import SessionViewModel
 
 MONTHLY = BillingCycle.MONTHLY
@@ -426,6 +426,35 @@ def test_enterprise_asks_for_a_quote_with_an_address_only(buyer: Buyer) -> None:
     buyer.wait(lambda: buyer.state.quote_sent)
     assert [quote.email for quote in buyer.service.world.quotes] == ["ada@example.com"]
     assert "register" not in buyer.service.calls
+
+
+def test_message_goes_along_with_the_quote_and_stays_while_plans_are_compared(buyer: Buyer) -> None:
+    buyer.checkout.select_plan(ENTERPRISE.uuid)
+    buyer.checkout.type_email("ada@example.com")
+    buyer.checkout.type_message(" 200 seats, data in Germany ")
+    buyer.checkout.select_plan(PRO.uuid)
+    buyer.checkout.select_plan(ENTERPRISE.uuid)
+    buyer.wait(lambda: buyer.state.can_pay)
+    buyer.open(ENTERPRISE.uuid)
+    buyer.checkout.pay()
+    buyer.wait(lambda: buyer.state.quote_sent)
+    assert [quote.message for quote in buyer.service.world.quotes] == ["200 seats, data in Germany"]
+
+
+def test_message_about_one_agent_is_not_said_of_another(buyer: Buyer) -> None:
+    buyer.open(ENTERPRISE.uuid)
+    buyer.checkout.type_message("200 seats")
+    buyer.open("", offering=EXPENSE_AUDITOR)
+    assert buyer.state.message == ""
+
+
+def test_message_that_is_too_long_is_named(buyer: Buyer) -> None:
+    buyer.open(ENTERPRISE.uuid)
+    buyer.checkout.type_email("ada@example.com")
+    buyer.checkout.type_message("x" * (MESSAGE_MAX + 1))
+    buyer.checkout.pay()
+    assert buyer.asked_to_look_at == ["message"]
+    assert buyer.state.problems == {"message": "Shorten this to 4000 characters."}
 
 
 def test_quote_that_could_not_be_sent_can_be_sent_again(buyer: Buyer) -> None:

@@ -211,6 +211,9 @@ def _special(field: str, code: str) -> str | None:
     return sentences.get((field, code))
 
 
+LONG = ("text", "message")  # fields of several lines
+
+
 def field_text(field: str, code: str, params: Params | None = None) -> str:
     """What to say beside a field; never empty, whatever the code."""
     if code == "required":
@@ -222,7 +225,7 @@ def field_text(field: str, code: str, params: Params | None = None) -> str:
         "email_invalid": tr("Check the address; it looks like name@example.com."),
         "password_short": tr("Use at least {n} characters.", n=given.get("min", 8)),
         "password_long": tr("Use at most {n} characters.", n=given.get("max", 256)),
-        "too_long": tr("Shorten this to {n} characters.", n=given.get("max", 4000 if field == "text" else 120)),
+        "too_long": tr("Shorten this to {n} characters.", n=given.get("max", 4000 if field in LONG else 120)),
         "unknown": tr("This is not known here. Choose another."),
         "not_of_offering": tr("This plan belongs to another agent. Choose one shown here."),
         "must_accept": tr("Tick this box to go on."),

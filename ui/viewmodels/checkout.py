@@ -71,6 +71,7 @@ class CheckoutViewModel(PurchaseViewModel):
                 password=kept.password,
                 account_mode=kept.account_mode,
                 account=kept.account,
+                message=kept.message if self._is_same(kept, offering) else "",
             )
         )
         self._on_session_changed()
@@ -82,6 +83,15 @@ class CheckoutViewModel(PurchaseViewModel):
             failed=lambda error: self._set(status=Status.ERROR, error=error_text(error)),
             policy="replace",
         )
+
+    @staticmethod
+    def _is_same(kept: CheckoutState, offering: Offering | str) -> bool:
+        """What was written about one agent is not said of another, nor twice."""
+        if kept.offering is None or kept.quote_sent:
+            return False
+        card = kept.offering.card
+        wanted = offering if isinstance(offering, str) else offering.card.uuid
+        return wanted in (card.uuid, card.slug)
 
     def resume(self) -> None:
         """Goes on with the kept cart; `state.status` is EMPTY when there is none."""
@@ -178,6 +188,11 @@ class CheckoutViewModel(PurchaseViewModel):
     def type_project(self, text: str) -> None:
         if self._may_change():
             self._edit("project_name", project_name=text)
+
+    def type_message(self, text: str) -> None:
+        """What to know for a quote; optional."""
+        if not self.state.is_busy:
+            self._edit("message", message=text)
 
     def have_account(self) -> None:
         """Sign-in fields instead of sign-up fields; what was typed stays."""

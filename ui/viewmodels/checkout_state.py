@@ -29,6 +29,7 @@ from ui.viewmodels.base import Status
 FIELDS = (
     "plan_uuid",
     "email",
+    "message",
     "password",
     "organization_name",
     "project_name",
@@ -37,6 +38,7 @@ FIELDS = (
     "terms_accepted",
 )
 PASSWORD_MIN, PASSWORD_MAX, NAME_MAX, EMAIL_MAX = 8, 256, 120, 254  # as services/domain/identity.py has them
+MESSAGE_MAX = 4000  # as the service takes it with a request for a quote
 NO_NAMES = AutoNames("", "")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _PAID = (BillingModel.SUBSCRIPTION, BillingModel.PAY_PER_USE)
@@ -72,6 +74,7 @@ class CheckoutState:
     password: str = field(default="", repr=False)
     organization_name: str = ""  # as typed; empty: automatic
     project_name: str = ""
+    message: str = ""  # what the buyer would like to say with a request for a quote
     auto: AutoNames = NO_NAMES
     method: PaymentMethod = PaymentMethod.CARD
     payment_token: str = field(default="", repr=False)
@@ -225,7 +228,9 @@ def _problem_codes(state: CheckoutState) -> dict[str, str]:
     codes = {"plan_uuid": "" if state.plan else "required"}
     if is_guest:
         codes["email"] = email_code(state.email)
-    if not state.is_quote:
+    if state.is_quote:
+        codes["message"] = "too_long" if len(state.message.strip()) > MESSAGE_MAX else ""
+    else:
         if is_guest:
             codes["password"] = password_code(state.password, is_new=state.account_mode is AccountMode.NEW)
         codes["organization_name"] = "too_long" if len(state.organization_name.strip()) > NAME_MAX else ""

@@ -176,7 +176,8 @@ class PurchaseViewModel(ViewModel[CheckoutState]):
     def _ask_quote(self) -> None:
         state = self.state
         email = state.account.email if state.account else state.email.strip()
-        request = RequestQuote(state.offering.card.uuid if state.offering else "", state.plan_uuid, email)
+        offering = state.offering.card.uuid if state.offering else ""
+        request = RequestQuote(offering, state.plan_uuid, email, state.message.strip())
         self._set(phase=Phase.PAYING, error=None, notice="")
         self._bridge.run(
             self,

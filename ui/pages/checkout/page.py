@@ -146,6 +146,7 @@ class CheckoutPage(QWidget):
             (paying.payment.card_picked, vm.choose_card),
             (paying.payment.card_added, self._on_card_added),
             (paying.terms_changed, vm.accept_terms),
+            (paying.message_typed, vm.type_message),
         )
         for signal, verb in verbs:
             signal.connect(partial(self._do, verb))

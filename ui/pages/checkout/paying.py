@@ -11,17 +11,18 @@ from ui.pages.checkout.payment import PaymentSection
 from ui.text import ErrorText, tr
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
 from ui.widgets.controls import Button, Card, Checkbox, column, label, rule
-from ui.widgets.fields import FieldNote
+from ui.widgets.fields import FieldNote, TextArea
 from ui.widgets.notices import Banner
 
 CENTER = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
 
 
 class PayingCard(Card):
-    """Signals: pay_pressed(); terms_changed(bool); acted() - the notice's button."""
+    """Signals: pay_pressed(); terms_changed(bool); message_typed(str); acted() - the notice's button."""
 
     pay_pressed = Signal()
     terms_changed = Signal(bool)
+    message_typed = Signal(str)
     acted = Signal()
 
     def __init__(self) -> None:
@@ -31,13 +32,25 @@ class PayingCard(Card):
         self.names = NamesSection()
         self.payment = PaymentSection()
         self._pay_rule = rule()
-        for part in (self.account, self._quote_hint(), self.names, self._pay_rule, self.payment):
+        for part in (self.account, self._message(), self._quote_hint(), self.names, self._pay_rule, self.payment):
             self.body.addWidget(part)
         self.body.addWidget(rule())
         self.body.addWidget(self._terms())
         self.body.addWidget(self._notice())
         self.body.addWidget(self._pay_button())
         self.body.addWidget(self._reassurance())
+
+    def _message(self) -> TextArea:
+        self.message = TextArea(
+            tr("What should we know?"), name="quoteMessage", optional=True, lines=4,
+            placeholder=tr("How many people will use it, how many calls a month, what it must connect to"),
+        )  # fmt: skip
+        self.message.changed.connect(self._on_message_changed)
+        return self.message
+
+    def _on_message_changed(self, text: str) -> None:
+        if not self._is_rendering:
+            self.message_typed.emit(text)
 
     def _quote_hint(self) -> QLabel:
         text = tr("Tell us where to send the price. A person answers within one working day; nothing is charged.")
@@ -78,6 +91,7 @@ class PayingCard(Card):
         self.names.show_state(state)
         self.payment.show_state(state)
         self._hint.setVisible(state.is_quote)
+        self._show_message(state)
         for part in (self.names, self._pay_rule, self.payment, self._terms_box):
             part.setVisible(not state.is_quote)
         self.terms.setChecked(state.terms_accepted)
@@ -86,6 +100,12 @@ class PayingCard(Card):
         self._show_notice(state)
         self._show_pay(state)
         self._is_rendering = False
+
+    def _show_message(self, state: CheckoutState) -> None:
+        self.message.setVisible(state.is_quote)
+        self.message.set_text(state.message)
+        self.message.edit.setReadOnly(state.is_busy)
+        self.message.set_error(state.problems.get("message"))
 
     def _show_pay(self, state: CheckoutState) -> None:
         self.pay.setText(state.pay_label)
@@ -105,6 +125,7 @@ class PayingCard(Card):
         """To where the problem of this field is mended; "" is the pay button."""
         targets: dict[str, QWidget] = {
             "email": self.account.email.edit,
+            "message": self.message.edit,
             "password": self.account.password.edit,
             "organization_name": self.names.organization.control,
             "project_name": self.names.project.control,
