@@ -62,6 +62,7 @@ async def build_embedded(
         ids=ids or SystemIds(),
         payments=TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S),
         agents=agents or build_agents(settings),
+        backups=settings.backups,
     )
     service = EmbeddedService(core)
     await service.start()

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import crash
 from app.clock import SystemClock, SystemIds
+from app.collector import MainThreadCollector
 from app.device import KeyringTokens, device_token
 from app.pending import pending_service
 from app.settings import Settings
@@ -66,6 +67,7 @@ class Desktop(QObject):
         self.settings = settings
         self._clock, self._ids = clock or SystemClock(), ids or SystemIds()
         self._application = application
+        self._collector = MainThreadCollector(self)
         self.loop = qasync.QEventLoop(application)
         asyncio.set_event_loop(self.loop)
         self._ready: asyncio.Future[Service] = self.loop.create_future()
@@ -166,6 +168,7 @@ class Desktop(QObject):
         self.prefs.sync()
         self._tokens.close()
         self._close_service()
+        self._collector.release()
 
 
 def _nothing() -> None:

@@ -98,6 +98,23 @@ def logged(request: pytest.FixtureRequest) -> Iterator[LogGuard]:
         pytest.fail("unexpected log records:\n" + "\n".join(lines), pytrace=False)
 
 
+# ---------------------------------------------------------------- garbage
+
+# As in the program (app/collector.py): a QObject that is collected in a worker thread takes Qt down with it.
+gc.disable()
+FULL_COLLECTION_EVERY = 100  # tests; the young generations after each
+
+
+@pytest.fixture(autouse=True)
+def collected_in_this_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    done = request.session.stash.get(TESTS_DONE, 0) + 1
+    request.session.stash[TESTS_DONE] = done
+    gc.collect(2 if done % FULL_COLLECTION_EVERY == 0 else 1)
+
+
+TESTS_DONE = pytest.StashKey[int]()
+
 # ---------------------------------------------------------------- nothing left running
 
 

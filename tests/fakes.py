@@ -23,7 +23,7 @@ from services.api.errors import (
     ServiceError,
     TooManyTries,
 )
-from services.api.money import Money
+from services.api.money import MICROS_MAX, Money
 from services.api.types import (
     Account,
     AutoNames,
@@ -69,6 +69,8 @@ class FakeService(FakeBuying):
     async def list_offerings(self, query: OfferingQuery) -> OfferingPage:
         await self._enter("list_offerings")
         problems = {"page": query.page < 1, "page_size": not 1 <= query.page_size <= 300}
+        for name in ("price_min", "price_max"):
+            problems[name] = (bound := getattr(query, name)) is not None and abs(bound.micros) > MICROS_MAX
         if any(problems.values()):
             raise InvalidInput(fields={name: "out_of_range" for name, bad in problems.items() if bad})
         cards = [offering.card for offering in self.world.offerings if _matches(offering, query)]
@@ -159,7 +161,7 @@ def _matches(offering: Offering, query: OfferingQuery) -> bool:
         all(word in text for word in query.text.casefold().split())
         and query.category in ("", card.category_slug)
         and query.kind in ("", card.kind.value)
-        and query.vendor in ("", offering.vendor.slug)
+        and query.vendor in ("", offering.vendor.slug, offering.vendor.uuid)
         and (not query.tag or query.tag in card.tags)
         and (not query.billing_model or query.billing_model in card.billing_models)
         and (query.price_min is None or not card.from_price < query.price_min)

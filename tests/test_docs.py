@@ -3,8 +3,10 @@
 `python -m tests.test_docs` writes docs/errors.md anew.
 """
 
+import tomllib
 from pathlib import Path
 
+from app.version import VERSION
 from services.api import errors
 from ui.text import error_text, field_text
 
@@ -89,6 +91,11 @@ def page() -> str:
 
 def test_the_errors_page_lists_every_code_with_its_status_and_sentence() -> None:
     assert ERRORS_PAGE.read_text("utf-8") == page()
+
+
+def test_the_program_and_its_project_file_agree_on_the_version() -> None:
+    project = tomllib.loads((ERRORS_PAGE.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == VERSION
 
 
 def test_every_error_code_says_who_meets_it() -> None:

@@ -48,7 +48,7 @@ class Actor:
 
 class Catalogue(Protocol):
     async def list_offerings(self, query: OfferingQuery) -> OfferingPage:
-        """Search, filter and sort; never fails on odd text. InvalidInput for a page or page_size out of range."""
+        """Search, filter and sort; never fails on odd text. InvalidInput for a page, page_size or price out of range."""
         ...
 
     async def list_categories(self) -> tuple[Category, ...]:
@@ -98,7 +98,7 @@ class Carts(Protocol):
 
 class Checkout(Protocol):
     async def summarize(self, request: QuickCheckout) -> OrderSummary:
-        """The arithmetic of this order, without placing it. NotFound, InvalidInput(plan_uuid)."""
+        """The arithmetic of this order, without placing it. InvalidInput(offering_uuid, plan_uuid)."""
         ...
 
     async def get_payment_options(self) -> PaymentOptions:
@@ -159,7 +159,8 @@ class Chat(Protocol):
         ...
 
     def ask(self, resource_uuid: str, text: str, *, key: str) -> AsyncIterator[AnswerPart]:
-        """Asks a bought agent; streams. Counts one call per key. NotFound, WrongState, LimitReached, InvalidInput."""
+        """Asks a bought agent; streams. Counts one call per key. NotFound, WrongState, LimitReached, InvalidInput,
+        KeyReused (another question under a used key), RequestInProgress."""
         ...
 
     async def get_sample_transcript(self, offering_uuid: str) -> Transcript:
@@ -167,7 +168,8 @@ class Chat(Protocol):
         ...
 
     def ask_sample(self, offering_uuid: str, text: str, *, key: str) -> AsyncIterator[AnswerPart]:
-        """Asks an offering before buying: free, limited in turns, carried into the bought agent. LimitReached."""
+        """Asks an offering before buying: free, limited in turns, carried into the bought agent. LimitReached,
+        KeyReused."""
         ...
 
 

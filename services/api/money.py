@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MICROS = 1_000_000
+MICROS_MAX = 2**63 - 1  # the largest integer of a database
 
 # Decimal places of the minor unit (ISO 4217).
 EXPONENTS: dict[str, int] = {"USD": 2, "EUR": 2, "GBP": 2, "JPY": 0, "KWD": 3}

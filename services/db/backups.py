@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -44,29 +45,53 @@ def make_backup(database: Path, folder: Path, now: datetime, *, keep: int = KEEP
     """A verified copy in `folder` with its SHA-256 beside it; the oldest beyond `keep` are removed."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"souk-{now.strftime(_STAMP)}.db"
-    partial = target.with_suffix(".partial")
-    _copy(database, partial)
-    if not is_sound(partial):
-        partial.unlink()
-        raise sqlite3.DatabaseError("the copy did not pass its check")
-    partial.replace(target)
-    target.with_suffix(".json").write_text(json.dumps({"sha256": _digest(target), "made_at": now.isoformat()}))
+    partial, note = target.with_suffix(".partial"), target.with_suffix(".json")
+    try:
+        _copy(database, partial)
+        if not is_sound(partial):
+            raise sqlite3.DatabaseError("the copy did not pass its check")
+        facts = json.dumps({"sha256": _digest(partial), "made_at": now.isoformat()})
+        partial.replace(target)
+        note.write_text(facts)
+    except (sqlite3.Error, OSError):  # half a copy would fill the disk further
+        partial.unlink(missing_ok=True)
+        raise
     for old in list_backups(folder)[keep:]:
         old.path.unlink()
         old.path.with_suffix(".json").unlink(missing_ok=True)
     return Backup(target, now)
 
 
+def make_daily(database: Path, folder: Path, now: datetime) -> bool:
+    """A backup of a database in use, unless there is one of this day (UTC) already; whether one was made."""
+    if any(folder.glob(f"souk-{now:%Y%m%d}T*.json")):  # the note is written last
+        return False
+    for half in folder.glob("souk-*.partial"):  # of a process that ended on an earlier day
+        if not half.name.startswith(f"souk-{now:%Y%m%d}"):
+            half.unlink(missing_ok=True)
+    make_backup(database, folder, now)
+    return True
+
+
 def read_only(path: Path) -> str:
-    """The address under which sqlite3 opens a file without being able to change it."""
-    return f"file:{quote(path.as_posix(), safe='/:')}?mode=ro"
+    """The address under which sqlite3 opens a file without being able to change it.
+
+    Where nobody can write beside it, SQLite cannot keep its usual books and takes the file for one that never changes;
+    with a log beside it that would be wrong.
+    """
+    alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    return f"file:{quote(path.as_posix(), safe='/:')}?mode=ro{'&immutable=1' if alone else ''}"
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A whole database in one file without a log beside it; what an interrupted copy left there goes first."""
+    """A whole database in one file without a log beside it; what an interrupted copy left there goes first.
+
+    All pages in one step: whoever writes meanwhile is not kept waiting (WAL), and between two steps would make it start
+    over.
+    """
     target.unlink(missing_ok=True)
     with closing(sqlite3.connect(read_only(source), uri=True)) as old, closing(sqlite3.connect(target)) as new:
-        old.backup(new, pages=500)
+        old.backup(new)
         new.execute("PRAGMA journal_mode=DELETE")
 
 

@@ -12,12 +12,11 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from services.api.errors import DatabaseBusy, DatabaseCorrupt, DatabaseTooNew, StorageError
+from services.api.errors import DatabaseCorrupt, DatabaseTooNew, StorageError
 from services.db import backups
+from services.db.faults import storage_error
 
 _FOLDER = Path(__file__).with_name("migrations")
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_HELD = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _LOOK_TIMEOUT_S = 2.0
 
 
@@ -36,16 +35,13 @@ def current_revision(database: Path) -> str | None:
     except sqlite3.DatabaseError as error:
         if "no such table" in str(error):
             return None
-        if error.sqlite_errorcode & 0xFF in _DAMAGE:
-            raise DatabaseCorrupt(path=database.name) from error
-        # Held by another program, or not readable: offering a backup in its place would be wrong.
-        kind = DatabaseBusy if error.sqlite_errorcode & 0xFF in _HELD else StorageError
-        raise kind(path=database.name) from error
+        # Held by another program, or not readable, is not damaged: offering a backup in its place would be wrong.
+        raise type(storage_error(error) or StorageError())(path=database.name) from error
     return None if row is None else str(row[0])
 
 
 def prepare(database: Path, backup_folder: Path, now: datetime, *, folder: Path = _FOLDER) -> None:
-    """Leaves the file at this program's schema. DatabaseCorrupt, DatabaseTooNew; nothing is touched then.
+    """Leaves the file at this program's schema. DatabaseCorrupt, DatabaseTooNew; nothing is touched then. DiskFull.
 
     `folder` holds the migrations; tests put another one in its place.
     """
@@ -57,9 +53,12 @@ def prepare(database: Path, backup_folder: Path, now: datetime, *, folder: Path 
         raise DatabaseTooNew(revision=current)
     if current == known[-1]:
         return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    if current is not None:
-        backups.make_backup(database, backup_folder, now)
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        if current is not None:
+            backups.make_backup(database, backup_folder, now)
+    except (OSError, sqlite3.Error) as error:
+        raise storage_error(error) or StorageError(path=database.name) from error
     upgrade(database, folder=folder)
 
 
@@ -95,6 +94,7 @@ def check_drift() -> list[str]:
 def _alembic(database: Path, action, folder: Path = _FOLDER) -> None:  # type: ignore[no-untyped-def]  # a callable over alembic's objects
     from alembic import command  # lazy: 0.6 s, needed only when there is something to migrate
     from alembic.config import Config  # lazy: as above
+    from sqlalchemy.exc import DBAPIError  # lazy: as below
 
     from services.db.session import make_engine  # lazy: keeps this module free of SQLAlchemy for the quick look
 
@@ -106,6 +106,8 @@ def _alembic(database: Path, action, folder: Path = _FOLDER) -> None:  # type: i
             config.attributes["connection"] = connection.execution_options(souk_writes=True)
             action(config, command)
             connection.commit()
+    except DBAPIError as error:
+        raise storage_error(error.orig) or error from error.orig
     finally:
         engine.dispose()
 

@@ -11,45 +11,20 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.errors import (
-    DatabaseBusy,
-    DatabaseCorrupt,
-    DiskFull,
-    InvalidInput,
-    ReadOnly,
-    ServiceError,
-    StorageError,
-)
+from services.api.errors import InvalidInput, ReadOnly
 from services.db import backups
+from services.db.faults import storage_error
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 BUSY_TIMEOUT_S = 5.0
 _WRITES = "souk_writes"
-# Primary result codes of SQLite (https://www.sqlite.org/rescode.html); the extended ones carry them in the low byte.
-_BY_CODE: dict[int, type[StorageError]] = {
-    sqlite3.SQLITE_FULL: DiskFull,
-    sqlite3.SQLITE_IOERR: DiskFull,
-    sqlite3.SQLITE_BUSY: DatabaseBusy,
-    sqlite3.SQLITE_LOCKED: DatabaseBusy,
-    sqlite3.SQLITE_CORRUPT: DatabaseCorrupt,
-    sqlite3.SQLITE_NOTADB: DatabaseCorrupt,
-    sqlite3.SQLITE_READONLY: ReadOnly,
-    sqlite3.SQLITE_CANTOPEN: StorageError,
-}
-
-
-def storage_error(error: BaseException | None) -> StorageError | None:
-    """The expected failure behind a sqlite3 error, or None when it is a bug."""
-    code = getattr(error, "sqlite_errorcode", None)
-    kind = None if code is None else _BY_CODE.get(code & 0xFF)
-    return None if kind is None else kind(sqlite_code=code)
 
 
 def make_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
@@ -59,7 +34,8 @@ def make_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
     def connect() -> sqlite3.Connection:  # ours, because a URL would read a "?" or "%" in the folder's name
         return sqlite3.connect(address, uri=read_only, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
 
-    engine = sa.create_engine("sqlite+pysqlite://", creator=connect, poolclass=sa.pool.NullPool)
+    # hide_parameters: the text of an error reaches logs, and parameters are passwords' hashes, tokens and chats
+    engine = sa.create_engine("sqlite+pysqlite://", creator=connect, poolclass=sa.pool.NullPool, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def _settings(connection: sqlite3.Connection, _record: object) -> None:
@@ -146,9 +122,4 @@ class Database:
         self._engine.dispose()
 
 
-def row_dict(row: sa.Row[Any]) -> dict[str, Any]:
-    """A row as a plain mapping, for codecs."""
-    return dict(row._mapping)
-
-
-__all__ = ["Database", "ServiceError", "make_engine", "row_dict", "storage_error"]
+__all__ = ["Database", "make_engine", "storage_error"]

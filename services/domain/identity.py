@@ -14,6 +14,7 @@ NAME_MAX = 120
 EMAIL_MAX = 254  # RFC 5321, path limit
 DEFAULT_PROJECT = "Default"
 SESSION_LIFETIME = timedelta(days=30)
+LONGEST_PAUSE = timedelta(seconds=900)
 
 _BAD = r"@\s\x00-\x1f\ud800-\udfff"  # spaces, control characters, halves of characters
 _EMAIL = re.compile(rf"[^{_BAD}\"(),:;<>\[\\\]]+@[^{_BAD}.]+(\.[^{_BAD}.]+)+")
@@ -105,4 +106,4 @@ def choose_organization(
 
 def sign_in_pause(failures: int) -> timedelta:
     """How long sign-in pauses after so many wrong passwords in a row: 0, 0, 1, 2, 4 .. 900 s, never for ever."""
-    return timedelta(seconds=0 if failures < 3 else min(900, 2 ** (failures - 3)))
+    return timedelta(0) if failures < 3 else min(LONGEST_PAUSE, timedelta(seconds=2 ** min(failures - 3, 30)))

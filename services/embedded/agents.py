@@ -11,7 +11,7 @@ from services.api.types import ConfigureResource, Order, Resource, ResourceState
 from services.db import models as m
 from services.domain import identity as identity_rules
 from services.domain import provisioning
-from services.embedded import settlement
+from services.embedded import settlement, worker
 from services.embedded.core import Area
 from services.embedded.orders import close_order, find_orders
 from services.embedded.resources import find_resources, steps_to_json
@@ -77,7 +77,7 @@ class EmbeddedAgents(Area):
         connection.execute(
             sa.update(m.Job)
             .where(m.Job.key == f"deploy:{uuid}")
-            .values(done_at=None, run_at=self._now(), leased_until=None, attempts=0)
+            .values(done_at=None, run_at=self._now(), leased_until=None, attempts=worker.ROUNDED_UP)
         )
         return self._own(connection, uuid)
 

@@ -42,7 +42,7 @@ class EmbeddedCarts(Area):
 
 
 def _check(connection: Connection, cart: Cart) -> None:
-    if not cart.offering_uuid:
+    if not cart.offering_uuid and not cart.plan_uuid:
         return
     p, o = m.PlanRow, m.OfferingRow
     offering_id = connection.execute(sa.select(o.id).where(o.uuid == cart.offering_uuid, o.is_active)).scalar()

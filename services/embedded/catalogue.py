@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import InvalidInput, NotFound
-from services.api.money import Money, Rate
+from services.api.money import MICROS_MAX, Money, Rate
 from services.api.types import (
     BillingModel,
     Category,
@@ -68,10 +68,14 @@ PLAN_COLUMNS = m.PlanRow.__table__.c
 
 class EmbeddedCatalogue(Area):
     async def list_offerings(self, query: OfferingQuery) -> OfferingPage:
-        if not 1 <= query.page_size <= PAGE_SIZE_MAX:
-            raise InvalidInput(fields={"page_size": "out_of_range"})
-        if not 1 <= query.page <= PAGE_MAX:
-            raise InvalidInput(fields={"page": "out_of_range"})
+        is_good = {
+            "page_size": 1 <= query.page_size <= PAGE_SIZE_MAX,
+            "page": 1 <= query.page <= PAGE_MAX,
+            "price_min": query.price_min is None or abs(query.price_min.micros) <= MICROS_MAX,
+            "price_max": query.price_max is None or abs(query.price_max.micros) <= MICROS_MAX,
+        }
+        if problems := {field: "out_of_range" for field, good in is_good.items() if not good}:
+            raise InvalidInput(fields=problems)
         return await self._core.db.read(partial(_list, query=query))
 
     async def list_categories(self) -> tuple[Category, ...]:

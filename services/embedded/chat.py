@@ -22,7 +22,7 @@ from services.api.types import AnswerBand, AnswerPart, ChatMessage, FunnelStep, 
 from services.db import models as m
 from services.domain import billing, metering
 from services.domain.chat import HISTORY_TURNS, SAMPLE_TURNS, question_problem
-from services.embedded.core import Area
+from services.embedded.core import KEY_MAX, Area
 from services.embedded.funnel import note
 from services.embedded.resources import plan_of, spec_of
 from services.gateways.agents import AgentSpec, Answer, HostUnavailable, Turn
@@ -65,21 +65,20 @@ class EmbeddedChat(Area):
         def work(connection: Connection) -> Transcript:
             owner, _ = self._owner(connection), _offering_id(connection, offering_uuid)
             messages = _messages(connection, _sample_of(owner, offering_uuid))
-            return Transcript(tuple(messages), SAMPLE_TURNS - sum(row.role == "buyer" for row in messages))
+            asked = sum(row.role == "buyer" for row in messages)  # more, when a guest's came to an account with its own
+            return Transcript(tuple(messages), max(0, SAMPLE_TURNS - asked))
 
         return await self._core.db.read(work)
 
     async def ask(self, resource_uuid: str, text: str, *, key: str) -> AsyncIterator[AnswerPart]:
-        if problem := question_problem(text) or (None if key else "required"):
-            raise errors.InvalidInput(fields={"text": problem})
+        _check(text, key)
         question = await self._core.db.run(lambda connection: self._reserve(connection, resource_uuid, text, key))
         async with aclosing(self._answer(question)) as parts:  # who leaves early has left when aclose() returns
             async for part in parts:
                 yield part
 
     async def ask_sample(self, offering_uuid: str, text: str, *, key: str) -> AsyncIterator[AnswerPart]:
-        if problem := question_problem(text) or (None if key else "required"):
-            raise errors.InvalidInput(fields={"text": problem})
+        _check(text, key)
         question = await self._core.db.run(lambda connection: self._note_sample(connection, offering_uuid, text, key))
         async with aclosing(self._answer(question)) as parts:  # who leaves early has left when aclose() returns
             async for part in parts:
@@ -101,10 +100,11 @@ class EmbeddedChat(Area):
         spec = spec_of(connection, row.offering_id)
         mine = m.ChatMessageRow.resource_uuid == resource_uuid
         owner = self._owner(connection)
-        stored = _answered(connection, mine, key)
+        is_known = _is_known(connection, mine, text, key)
+        stored = _answered(connection, mine, key) if is_known else None
         cost = None if stored else self._count_call(connection, row, key)
         history = _history(connection, mine)
-        if stored is None:
+        if not is_known:
             self._save_question(connection, resource_uuid, owner, spec.offering_uuid, text, key)
         return _Question(spec, history, text, key, owner, spec.offering_uuid, resource_uuid, cost, stored)
 
@@ -129,27 +129,24 @@ class EmbeddedChat(Area):
         if not spec.passages:
             raise errors.WrongState(state="bundle")
         mine = _sample_of(owner, offering_uuid)
-        stored = _answered(connection, mine, key)
+        is_known = _is_known(connection, mine, text, key)
+        stored = _answered(connection, mine, key) if is_known else None
         asked = connection.execute(
             sa.select(sa.func.count()).where(mine, m.ChatMessageRow.role == "buyer")
         ).scalar_one()
-        if stored is None and asked >= SAMPLE_TURNS:
+        if not is_known and asked >= SAMPLE_TURNS:
             raise errors.LimitReached(limit="sample", included=SAMPLE_TURNS, left=0)
         history = _history(connection, mine)
-        if stored is None:
+        if not is_known:
             self._save_question(connection, None, owner, offering_uuid, text, key)
         return _Question(spec, history, text, key, owner, offering_uuid, None, None, stored)
 
     def _save_question(
         self, connection: Connection, resource_uuid: str | None, owner: str, offering_uuid: str, text: str, key: str
     ) -> None:
-        already = sa.select(m.ChatMessageRow.seq).where(
-            m.ChatMessageRow.owner == owner, m.ChatMessageRow.call_key == key, m.ChatMessageRow.role == "buyer"
-        )
-        if connection.execute(already).first() is None:
-            row = _message_row(self._core.ids.uuid(), "buyer", text.strip(), self._now())
-            place = {"resource_uuid": resource_uuid, "owner": owner, "offering_uuid": offering_uuid, "call_key": key}
-            connection.execute(sa.insert(m.ChatMessageRow), row | place | {"is_sample": resource_uuid is None})
+        row = _message_row(self._core.ids.uuid(), "buyer", text.strip(), self._now())
+        place = {"resource_uuid": resource_uuid, "owner": owner, "offering_uuid": offering_uuid, "call_key": key}
+        connection.execute(sa.insert(m.ChatMessageRow), row | place | {"is_sample": resource_uuid is None})
 
     async def _answer(self, question: _Question) -> AsyncGenerator[AnswerPart]:
         if question.stored is not None:
@@ -244,6 +241,21 @@ def _sample_of(owner: str, offering_uuid: str) -> sa.ColumnElement[bool]:
     return sa.and_(c.owner == owner, c.offering_uuid == offering_uuid, c.resource_uuid.is_(None))
 
 
+def _check(text: str, key: str) -> None:
+    problems = {"text": question_problem(text), "idempotency_key": None if 0 < len(key) <= KEY_MAX else "out_of_range"}
+    if found := {field: code for field, code in problems.items() if code}:
+        raise errors.InvalidInput(fields=found)
+
+
+def _is_known(connection: Connection, condition: sa.ColumnElement[bool], text: str, key: str) -> bool:
+    """Whether this question stands in the conversation already. KeyReused when another one does under its key."""
+    c = m.ChatMessageRow
+    known = connection.execute(sa.select(c.text).where(condition, c.call_key == key, c.role == "buyer")).scalar()
+    if known is not None and known != text.strip():
+        raise errors.KeyReused(key=key)
+    return known is not None
+
+
 def _answered(connection: Connection, condition: sa.ColumnElement[bool], key: str) -> ChatMessage | None:
     c = m.ChatMessageRow
     row = connection.execute(sa.select(*c.__table__.c).where(condition, c.call_key == key, c.role == "agent")).first()
@@ -322,8 +334,9 @@ def _release(connection: Connection, question: _Question) -> None:
 
 
 def release_stale(connection: Connection, now: datetime) -> None:
-    """Takes back the calls of a process that died before the answer came."""
-    _remove(connection, m.UsageEvent.at <= now - _RESERVED_FOR)
+    """Takes back the calls of a process that died before the answer came, also those a wrong clock put far ahead."""
+    at = m.UsageEvent.at
+    _remove(connection, sa.or_(at <= now - _RESERVED_FOR, at > now + _RESERVED_FOR))
 
 
 def _remove(connection: Connection, condition: sa.ColumnElement[bool]) -> None:

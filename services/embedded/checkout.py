@@ -26,12 +26,11 @@ from services.api.types import (
 from services.db import models as m
 from services.domain import identity as identity_rules
 from services.embedded import placing, settlement
-from services.embedded.core import Area, Caller
+from services.embedded.core import KEY_MAX, Area, Caller
 from services.embedded.identity import organizations_of
 from services.embedded.orders import find_orders
 from services.gateways.payments import Charge, ProviderUnreachable
 
-_KEY_MAX = 200
 _MESSAGE_MAX = 4_000
 
 _KNOWN = sa.select(m.IdempotencyKey.request_hash, m.IdempotencyKey.order_uuid).where(
@@ -83,7 +82,7 @@ class EmbeddedCheckout(Area):
         return next(card for card in self._saved_cards(connection) if card.token == ours)
 
     async def quick_checkout(self, request: QuickCheckout, *, key: str) -> Placed:
-        if not 0 < len(key) <= _KEY_MAX:
+        if not 0 < len(key) <= KEY_MAX:
             raise errors.InvalidInput(fields={"idempotency_key": "out_of_range"})
         opened = await self._core.db.run(lambda connection: self._open(connection, request, key))
         if isinstance(opened, placing.Intent):
@@ -123,7 +122,8 @@ class EmbeddedCheckout(Area):
         return _told(told)
 
     async def confirm_order(self, uuid: str, *, approve: bool) -> Placed:
-        charge_id = await self._core.db.read(lambda connection: self._waiting_charge(connection, uuid))
+        # `run`, though it only looks: nobody may be charged while the outcome cannot be written down
+        charge_id = await self._core.db.run(lambda connection: self._waiting_charge(connection, uuid))
         try:
             answer = await self._core.payments.confirm(charge_id, approve=approve)
         except ProviderUnreachable as error:

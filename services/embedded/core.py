@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,12 +20,15 @@ from services.db.session import Database
 from services.gateways.agents import AgentHost
 from services.gateways.payments import Payments
 
+KEY_MAX = 255  # characters of an idempotency key, as over HTTP
+
 
 @dataclass(frozen=True, slots=True)
 class Core:
     """The parts one service instance shares between all its actors.
 
-    `wake` tells the worker that a job is due; `hashing` lets two passwords be checked at once (19 MiB each).
+    `wake` tells the worker that a job is due; `hashing` lets two passwords be checked at once (19 MiB each); `backups`
+    is the folder of the daily backups, None for none.
     """
 
     db: Database
@@ -32,6 +36,7 @@ class Core:
     ids: Ids
     payments: Payments
     agents: AgentHost
+    backups: Path | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.api.money import MICROS_MAX
 from services.api.types import OfferingQuery, SortOrder
 
 CAP = 1_000
 _FEW = 5_000  # rows that are put into a set, or ranked, in 1 to 4 ms
 _MANY = 20_000  # above that a test of each hit is cheaper than the set
-_NUMBER_MAX = 2**63 - 1  # SQLite's largest integer
 # Weights of search_text's columns: name, vendor, tags, category, tagline, body.
 _BM25 = "bm25(search_text, 10.0, 4.0, 4.0, 3.0, 2.0, 1.0)"
 _ORDERS = {
@@ -91,9 +91,16 @@ def _facets(cursor: sqlite3.Cursor, query: OfferingQuery) -> list[_Facet]:
     found = []
     for name in _FACETS:
         if value := getattr(query, name).encode(errors="replace").decode():  # half a character is no value of ours
+            if name == "vendor":
+                value = _vendor_slug(cursor, value)
             row = cursor.execute(sql, (name, value)).fetchone()
             found.append(_Facet(name, value, row[0] if row else 0))
     return sorted(found, key=lambda facet: facet.count)
+
+
+def _vendor_slug(cursor: sqlite3.Cursor, slug_or_uuid: str) -> str:
+    row = cursor.execute("SELECT slug FROM vendors WHERE uuid = ?", (slug_or_uuid,)).fetchone()
+    return row[0] if row else slug_or_uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ def _price(cursor: sqlite3.Cursor, query: OfferingQuery) -> _Price:
     if not bounds:
         return _Price("", [], is_rare=False)
     where = " AND ".join(f"from_price_micros {sign} ?" for sign, _ in bounds)
-    values = [min(max(micros, -_NUMBER_MAX), _NUMBER_MAX) for _, micros in bounds]
+    values = [min(max(micros, -MICROS_MAX), MICROS_MAX) for _, micros in bounds]
     counted = f"SELECT COUNT(*) FROM (SELECT 1 FROM offerings WHERE {where} LIMIT {_FEW + 1})"
     return _Price(where, values, is_rare=cursor.execute(counted, values).fetchone()[0] <= _FEW)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from services.api.contract import Actor
@@ -14,6 +15,8 @@ from services.embedded.checkout import EmbeddedCheckout
 from services.embedded.core import Core
 from services.embedded.funnel import EmbeddedFunnel
 from services.embedded.identity import EmbeddedIdentity
+
+log = logging.getLogger("souk.service")
 
 
 class EmbeddedService(
@@ -31,7 +34,10 @@ class EmbeddedService(
         """Loads the shipped catalogue when it changed and settles what a crash left. Before the first call."""
         if not self._core.db.is_read_only:
             await self._core.db.run(catalogue_store.load_bundled)
-            await settlement.sweep(self._core)
+            try:
+                await settlement.sweep(self._core)
+            except Exception:
+                log.exception("sweep_failed: the worker tries again; everything else works")
 
     async def run_worker(self, announce: Callable[[], None] = lambda: None) -> None:
         """Does deployments, refunds and sweeps until cancelled; the composition root owns the task."""

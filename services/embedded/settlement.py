@@ -34,9 +34,20 @@ CONFIRMATION_LIFETIME = timedelta(days=1)
 _THIS = m.OrderRow.uuid == sa.bindparam("order")
 _STATE = sa.select(m.OrderRow.state, m.OrderRow.error_code).where(_THIS)
 _PAID_AT = sa.select(m.OrderRow.paid_at).where(_THIS)
-_SET_STATE = sa.update(m.OrderRow).where(_THIS, m.OrderRow.state.in_(PENDING)).values(state=sa.bindparam("new_state"))
+# not `in_`: its list is put into the text anew each time
+_IS_PENDING = sa.or_(*(m.OrderRow.state == state for state in PENDING))
+_SET_STATE = sa.update(m.OrderRow).where(_THIS, _IS_PENDING).values(state=sa.bindparam("new_state"))
 _SET_STATE_AND_CODE = _SET_STATE.values(error_code=sa.bindparam("code"))
-_SET_STATE_AND_READ = _SET_STATE.returning(*m.OrderRow.__table__.c)
+_SET_STATE_AND_READ = _SET_STATE.returning(
+    m.OrderRow.uuid,
+    m.OrderRow.user_uuid,
+    m.OrderRow.organization_uuid,
+    m.OrderRow.project_uuid,
+    m.OrderRow.offering_id,
+    m.OrderRow.plan_uuid,
+    m.OrderRow.total_micros,
+    m.OrderRow.currency,
+)
 _SET_PAID = (
     sa.update(m.OrderRow)
     .where(_THIS)
@@ -58,7 +69,11 @@ _NEXT_NUMBER = (
     .returning(sa.cast(m.Meta.value, sa.Integer))
 )
 _OFFERING = sa.select(
-    m.OfferingRow.id, m.OfferingRow.uuid, m.OfferingRow.kind, m.OfferingRow.name, m.OfferingRow.content
+    m.OfferingRow.id,
+    m.OfferingRow.uuid,
+    m.OfferingRow.kind,
+    m.OfferingRow.name,
+    m.OfferingRow.content,
 )
 _ITSELF = _OFFERING.where(m.OfferingRow.id == sa.bindparam("offering"))
 _PARTS = (
@@ -127,7 +142,7 @@ def _set_state(connection: Connection, order_uuid: str, state: OrderState, code:
     return changed.rowcount == 1
 
 
-def _start(connection: Connection, order_uuid: str) -> Any:  # Any: a row with the columns of OrderRow, or None
+def _start(connection: Connection, order_uuid: str) -> Any:  # Any: a row of _SET_STATE_AND_READ, or None
     """Compare-and-set of a pending order that is paid now; None when somebody else was first."""
     values = {"order": order_uuid, "new_state": OrderState.EXECUTING.value}
     return connection.execute(_SET_STATE_AND_READ, values).one_or_none()
@@ -252,24 +267,40 @@ def _record_refund(connection: Connection, row: Any) -> None:
 
 async def sweep(core: Core) -> int:
     """Finishes or undoes what a crash left between intent and outcome. Returns how many orders it settled."""
-    settled = 0
+    if core.db.is_read_only:
+        return 0
+    settled, bug = 0, None
     for row in await core.db.read(lambda connection: _dangling(connection, core.clock.now())):
         try:
-            answer = await core.payments.find(row.key)
-            has_expired = row.state == ACTION_REQUIRED and row.created_at <= core.clock.now() - CONFIRMATION_LIFETIME
-            if answer is not None and answer.state == ACTION_REQUIRED and has_expired:
-                answer = await core.payments.confirm(answer.id, approve=False)
+            settled += await _ask_and_settle(core, row)
         except ProviderUnreachable:
             continue
-        await core.db.run(partial(_settle, core, row=row, answer=answer))
-        settled += answer is None or answer.state != ACTION_REQUIRED
+        except Exception as error:  # noqa: BLE001  one order that breaks a rule must not keep the others from theirs
+            bug = error
+    if bug is not None:
+        raise bug
     return settled
+
+
+async def _ask_and_settle(core: Core, row: Any) -> bool:
+    answer = await core.payments.find(row.key)
+    has_expired = row.state == ACTION_REQUIRED and row.created_at <= core.clock.now() - CONFIRMATION_LIFETIME
+    if answer is not None and answer.state == ACTION_REQUIRED and has_expired:
+        answer = await core.payments.confirm(answer.id, approve=False)
+    await core.db.run(partial(_settle, core, row=row, answer=answer))
+    return answer is None or answer.state != ACTION_REQUIRED
+
+
+def _nobody_waits(now: datetime) -> sa.ColumnElement[bool]:
+    """The lease is over, or ends later than any lease can: then it was written by a clock that was wrong."""
+    until = m.PaymentRow.leased_until
+    return sa.or_(until <= now, until > now + 2 * LEASE)
 
 
 def _dangling(connection: Connection, now: datetime) -> Sequence[Any]:
     """Charges without an answer, those the buyer may have confirmed unheard, and those nobody will confirm any more."""
     p = m.PaymentRow
-    unheard = sa.and_(p.state.in_(("sent", ACTION_REQUIRED)), p.leased_until <= now)
+    unheard = sa.and_(p.state.in_(("sent", ACTION_REQUIRED)), _nobody_waits(now))
     expired = sa.and_(p.state == ACTION_REQUIRED, p.created_at <= now - CONFIRMATION_LIFETIME)
     return connection.execute(
         sa.select(p.key, p.order_uuid, p.state, p.provider_token, p.created_at).where(sa.or_(unheard, expired))
@@ -286,7 +317,7 @@ def _settle(core: Core, connection: Connection, row: Any, answer: Charge | None)
     if not row.provider_token:  # a free order needs no provider to go through
         record_charge(core, connection, row.order_uuid, Charge("", "succeeded", Money.zero()))
         return
-    nobody_waits = connection.execute(sa.select(p.key).where(p.key == row.key, p.leased_until <= now)).first()
+    nobody_waits = connection.execute(sa.select(p.key).where(p.key == row.key, _nobody_waits(now))).first()
     # A lease taken since the provider was asked: the buyer came back, and is waiting for a charge of their own.
     if nobody_waits and _set_state(connection, row.order_uuid, OrderState.CANCELED, NOT_COMPLETED):
         connection.execute(sa.update(p).where(p.key == row.key).values(state=FAILED))

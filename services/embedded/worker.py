@@ -6,7 +6,8 @@ One worker runs in every process that has the database open; the lease keeps two
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,11 +15,11 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.errors import ServiceError
+from services.api.errors import StorageError
 from services.api.types import DeploymentStep, FunnelStep, ResourceState, StepState
 from services.db import models as m
 from services.domain import provisioning
-from services.embedded import chat, settlement
+from services.embedded import chat, settlement, upkeep
 from services.embedded.core import Core
 from services.embedded.funnel import note
 from services.embedded.orders import close_order
@@ -30,19 +31,46 @@ LEASE = timedelta(seconds=5)
 ATTEMPTS_MAX = 3
 IDLE_S = 2.0  # how often the worker looks although nobody woke it: leases of dead processes run out
 _RETRY_AFTER = timedelta(seconds=5)
+_RETRY_AT_LATEST = timedelta(hours=1)
+ROUNDED_UP = (m.Job.attempts + (ATTEMPTS_MAX - 1)) // ATTEMPTS_MAX * ATTEMPTS_MAX  # see _Claim.tries
+_OPEN = (ResourceState.ORDERED.value, ResourceState.DEPLOYING.value)
+
+log = logging.getLogger("souk.worker")
 
 
 async def run(core: Core, announce: Callable[[], None] = lambda: None) -> None:
-    """Works until cancelled. `announce` is called after every finished job."""
+    """Works until cancelled. `announce` is called after every finished job. Nothing to do on a database for reading."""
+    if core.db.is_read_only:
+        return
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_work(core, announce))
+        group.create_task(upkeep.run(core))
+
+
+async def _work(core: Core, announce: Callable[[], None]) -> None:
+    told: set[str] = set()
+
+    async def survive(duty: Callable[[], Awaitable[object]]) -> None:
+        """A bug in one duty must not end the others: it is logged, once, and the duty tried again in the next round."""
+        try:
+            await duty()
+        except StorageError as error:
+            log.info("worker_waits: %s", error)  # disk full, database busy: what is to do is still there
+        except Exception as error:
+            if (what := repr(error)) not in told:
+                told.add(what)
+                log.exception("worker_bug")
+
+    async def jobs() -> None:
+        while claim := await _next_claim(core):
+            await _do_or_put_off(core, claim)
+            announce()
+
     while True:
         core.wake.clear()
-        try:
-            await settlement.sweep(core)
-            await core.db.run(lambda connection: chat.release_stale(connection, core.clock.now()))
-            while await run_one(core):
-                announce()
-        except ServiceError:
-            pass  # the disk is full or the database busy: every job is still there for the next round
+        await survive(lambda: settlement.sweep(core))
+        await survive(lambda: core.db.run(lambda connection: chat.release_stale(connection, core.clock.now())))
+        await survive(jobs)
         try:
             await asyncio.wait_for(core.wake.wait(), IDLE_S)
         except TimeoutError:
@@ -58,42 +86,69 @@ class _Claim:
     subject: str
     attempts: int
 
+    @property
+    def tries(self) -> int:
+        """Attempts since the buyer last asked for one: that rounds them up and never starts them anew, because their
+        number is how a worker that comes back late learns that the job is not its own any more."""
+        return (self.attempts - 1) % ATTEMPTS_MAX + 1 if self.kind == "deploy" else self.attempts
+
 
 class _TakenOver(Exception):
     """The lease ended and somebody else has the job now."""
 
 
 async def run_one(core: Core) -> bool:
-    """Claims and does one due job; false when none is due."""
-    claim = await core.db.run(lambda connection: _claim(connection, core.clock.now()))
-    if claim is None:
-        return False
+    """Claims and does one due job; false when none is due. A bug in it is raised."""
+    claim = await _next_claim(core)
+    if claim is not None:
+        await _do(core, claim)
+    return claim is not None
+
+
+async def _next_claim(core: Core) -> _Claim | None:
+    return await core.db.run(lambda connection: _claim(connection, core.clock.now()))
+
+
+async def _do(core: Core, claim: _Claim) -> None:
     try:
         if claim.kind == "deploy":
             await _deploy(core, claim)
         else:
             await settlement.carry_out_refund(core, claim.subject)
     except (HostUnavailable, ProviderUnreachable):
-        if claim.kind != "deploy" or claim.attempts < ATTEMPTS_MAX:
-            run_at = core.clock.now() + _RETRY_AFTER * claim.attempts
-            await core.db.run(lambda c: _change(c, claim, run_at=run_at, leased_until=None))
-            return True
-        await core.db.run(lambda c: _fail(c, claim, "host_unavailable"))
+        await _put_off(core, claim, "host_unavailable")
     except _TakenOver:
-        return True
-    await core.db.run(lambda c: _change(c, claim, done_at=core.clock.now()))
-    return True
+        return
+    else:
+        await core.db.run(lambda connection: _change(connection, claim, done_at=core.clock.now()))
+
+
+async def _do_or_put_off(core: Core, claim: _Claim) -> None:
+    try:
+        await _do(core, claim)
+    except StorageError:
+        raise  # its lease ends, and it is taken up again
+    except Exception:
+        log.exception("job_failed: %s, attempt %d", claim.key, claim.attempts)
+        await _put_off(core, claim, "internal_error")
+
+
+async def _put_off(core: Core, claim: _Claim, code: str) -> None:
+    """Tries again later. A deployment is given up after some attempts; money that is owed is not."""
+    now = core.clock.now()
+    if claim.kind == "deploy" and claim.tries >= ATTEMPTS_MAX:
+        await core.db.run(lambda connection: _fail(connection, claim, code, now))
+    else:
+        run_at = now + min(_RETRY_AFTER * claim.tries, _RETRY_AT_LATEST)
+        await core.db.run(lambda connection: _change(connection, claim, run_at=run_at, leased_until=None))
 
 
 def _claim(connection: Connection, now: datetime) -> _Claim | None:
+    """The next due job. What lies further ahead than anything is ever put off was written by a clock that was wrong."""
     j = m.Job
-    due = (
-        sa.select(j.key)
-        .where(j.done_at.is_(None), j.run_at <= now, sa.or_(j.leased_until.is_(None), j.leased_until <= now))
-        .order_by(j.run_at)
-        .limit(1)
-        .scalar_subquery()
-    )
+    is_due = sa.or_(j.run_at <= now, j.run_at > now + _RETRY_AT_LATEST)
+    is_free = sa.or_(j.leased_until.is_(None), j.leased_until <= now, j.leased_until > now + 2 * LEASE)
+    due = sa.select(j.key).where(j.done_at.is_(None), is_due, is_free).order_by(j.run_at).limit(1).scalar_subquery()
     row = connection.execute(
         sa.update(j)
         .where(j.key == due)
@@ -128,7 +183,7 @@ async def _deploy(core: Core, claim: _Claim) -> None:
         try:
             detail = await core.agents.deploy(spec, name)
         except DeploymentFailed as failed:
-            await core.db.run(partial(_fail, claim=claim, code=failed.code))
+            await core.db.run(partial(_fail, claim=claim, code=failed.code, now=core.clock.now()))
             return
         await mark(name, StepState.DONE, detail)
     await core.db.run(lambda connection: _finish(connection, uuid, core.clock.now()))
@@ -136,10 +191,9 @@ async def _deploy(core: Core, claim: _Claim) -> None:
 
 def _start(connection: Connection, uuid: str) -> int | None:
     r = m.ResourceRow
-    allowed = (ResourceState.ORDERED.value, ResourceState.DEPLOYING.value)
     return connection.execute(
         sa.update(r)
-        .where(r.uuid == uuid, r.state.in_(allowed))
+        .where(r.uuid == uuid, r.state.in_(_OPEN))
         .values(state=ResourceState.DEPLOYING.value)
         .returning(r.offering_id)
     ).scalar()
@@ -157,14 +211,15 @@ def _mark(connection: Connection, claim: _Claim, step: DeploymentStep, lease: da
     connection.execute(sa.update(r).where(r.uuid == claim.subject).values(steps=steps_to_json(steps)))
 
 
-def _fail(connection: Connection, claim: _Claim, code: str) -> None:
-    if not _change(connection, claim, leased_until=None):
+def _fail(connection: Connection, claim: _Claim, code: str, now: datetime) -> None:
+    """The deployment failed and its job is over, in one transaction: from now on the buyer may ask for another try."""
+    if not _change(connection, claim, done_at=now):
         return
     steps = _steps(connection, claim.subject)
     current = next((step.name for step in steps if step.state is not StepState.DONE), steps[-1].name)
     connection.execute(
         sa.update(m.ResourceRow)
-        .where(m.ResourceRow.uuid == claim.subject, m.ResourceRow.state == ResourceState.DEPLOYING.value)
+        .where(m.ResourceRow.uuid == claim.subject, m.ResourceRow.state.in_(_OPEN))
         .values(
             state=ResourceState.FAILED.value,
             failure=code,

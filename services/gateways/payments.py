@@ -108,6 +108,8 @@ TEST_CARDS = (
 )
 _DECLINES = {"declined": "card_declined", "insufficient_funds": "insufficient_funds"}
 
+_BUGS = {0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS charges (
     key TEXT PRIMARY KEY, id TEXT UNIQUE NOT NULL, token TEXT NOT NULL, reference TEXT NOT NULL,
@@ -182,19 +184,27 @@ class TestProvider:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._transact, work)
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.executescript(_SCHEMA)
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            result = work(self._connection)
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-        return result
+            if self._connection is None:
+                self._connection = self._connect()
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(self._connection)
+                self._connection.execute("COMMIT")
+            finally:
+                self._connection.rollback()  # does nothing after a commit
+            return result
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUGS:
+                raise
+            raise ProviderUnreachable from error  # its disk is full, its file is held: as good as no answer
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(_SCHEMA)
+        return connection
 
     @staticmethod
     def _is_first(db: sqlite3.Connection, key: str) -> bool:

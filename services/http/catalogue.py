@@ -6,7 +6,7 @@ from litestar.params import FromPath
 
 from services.api.contract import Service
 from services.api.errors import NotFound
-from services.api.money import Money
+from services.api.money import MICROS_MAX, Money
 from services.api.types import OfferingCard, OfferingPage, OfferingQuery, SortOrder
 from services.http import shapes
 from services.http.call import Call
@@ -25,7 +25,6 @@ ORDERS = {
     "-popularity": SortOrder.RECOMMENDED,
 }
 _NO_SUCH_CATEGORY = "-"
-_MOST_MICROS = 2**62  # what a database can compare with
 _ROW_KEYS = frozenset(shapes.OfferingRow.__struct_fields__)
 _MORE_KEYS = frozenset(shapes.OfferingShape.__struct_fields__) - _ROW_KEYS
 
@@ -135,7 +134,7 @@ def _amount(text: str | None, name: str, currency: str, problems: dict[str, str]
         amount = Money.parse(text, currency)
     except ValueError:
         amount = None
-    if amount is None or amount.micros > _MOST_MICROS:
+    if amount is None or abs(amount.micros) > MICROS_MAX:
         problems[name] = "out_of_range"
     return amount
 

@@ -12,9 +12,11 @@ from litestar.enums import OpenAPIMediaType
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.response import Response
+from litestar.status_codes import HTTP_404_NOT_FOUND
 
 from services import wire
-from services.http.reply import NOTHING_LOADS, SAFE_HEADERS
+from services.http.reply import NOTHING_LOADS, SAFE_HEADERS, error_reply
 
 Node = dict[str, Any]  # Any: a piece of the OpenAPI document
 
@@ -55,7 +57,7 @@ FILTERS = [
         ("category", "Slug"),
         ("category_uuid", ""),
         ("customer", "Slug of the vendor"),
-        ("customer_uuid", ""),
+        ("customer_uuid", "Of the vendor"),
         ("type", "agent, mcp_server or bundle"),
         ("billing_model", "free, subscription, pay_per_use or quote"),
         ("tag", ""),
@@ -85,11 +87,19 @@ def config() -> OpenAPIConfig:
         path="/schema",
         description="Conventions and a worked example: docs/http.md.",
         render_plugins=[Described(path=["/", "/openapi.json"], media_type=OpenAPIMediaType.OPENAPI_JSON)],
-        openapi_router=Router("/schema", route_handlers=[], response_headers=headers, include_in_schema=False),
+        openapi_router=Router(
+            "/schema", route_handlers=[], response_headers=headers, include_in_schema=False, after_request=_in_our_shape
+        ),
         components=Components(security_schemes={"token": scheme}),
         security=[{"token": []}, {}],
         use_handler_docstrings=True,
     )
+
+
+def _in_our_shape(response: Response[Any]) -> Response[Any]:
+    """Litestar answers /schema/<anything> itself, with a page."""
+    is_missing = response.status_code == HTTP_404_NOT_FOUND
+    return error_reply(wire.ErrorBody("not_found"), HTTP_404_NOT_FOUND) if is_missing else response
 
 
 def describe(schema: Node) -> Node:

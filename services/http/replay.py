@@ -40,6 +40,10 @@ class Replays:
         """Begins anew, as after a restart."""
         self._answers.clear()
 
+    def drop(self, slot: bytes) -> None:
+        """Does not keep an answer after all."""
+        self._answers.pop(slot, None)
+
     async def answer(self, slot: bytes, fingerprint: bytes, work: Callable[[], Awaitable[Reply[T]]]) -> Reply[T]:
         """The answer kept under `slot`, else that of `work`, which is kept unless it fails."""
         if known := self._answers.get(slot):
@@ -48,7 +52,7 @@ class Replays:
         try:
             reply = await work()
         except BaseException:
-            self._answers.pop(slot, None)
+            self.drop(slot)
             raise
         answer.reply = reply
         while len(self._answers) > _KEPT:
@@ -77,6 +81,9 @@ def once(handler: Callable[P, Awaitable[Reply[T]]]) -> Callable[P, Awaitable[Rep
         slot = hashlib.sha256("\x00".join(parts).encode()).digest()
         fingerprint = hashlib.sha256(call.header(b"accept") + b"\x00" + await call.body()).digest()
         replays: Replays = call.app.state.replays
-        return await replays.answer(slot, fingerprint, lambda: handler(*args, **kwargs))
+        reply = await replays.answer(slot, fingerprint, lambda: handler(*args, **kwargs))
+        if call.new_device:  # only the guest who made this call may learn the token in its answer
+            replays.drop(slot)
+        return reply
 
     return keyed

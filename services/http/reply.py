@@ -132,7 +132,9 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Repl
         return on_bug(request, error)
     if isinstance(error, ValidationException):  # every parameter is text, so only a body can be missing
         return on_service_error(request, InvalidInput(fields={wire.BODY: "required"}))
-    return error_reply(wire.ErrorBody(_CODES_BY_STATUS.get(error.status_code, "bad_request")), error.status_code)
+    headers = [(b"allow", allowed.encode())] if (allowed := (error.headers or {}).get("allow")) else []
+    body = wire.ErrorBody(_CODES_BY_STATUS.get(error.status_code, "bad_request"))
+    return error_reply(body, error.status_code, headers)
 
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Reply[wire.ErrorBody]:

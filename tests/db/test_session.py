@@ -21,6 +21,12 @@ from services.db.session import Database, make_engine, storage_error
 MEBIBYTE = 1 << 20
 
 
+@pytest.fixture(autouse=True)
+def patient(loop: asyncio.Runner) -> None:
+    """These are about files and threads; that nobody blocks the loop is asked elsewhere."""
+    loop.get_loop().slow_callback_duration = 1.0
+
+
 @pytest.fixture
 def database(data_dir: Path, loop: asyncio.Runner) -> Iterator[Database]:
     """A database with one table of facts and nothing in it."""

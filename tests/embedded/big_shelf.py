@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, rmtree
 from tempfile import mkdtemp
 
 from services.api.money import Money
@@ -66,6 +67,7 @@ def offerings() -> tuple[Offering, ...]:
 def database() -> Path:
     """The file they are kept in, made once a run."""
     path = Path(mkdtemp(prefix="souk-shelf-")) / "souk.db"
+    atexit.register(rmtree, path.parent, ignore_errors=True)
     copyfile(migrated_template(), path)
     engine = make_engine(path)
     with engine.connect() as connection, connection.begin():

@@ -8,6 +8,7 @@ shop.restart()                               # the process ended and starts agai
 from __future__ import annotations
 
 import asyncio
+import atexit
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, rmtree
 from tempfile import mkdtemp
 from typing import Any, TypeVar
 
@@ -153,6 +154,7 @@ class WatchedAgents(Steps):
 def stocked_template() -> Path:
     """A database with the shipped catalogue in it, made once a run."""
     folder = Path(mkdtemp(prefix="souk-stocked-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
 
     async def stock() -> None:
         (await build_embedded(folder)).close()

@@ -77,6 +77,7 @@ def talking(page: ChatPage, bought: str, qtbot: QtBot) -> ChatPage:
 def test_it_opens_with_the_cursor_in_the_box_and_says_who_it_is(talking: ChatPage) -> None:
     assert QApplication.focusWidget() is child(talking, "chatInput")
     assert text(talking, "chatTitle") == "Customer Care"
+    assert text(talking, "chatState") == "Ready"
     assert text(talking, "chatSubtitle") == "Pro plan, Ada's Organization"
     assert text(talking, "chatUsage") == "Included: 10,000 of 10,000 calls left this month"
 
@@ -88,6 +89,17 @@ def test_question_is_asked_with_enter_and_counted(talking: ChatPage, qtbot: QtBo
         QTest.keyClick(box, Qt.Key.Key_Return)
     assert [message.role for message in talking.vm.state.messages] == ["buyer", "agent"]
     assert text(talking, "chatUsage") == "Included: 9,999 of 10,000 calls left this month"
+
+
+def test_enter_is_not_lost_while_the_conversation_is_loading(page: ChatPage, bought: str, qtbot: QtBot) -> None:
+    page.vm.open_resource(bought)
+    box = child(page, "chatInput")
+    assert QApplication.focusWidget() is box
+    QTest.keyClicks(box, "How long may a return take?")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert page.vm.state.status is Status.LOADING
+    qtbot.waitUntil(lambda: len(page.vm.state.messages) == 2)
+    assert page.vm.state.messages[0].text == "How long may a return take?"
 
 
 def test_suggested_prompt_is_one_click(talking: ChatPage, qtbot: QtBot) -> None:

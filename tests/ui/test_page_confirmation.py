@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from services.api.errors import Offline
 from services.api.types import BillingCycle, Placed, QuickCheckout
 from tests.fakes import FakeService
-from tests.samples import CUSTOMER_CARE
+from tests.samples import CUSTOMER_CARE, SUPPORT_BUNDLE
 from tests.ui.checkout_help import CARDS, FREE, PRO, Run
 from tests.ui.page_help import button, child, click, cut_off, nameless, text, unnamed
 from ui.bridge import Bridge
@@ -181,6 +181,48 @@ def test_money_comes_back_after_one_question(room: Room) -> None:
     assert text(room.page, "confirmationTitle") == "Your money is back"
     assert text(room.page, "confirmationSubtitle") == "$990 was given back to Visa •••• 4242."
     assert not child(room.page, "openChatButton").isVisible()
+
+
+@pytest.fixture
+def bundle(room: Room) -> tuple[str, ...]:
+    """An order of two agents, of which the second could not be set up."""
+    room.service.world.auto_deploy = False
+    plan = SUPPORT_BUNDLE.plans[0].uuid
+    request = QuickCheckout(SUPPORT_BUNDLE.card.uuid, plan, payment_token=CARDS["pays"], terms_accepted=True)
+    placed = room.run(room.service.quick_checkout(request, key="bundle"))
+    uuids: tuple[str, ...] = room.service.world.orders[placed.order_uuid][1].resource_uuids
+    room.service.deploy(uuids[0])
+    room.service.break_deployment(uuids[1])
+    room.vm.open(placed)
+    room.wait_for(DeploymentPhase.FAILED)
+    QApplication.processEvents()
+    return uuids
+
+
+def test_failed_agent_of_a_bundle_is_named_and_tried_again(room: Room, bundle: tuple[str, ...]) -> None:
+    assert text(room.page, "confirmationTitle") == "Expense Auditor could not be set up"
+    assert text(room.page, "confirmationSubtitle") == "The other agent is ready."
+    assert text(room.page, "deploymentTitle") == "1 of 2 agents ready"
+    assert [room.page.agents.row(uuid).steps.state(0) for uuid in bundle] == ["done", "failed"]
+    assert button(room.page, "openChatButton").isEnabled()
+    assert not child(room.page, "retryAgent-0").isVisible()
+    assert unnamed(room.page) == nameless(room.page) == cut_off(room.page) == []
+    click(room.page, "retryAgent-1")
+    room.wait_for(DeploymentPhase.DEPLOYING)
+    assert not child(room.page, "retryAgent-1").isVisible()
+    room.service.deploy(bundle[1])
+    room.wait_for(DeploymentPhase.READY)
+    assert text(room.page, "deploymentTitle") == "Your 2 agents"
+
+
+def test_money_for_one_of_a_bundle_comes_back_after_one_question(room: Room, bundle: tuple[str, ...]) -> None:
+    click(room.page, "refundAgent-1")
+    click(room.window, "dialogConfirm")
+    room.wait_for(DeploymentPhase.READY)
+    assert room.service.world.resources[bundle[1]][1].state == "retired"
+    assert room.page.agents.row(bundle[1]).steps.state(0) == "failed"
+    assert text(room.page, "confirmationTitle") == "Support Bundle is yours"
+    assert not child(room.page, "moreAgents").isVisible()
 
 
 def test_order_that_cannot_be_read_is_asked_for_again(room: Room) -> None:

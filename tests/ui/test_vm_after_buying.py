@@ -210,6 +210,73 @@ def test_canceled_order_says_nothing_was_charged(
     assert confirmation.state.failure == "The payment did not go through. Nothing was charged."
 
 
+@pytest.fixture
+def bundle(signed_in: SessionViewModel, service: FakeService, holder: ServiceHolder, run: Run) -> Placed:
+    """Two agents in one order, not set up yet."""
+    service.world.auto_deploy = False
+    plan = SUPPORT_BUNDLE.plans[0].uuid
+    order = QuickCheckout(SUPPORT_BUNDLE.card.uuid, plan, payment_token=CARDS["pays"], terms_accepted=True)
+    placed = run(holder.service.quick_checkout(order, key="bundle"))
+    assert isinstance(placed, Placed)
+    return placed
+
+
+def test_every_agent_of_a_bundle_has_its_own_state_and_the_first_one_is_talked_to(
+    confirmation: ConfirmationViewModel, bundle: Placed, service: FakeService, qtbot: QtBot
+) -> None:
+    first, second = service.world.orders[bundle.order_uuid][1].resource_uuids
+    said: list[str] = []
+    confirmation.ready.connect(said.append)
+    watch(confirmation, bundle, qtbot)
+    assert [(agent.name, agent.text) for agent in confirmation.state.agents] == [
+        ("Customer Care", "0 of 4 steps done"),
+        ("Expense Auditor", "0 of 4 steps done"),
+    ]
+    assert confirmation.state.steps == ()
+    service.deploy(second)
+    qtbot.waitUntil(lambda: confirmation.state.agents[1].text == "Set up and tested")
+    assert confirmation.state.phase is DeploymentPhase.DEPLOYING
+    assert said == []
+    service.deploy(first)
+    qtbot.waitUntil(lambda: said == [first])
+    assert confirmation.state.more_text == "1 more agent is in My agents."
+
+
+def test_failed_agent_of_a_bundle_is_mended_alone(
+    confirmation: ConfirmationViewModel, bundle: Placed, service: FakeService, qtbot: QtBot
+) -> None:
+    first, second = service.world.orders[bundle.order_uuid][1].resource_uuids
+    service.break_deployment(first, "self_check_failed")
+    service.deploy(second)
+    said: list[str] = []
+    confirmation.ready.connect(said.append)
+    watch(confirmation, bundle, qtbot)
+    failed, well = confirmation.state.agents
+    assert (failed.can_retry, failed.can_refund, well.can_retry, well.can_refund) == (True, True, False, False)
+    assert confirmation.state.phase is DeploymentPhase.FAILED
+    assert (confirmation.state.can_chat, confirmation.state.resource_uuid) == (True, second)
+    assert said == []
+    confirmation.retry_deployment(second)  # nothing is wrong with this one
+    confirmation.retry_deployment(first)
+    qtbot.waitUntil(lambda: confirmation.state.phase is DeploymentPhase.DEPLOYING)
+    service.deploy(first)
+    qtbot.waitUntil(lambda: said == [first])
+    assert service.calls.count("retry_deployment") == 1
+
+
+def test_money_for_one_of_a_bundle_comes_back_and_the_others_stay(
+    confirmation: ConfirmationViewModel, bundle: Placed, service: FakeService, qtbot: QtBot
+) -> None:
+    first, second = service.world.orders[bundle.order_uuid][1].resource_uuids
+    service.deploy(first)
+    service.break_deployment(second)
+    watch(confirmation, bundle, qtbot)
+    confirmation.refund(second)
+    qtbot.waitUntil(lambda: confirmation.state.phase is DeploymentPhase.READY)
+    assert [agent.text for agent in confirmation.state.agents] == ["Set up and tested", "Its money was given back."]
+    assert confirmation.state.resource_uuid == first
+
+
 def test_bundle_says_where_its_other_agents_are(
     confirmation: ConfirmationViewModel,
     signed_in: SessionViewModel,

@@ -186,6 +186,46 @@ def test_prompt_does_not_take_the_draft_away(sample: ChatViewModel, qtbot: QtBot
     assert sample.state.draft == "Half a quest"
 
 
+def test_question_sent_while_loading_is_asked_as_soon_as_that_is_done(
+    bridge: Bridge, holder: ServiceHolder, new_key: NewKey, bought: str, qtbot: QtBot
+) -> None:
+    chat = ChatViewModel(bridge, holder, new_key)
+    chat.open_resource(bought)
+    chat.type("Worn shoes?")
+    chat.send()
+    chat.send("Another one?")  # one at a time
+    assert (chat.state.status, chat.state.question, chat.state.draft) == (Status.LOADING, "Worn shoes?", "")
+    qtbot.waitUntil(lambda: len(chat.state.messages) == 2)
+    assert said(chat)[0] == ("buyer", "Worn shoes?")
+    assert chat.state.question == ""
+
+
+def test_question_that_waited_goes_back_into_the_box_when_nothing_can_be_loaded(
+    bridge: Bridge, holder: ServiceHolder, service: FakeService, new_key: NewKey, bought: str, qtbot: QtBot
+) -> None:
+    chat = ChatViewModel(bridge, holder, new_key)
+    service.fail("get_transcript", Offline())
+    chat.open_resource(bought)
+    chat.send("Worn shoes?")
+    qtbot.waitUntil(lambda: chat.state.status is Status.ERROR)
+    assert (chat.state.question, chat.state.draft) == ("", "Worn shoes?")
+    chat.reload()
+    qtbot.waitUntil(lambda: chat.state.status is Status.READY)
+    assert chat.state.messages == ()
+
+
+def test_conversation_that_cannot_be_read_again_stays_and_can_go_on(
+    sample: ChatViewModel, service: FakeService, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(sample.answered):
+        sample.send("Worn shoes?")
+    service.fail("get_sample_transcript", Offline())
+    sample.reload()
+    qtbot.waitUntil(lambda: sample.state.notice is not None)
+    assert sample.state.can_send
+    assert len(sample.state.messages) == 2
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
 def test_nothing_is_not_asked(sample: ChatViewModel, service: FakeService, text: str) -> None:
     sample.send(text)

@@ -292,3 +292,26 @@ def test_capped_list_that_ends_with_a_full_page_stops_growing() -> None:
 def test_capped_count_says_more_than(market: MarketplaceViewModel) -> None:
     market.first_page(pages_of(CUSTOMER_CARE, 1070)[1], CATEGORIES)
     assert market.state.count_text == "1,000+ agents"
+
+
+# ---- the order of the last time
+
+
+def test_order_of_the_last_time_shows_nothing_first_when_it_cannot_be_known(
+    market: MarketplaceViewModel, qtbot: QtBot
+) -> None:
+    cards = tuple(offering.card for offering in OFFERINGS)
+    market.first_page(OfferingPage(cards, 500), CATEGORIES)
+    market.start_with(SortOrder.NEWEST)
+    assert (market.state.status, names(market)) == (Status.LOADING, [])
+    market.load()
+    qtbot.waitUntil(lambda: market.state.status is Status.READY)
+    assert market.state.order is SortOrder.NEWEST
+
+
+def test_all_there_is_can_be_put_in_order_without_asking(market: MarketplaceViewModel, service: FakeService) -> None:
+    cards = (EXPENSE_AUDITOR.card, CUSTOMER_CARE.card)
+    market.first_page(OfferingPage(cards, 2), CATEGORIES)
+    market.start_with(SortOrder.NAME)
+    assert names(market) == ["Customer Care", "Expense Auditor"]
+    assert service.calls == []

@@ -112,3 +112,35 @@ def test_without_a_catalogue_pages_and_actions_still_work(
 def test_commands_can_change_while_it_is_open(palette: PaletteViewModel) -> None:
     palette.set_commands((MARKET, Command("sign out", "Sign out")))
     assert titles(palette) == ["Marketplace", "Sign out"]
+
+
+def test_agent_whose_name_begins_with_it_beats_a_command_that_only_has_the_letters(
+    palette: PaletteViewModel, qtbot: QtBot
+) -> None:
+    palette.search("ex")
+    qtbot.waitUntil(lambda: not palette.state.is_searching)
+    assert titles(palette)[0] == "Expense Auditor"
+    palette.search("cu")
+    qtbot.waitUntil(lambda: not palette.state.is_searching)
+    assert titles(palette)[0] == "Customer Care"
+
+
+def test_two_letters_apart_find_no_command_but_three_do(palette: PaletteViewModel, service: FakeService) -> None:
+    palette.search("mt")
+    assert titles(palette) == []
+    palette.search("mkt")
+    assert titles(palette) == ["Marketplace"]
+    palette.close()
+
+
+def test_what_was_used_the_last_time_comes_first_and_agents_do_not_push_it_out(
+    palette: PaletteViewModel, qtbot: QtBot
+) -> None:
+    palette.set_recent(("theme dark", "gone since"))
+    assert titles(palette)[0] == "Switch to dark theme"
+    palette.search("expense")
+    qtbot.waitUntil(lambda: not palette.state.is_searching)
+    for _ in range(6):
+        palette.choose(palette.state.commands[0])
+    palette.open()
+    assert titles(palette)[0] == "Switch to dark theme"

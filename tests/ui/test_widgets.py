@@ -464,3 +464,15 @@ def test_what_happens_is_announced_without_a_reader_and_with_one(show: Show) -> 
         field.set_error(f"Wrong {active}")
         banner.set_message(f"Offline {active}", "danger")
     assert (field.error, banner.text) == ("Wrong False", "Offline False")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 700), (330, 600)])
+def test_long_words_of_an_empty_place_are_all_shown(qtbot: QtBot, width: int, height: int) -> None:
+    empty = EmptyState("bot", "No agents yet", "Something a little longer than one line has room for. " * 4, "Browse")
+    qtbot.addWidget(empty)
+    empty.resize(width, height)
+    empty.show()
+    words = empty.text_label
+    assert words.height() >= words.heightForWidth(words.width())
+    left = words.mapTo(empty, words.rect().topLeft()).x()
+    assert abs(left - (width - left - words.width())) <= 1

@@ -6,17 +6,17 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QStackedWidget, QVBoxLayout, QWidget
 
+from services.api.types import ResourceState
 from ui import theme
-from ui.text import tr
+from ui.text import resource_state, tr
 from ui.viewmodels.base import Status
 from ui.viewmodels.chat import ChatKind, ChatState, ChatViewModel
 from ui.widgets.avatar import Avatar
 from ui.widgets.chat_scene import scene
 from ui.widgets.chat_view import ChatView
-from ui.widgets.controls import Button, IconButton, column, label, page, row
+from ui.widgets.controls import Button, Icon, IconButton, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
-from ui.widgets.state_page import state_page
-from ui.widgets.states import ErrorState, skeleton_rows
+from ui.widgets.states import STATE_ROLES, ErrorState
 
 READING = 780  # px at 100 % text: longer lines are hard to follow
 
@@ -54,7 +54,10 @@ class ChatPage(QWidget):
         self._subtitle = label("", "small", name="chatSubtitle")
         self.set_up = Button(tr("Configure"), "secondary", "sliders-horizontal", name="configureButton")
         self.set_up.clicked.connect(lambda: self.configure.emit(self.vm.state.uuid))
-        words = column(self._title, self._subtitle, spacing=0)
+        self._dot = Icon("circle", "success", 8, filled=True)
+        self._state = label("", "small", name="chatState")
+        below = row(self._dot, self._state, 4, self._subtitle, None, spacing=6)
+        words = column(self._title, below, spacing=0)
         bar.setLayout(row(self.back_button, self._avatar, words, None, self.set_up, spacing=12, margins=(16, 8, 24, 8)))
         return bar
 
@@ -64,12 +67,10 @@ class ChatPage(QWidget):
         self._content = QWidget()
         self._frame = QVBoxLayout(self._content)
         self._frame.addWidget(self.chat)
-        self._waiting = QWidget()
-        self._waiting.setLayout(column(skeleton_rows(3, height=56, gap=20), margins=(40, 40, 40, 40)))
         self._error = ErrorState(name="chatError")
         self._error.retried.connect(self.vm.reload)
-        self._failed = state_page(self._error)
-        for view in (self._content, self._waiting, self._failed):
+        self._failed = scroll_page(self._error)
+        for view in (self._content, self._failed):
             self._stack.addWidget(view)
         return self._stack
 
@@ -87,6 +88,7 @@ class ChatPage(QWidget):
             return
         self._title.setText(state.title)
         self._subtitle.setText(state.subtitle)
+        self._show_state(state.resource_state)
         self._avatar.setVisible(state.card is not None)
         if state.card is not None:
             self._avatar.set_category(state.card.category_hue, state.card.category_icon)
@@ -96,21 +98,27 @@ class ChatPage(QWidget):
         self.chat.show_scene(scene(state))
         self._focus_when_due()
 
+    def _show_state(self, state: ResourceState | None) -> None:
+        for part in (self._dot, self._state):
+            part.setVisible(state is not None)
+        if state is not None:
+            self._dot.set_icon("circle", STATE_ROLES[state])
+            self._state.setText(resource_state(state))
+
     def _show_view(self, state: ChatState) -> None:
-        is_known = bool(state.title) and state.status is not Status.ERROR
         if state.status is Status.ERROR and state.notice is not None:
             self._error.set_error(state.notice.detail, title=state.notice.title)
-        views = {Status.LOADING: self._content if is_known else self._waiting, Status.ERROR: self._failed}
-        self._stack.setCurrentWidget(views.get(state.status, self._content))
+            self._is_focus_due = True
+        self._stack.setCurrentWidget(self._failed if state.status is Status.ERROR else self._content)
 
     # -- focus and geometry ----------------------------------------------------------------------------------------
     def focus_content(self) -> None:
-        """The cursor into the box, as soon as there is one."""
+        """The cursor into the box, also while the conversation is loading: a question sent then is asked after it."""
         self._is_focus_due = True
         self._focus_when_due()
 
     def _focus_when_due(self) -> None:
-        if self._is_focus_due and self.isVisible() and self.vm.state.status is Status.READY:
+        if self._is_focus_due and self.isVisible() and self.vm.state.status in (Status.LOADING, Status.READY):
             self._is_focus_due = False
             self.chat.focus_input()
 

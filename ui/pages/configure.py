@@ -14,7 +14,6 @@ from ui.widgets.avatar import Avatar
 from ui.widgets.controls import Button, TextArea, TextField, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
 from ui.widgets.notices import Banner
-from ui.widgets.state_page import state_page
 from ui.widgets.states import ErrorState, skeleton_rows
 
 WIDTH = 640
@@ -50,7 +49,7 @@ class ConfigurePage(QWidget):
         self._by_status: dict[Status, QWidget] = {
             Status.READY: self._content(),
             Status.LOADING: scroll_page(waiting),
-            Status.ERROR: state_page(self._error),
+            Status.ERROR: scroll_page(self._error),
         }
         for view in self._by_status.values():
             self._stack.addWidget(view)

@@ -30,6 +30,7 @@ from ui.widgets.notices import toast_area
 from ui.widgets.overlay import Dialog, OverlayStack
 
 FULL_SIDEBAR_FROM = 980  # px of window width at 100 % text
+NOT_REMEMBERED = ("quit", "sign-out")  # on top of the palette they would be pressed by mistake
 MOVING = (ResourceState.ORDERED, ResourceState.DEPLOYING)
 
 
@@ -45,7 +46,9 @@ class Shell(QMainWindow):
         self._look = look
         self._prefs = prefs
         self._may_close = False
-        self._kept_order = prefs.marketplace_sort
+        if self._kept_order is not None:
+            vms.marketplace.start_with(self._kept_order)
+        vms.palette.set_recent(prefs.recent_commands)
         self.setObjectName("shell")
         self.setWindowTitle(tr("Souk"))
         self.setMinimumSize(MINIMUM_SIZE)
@@ -136,6 +139,10 @@ class Shell(QMainWindow):
                    works_above=True),
         )  # fmt: skip
 
+    @property
+    def _kept_order(self) -> SortOrder | None:
+        return next((order for order in SortOrder if order.value == self._prefs.marketplace_sort), None)
+
     # -- verbs -----------------------------------------------------------------------------------------------------
     def open_window(self) -> None:
         """Shows the window as it was left. Call `settle()` after the first frame."""
@@ -149,8 +156,8 @@ class Shell(QMainWindow):
         """What can wait until the first frame is there."""
         self._vms.session.restore()
         self._vms.pending_cart.look()
-        if self._kept_order in {order.value for order in SortOrder}:
-            self._vms.marketplace.sort_by(SortOrder(self._kept_order))
+        if self._vms.marketplace.state.order is not SortOrder.RECOMMENDED:
+            self._vms.marketplace.load()  # what was shown first was read in the recommended order
 
     def open_palette(self) -> None:
         if OverlayStack.of(self).top is None:
@@ -219,6 +226,8 @@ class Shell(QMainWindow):
         self._vms.palette.set_commands(commands.palette_commands(self._by_id.values()))
 
     def _on_command_chosen(self, command: Command) -> None:
+        if command.id in self._by_id and command.id not in NOT_REMEMBERED:
+            self._prefs.remember_command(command.id)
         if command.kind is CommandKind.AGENT:
             self.navigator.see_offering(command.offering_uuid)
         elif command.kind is CommandKind.BUY:

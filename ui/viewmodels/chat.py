@@ -9,7 +9,16 @@ from enum import StrEnum
 from PySide6.QtCore import Signal
 
 from services.api.errors import InvalidInput, LimitReached, ServiceError
-from services.api.types import AnswerPart, ChatMessage, Offering, OfferingCard, Resource, Transcript, Usage
+from services.api.types import (
+    AnswerPart,
+    ChatMessage,
+    Offering,
+    OfferingCard,
+    Resource,
+    ResourceState,
+    Transcript,
+    Usage,
+)
 from ui.bridge import Bridge, Change
 from ui.text import ErrorText, error_text, field_text, sample_text, tr, usage_text
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
@@ -29,11 +38,12 @@ class ChatState:
     uuid: str = ""  # of the resource, or of the offering of a sample
     title: str = ""
     subtitle: str = ""
+    resource_state: ResourceState | None = None
     card: OfferingCard | None = None  # whose picture stands beside the answers
     greeting: str = ""
     status: Status = Status.LOADING
     messages: tuple[ChatMessage, ...] = ()
-    question: str = ""  # being answered now
+    question: str = ""  # being answered now, or waiting until the conversation is loaded
     streaming: str = ""  # the answer so far
     is_answering: bool = False
     all_prompts: tuple[str, ...] = ()
@@ -56,6 +66,11 @@ class ChatState:
         if self.kind is ChatKind.SAMPLE:
             return "" if self.turns_left is None else sample_text(self.turns_left)
         return usage_text(self.usage) if self.usage else ""
+
+    @property
+    def is_loading(self) -> bool:
+        """Nothing is known yet of whom one talks to."""
+        return self.status is Status.LOADING and not self.title
 
     @property
     def can_send(self) -> bool:
@@ -120,16 +135,20 @@ class ChatViewModel(ViewModel[ChatState]):
         self._set(draft=text)
 
     def send(self, text: str = "") -> None:
-        """Asks `text`, or what stands in the box. One question at a time."""
+        """Asks `text`, or what stands in the box. One question at a time; while loading it waits for that."""
         asked = (text or self.state.draft).strip()
-        if not self.state.can_send or not asked:
+        is_early = self.state.status is Status.LOADING and self.state.kind is not ChatKind.NONE
+        if not asked or self.state.question or not (self.state.can_send or is_early):
             return
         if len(asked) > QUESTION_MAX:
             self._set(notice=ErrorText(tr("This question is too long"), field_text("text", "too_long")))
             return
         is_draft = asked == self.state.draft.strip()
         self._set(draft="" if is_draft else self.state.draft)
-        self._ask(_Question(asked, self._new_key()))
+        if is_early:
+            self._set(question=asked)
+        else:
+            self._ask(_Question(asked, self._new_key()))
 
     def retry(self) -> None:
         """Asks the same again, under the same key: counted once."""
@@ -184,7 +203,12 @@ class ChatViewModel(ViewModel[ChatState]):
         return _Loaded(await self._service.get_transcript(uuid), resource)
 
     def _on_loaded(self, loaded: _Loaded) -> None:
-        self._become(self._with(loaded))
+        waiting = self.state.question
+        self._become(replace(self._with(loaded), question=""))
+        if waiting and self.state.can_send:
+            self._ask(_Question(waiting, self._new_key()))
+        elif waiting:
+            self._set(draft=self.state.draft or waiting)
 
     def _with(self, loaded: _Loaded) -> ChatState:
         state = replace(
@@ -199,6 +223,7 @@ class ChatViewModel(ViewModel[ChatState]):
         return replace(
             state,
             title=resource.name,
+            resource_state=resource.state,
             card=resource.offering,
             subtitle=tr(
                 "{plan} plan, {organization}", plan=resource.plan_name, organization=resource.organization_name
@@ -209,8 +234,10 @@ class ChatViewModel(ViewModel[ChatState]):
         )
 
     def _on_load_failed(self, error: ServiceError) -> None:
-        if not self.state.messages:
-            self._set(status=Status.ERROR, notice=error_text(error))
+        """What was shown stays; a question that waited goes back into the box."""
+        status = Status.READY if self.state.messages else Status.ERROR
+        draft = self.state.draft or self.state.question
+        self._set(status=status, notice=error_text(error), question="", draft=draft)
 
     # ---- asking
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from services.api.errors import ServiceError
 from services.api.money import Money
-from services.api.types import Category, OfferingPage, OfferingQuery, SortOrder
+from services.api.types import Category, OfferingCard, OfferingPage, OfferingQuery, SortOrder
 from ui.bridge import Bridge, Change
 from ui.text import ErrorText, corrected_text, count_text, error_text
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
@@ -15,6 +17,14 @@ from ui.viewmodels.debounce import Debounce
 from ui.viewmodels.offering_list import PAGE_SIZE, OfferingListModel
 
 TYPING_MILLISECONDS = 60
+
+
+# What a card alone says about its place; equal ones keep the recommended order, as they do at the service.
+_KEYS: dict[SortOrder, Callable[[OfferingCard], Any]] = {
+    SortOrder.PRICE_LOW: lambda card: card.from_price.micros,
+    SortOrder.RATING: lambda card: -card.rating,
+    SortOrder.NAME: lambda card: card.name.casefold(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,22 @@ class MarketplaceViewModel(ViewModel[MarketplaceState]):
         """Shows what was read before the first frame, without waiting for anything."""
         self._set(categories=categories)
         self._show_first(self.state.query(), page)
+
+    def start_with(self, order: SortOrder) -> None:
+        """The order of the last time, before the first frame: what is there is put in it when it is all there is.
+
+        Otherwise nothing is shown until `load()` has asked for it in this order; the cards never change places.
+        """
+        if order is self.state.order:
+            return
+        cards = [self.offerings.card(row) for row in range(min(self.state.total, PAGE_SIZE))]
+        key, known = _KEYS.get(order), tuple(card for card in cards if card is not None)
+        self._set(order=order)
+        if key is not None and known and len(known) == self.state.total and not self.state.is_capped:
+            self._show_first(self.state.query(), OfferingPage(tuple(sorted(known, key=key)), len(known)))
+        else:
+            self.offerings.clear()
+            self._set(status=Status.LOADING, total=0)
 
     def load(self) -> None:
         """Reads categories and results; what is shown stays until they are there."""

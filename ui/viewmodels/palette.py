@@ -18,6 +18,9 @@ from ui.viewmodels.debounce import Debounce
 TYPING_MILLISECONDS = 60
 AGENTS_SHOWN = 6
 RECENT_KEPT = 5
+LETTERS_THAT_COUNT = 3
+FOUND_BY_TEXT = 1  # an agent of which not the name, but something else has the words
+WEAK = 0.5  # a command that only has the letters, in their order
 
 
 class CommandKind(StrEnum):
@@ -59,6 +62,15 @@ def score(text: str, words: str) -> int:
     return 1 if all(letter in letters for letter in wanted.replace(" ", "")) else 0
 
 
+def _points(text: str, command: Command) -> float:
+    """Letters in order only count in the title, and only when there are enough of them to mean something."""
+    points = score(text, f"{command.title} {command.keywords}")
+    if points > 1:
+        return points
+    is_enough = len(text.strip()) >= LETTERS_THAT_COUNT
+    return WEAK if is_enough and score(text, command.title) else 0
+
+
 class PaletteViewModel(ViewModel[PaletteState]):
     """Signals: changed; chosen(Command)."""
 
@@ -97,8 +109,14 @@ class PaletteViewModel(ViewModel[PaletteState]):
     def choose(self, command: Command) -> None:
         """Does it, and remembers it for the next time."""
         self.close()
-        self._recent = [command.id, *(known for known in self._recent if known != command.id)][:RECENT_KEPT]
+        if command.kind in (CommandKind.PAGE, CommandKind.ACTION):
+            self._recent = [command.id, *(known for known in self._recent if known != command.id)][:RECENT_KEPT]
         self.chosen.emit(command)
+
+    def set_recent(self, ids: Sequence[str]) -> None:
+        """What was used last the time before, newest first."""
+        self._recent = list(ids[:RECENT_KEPT])
+        self._set(commands=self._ranked(self.state.text))
 
     def set_commands(self, commands: Sequence[Command]) -> None:
         """Others than before, as after signing in."""
@@ -108,17 +126,14 @@ class PaletteViewModel(ViewModel[PaletteState]):
     # ---- inside
 
     def _ranked(self, text: str) -> tuple[Command, ...]:
-        scored = [(score(text, f"{command.title} {command.keywords}"), command) for command in self._commands]
-        found = [(points, command) for points, command in scored if points]
+        """Best first; of equally good ones pages and actions before agents, and what was used last before the rest."""
         recent = {known: place for place, known in enumerate(self._recent)}
-        found.sort(key=lambda pair: (-pair[0], recent.get(pair[1].id, RECENT_KEPT)))
-        return (*(command for _, command in found), *self._agent_commands(text))
-
-    def _agent_commands(self, text: str) -> tuple[Command, ...]:
-        """Each agent can be looked at or bought; "get ..." puts buying first."""
-        seen = [_see(card) for card in self._agents]
-        bought = [_buy(card) for card in self._agents]
-        return (*bought, *seen) if _wants_to_buy(text) else (*seen, *bought)
+        found = [(_points(text, command), recent.get(command.id, RECENT_KEPT), command) for command in self._commands]
+        words, place = _agent_words(text), RECENT_KEPT + 1
+        seen = [(score(words, card.name) or FOUND_BY_TEXT, place, _see(card)) for card in self._agents]
+        ranked = sorted((one for one in (*found, *seen) if one[0]), key=lambda one: (-one[0], one[1]))
+        shown, bought = tuple(one[2] for one in ranked), tuple(_buy(card) for card in self._agents)
+        return (*bought, *shown) if _wants_to_buy(text) else (*shown, *bought)
 
     def _ask_agents(self) -> None:
         text = self.state.text

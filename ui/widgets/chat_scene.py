@@ -65,6 +65,7 @@ class Scene:
     usage: str = ""
     notice: str = ""
     can_retry: bool = False
+    is_loading: bool = False
     can_send: bool = True  # False: no more questions here
 
 
@@ -91,6 +92,8 @@ class Chatting(Protocol):
     def notice(self) -> Notice | None: ...
     @property
     def can_retry(self) -> bool: ...
+    @property
+    def is_loading(self) -> bool: ...
     @property
     def turns_left(self) -> int | None: ...
 
@@ -125,5 +128,6 @@ def scene(state: Chatting) -> Scene:
         usage=state.usage_text,
         notice=notice.sentence if notice else "",
         can_retry=state.can_retry,
+        is_loading=state.is_loading,
         can_send=state.turns_left is None or state.turns_left > 0,
     )

@@ -16,6 +16,7 @@ from ui.widgets.chat_thread import Thread, ThreadArea
 from ui.widgets.chat_turn import flow
 from ui.widgets.layout import column, label
 from ui.widgets.notices import Banner
+from ui.widgets.states import skeleton_rows
 
 NEAR_END = 24  # so close to the end, new words keep the end in view
 
@@ -57,6 +58,8 @@ class ChatView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.space(3))
+        self._waiting = skeleton_rows(3, height=56, gap=20)
+        column.addWidget(self._waiting, 1)
         column.addWidget(self._area, 0 if compact else 1)
         column.addWidget(self.notice)
         column.addWidget(self._prompts)
@@ -106,6 +109,8 @@ class ChatView(QWidget):
     def show_scene(self, scene: Scene) -> None:
         """Shows this moment of the chat; cheap when little has changed."""
         before, self._scene = self._scene, scene
+        self._waiting.setVisible(scene.is_loading)
+        self._area.setVisible(not scene.is_loading)
         self._show_thread(scene)
         self._show_prompts(scene.prompts)
         self._show_notice(scene)

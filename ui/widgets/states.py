@@ -13,6 +13,8 @@ from ui.widgets import a11y, paint
 from ui.widgets.buttons import SPIN_STEP_MS, Button
 from ui.widgets.layout import Icon, label, row
 
+READING = 400  # px at 100 % text, for a few sentences in the middle of a page
+ALL = 10_000  # a stretch beside which others count for nothing
 StepState = Literal["waiting", "running", "done", "failed"]
 
 
@@ -31,7 +33,7 @@ class EmptyState(QWidget):
         self._disc = _IconDisc(icon)
         self.title_label = label(title, "section", align=Qt.AlignmentFlag.AlignCenter, wrap=True)
         self.text_label = label(text, "muted", align=Qt.AlignmentFlag.AlignCenter, wrap=True)
-        self.text_label.setFixedWidth(theme.current().px(400))
+        self.text_label.setMaximumWidth(theme.current().px(READING))
         self.action_button = Button(action, variant, name=f"{name}Action" if name else "")
         self.action_button.clicked.connect(self.acted)
         self.extra = QVBoxLayout()
@@ -43,7 +45,9 @@ class EmptyState(QWidget):
         column.addSpacing(16)
         column.addWidget(self.title_label)
         column.addSpacing(4)
-        column.addLayout(row(None, self.text_label, None))  # an alignment would ignore height for width and cut lines
+        words = row(None, self.text_label, None)  # an alignment would ignore height for width and cut lines
+        words.setStretch(1, ALL)
+        column.addLayout(words)
         column.addSpacing(18)
         column.addWidget(self.action_button, 0, center)
         column.addLayout(self.extra)
@@ -61,7 +65,7 @@ class EmptyState(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "text_label"):
-            self.text_label.setFixedWidth(theme.current().px(400))
+            self.text_label.setMaximumWidth(theme.current().px(READING))
 
 
 class ErrorState(EmptyState):
@@ -184,6 +188,14 @@ class Spinner(QWidget):
         p.end()
 
 
+# the dot beside the word that says how a bought agent is
+STATE_ROLES = {
+    "ordered": "warning",
+    "deploying": "warning",
+    "ready": "success",
+    "failed": "danger",
+    "retired": "textSubtle",
+}
 STEP_MARKS: dict[StepState, tuple[str, str]] = {
     "waiting": ("circle", "textSubtle"),
     "running": ("loader-circle", "accent"),

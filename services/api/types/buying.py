@@ -17,7 +17,7 @@ class CartDraft:
     email: str = ""
     organization_name: str = ""
     project_name: str = ""
-    payment_token: str = ""
+    payment_token: str = field(default="", repr=False)
     terms_accepted: bool = False
     attempt_key: str = ""  # the idempotency key of the purchase being tried; survives a crash
 

@@ -135,7 +135,7 @@ class OfferingQuery:
     kind: str = ""
     billing_model: str = ""
     tag: str = ""
-    vendor: str = ""  # slug
+    vendor: str = ""  # slug or uuid
     price_min: Money | None = None
     price_max: Money | None = None
     order: SortOrder = SortOrder.RECOMMENDED

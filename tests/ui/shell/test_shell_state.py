@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from services.api.errors import DatabaseBusy, Offline
-from services.api.types import BillingCycle, Cart, CartDraft, SortOrder
+from services.api.types import BillingCycle, Cart, CartDraft, OfferingPage, SortOrder
 from tests.fakes import FakeService
 from tests.samples import CUSTOMER_CARE, OFFERINGS
 from tests.ui.page_help import button, child, click, cut_off, nameless, text, unnamed
@@ -147,14 +147,31 @@ def test_size_and_place_are_kept_for_the_next_time(shell: Shell, make: Make, pre
     assert again.navigator.here == Place("settings")
 
 
-def test_sort_order_is_kept_for_the_next_time(shell: Shell, vms: ViewModels, make: Make, qtbot: QtBot) -> None:
+def test_sort_order_is_kept_and_there_before_the_first_frame(
+    shell: Shell, vms: ViewModels, make: Make, prefs: Prefs, qtbot: QtBot
+) -> None:
     vms.marketplace.sort_by(SortOrder.NAME)
+    qtbot.waitUntil(lambda: prefs.marketplace_sort == "name")
     shell.close()
+    cards = tuple(offering.card for offering in reversed(OFFERINGS))
     vms.marketplace.sort_by(SortOrder.RECOMMENDED)
-    shell._prefs.marketplace_sort = "name"
+    vms.marketplace.first_page(OfferingPage(cards, len(cards)), ())
+    prefs.marketplace_sort = "name"
     again = make()
+    names = [vms.marketplace.offerings.card(row) for row in range(len(cards))]
+    assert [card and card.name for card in names] == ["Customer Care", "Expense Auditor", "Support Bundle"]
     again.settle()
-    qtbot.waitUntil(lambda: vms.marketplace.state.order is SortOrder.NAME)
+    assert vms.marketplace.state.order is SortOrder.NAME
+
+
+def test_commands_used_last_are_kept_for_the_next_time(shell: Shell, vms: ViewModels, make: Make, prefs: Prefs) -> None:
+    for command_id in ("settings", "dark"):
+        vms.palette.choose(next(one for one in vms.palette.state.commands if one.id == command_id))
+    assert prefs.recent_commands == ("dark", "settings")
+    vms.palette.set_recent(())
+    make()
+    vms.palette.open()
+    assert [command.id for command in vms.palette.state.commands[:2]] == ["dark", "settings"]
 
 
 def test_quit_closes_the_window(shell: Shell) -> None:

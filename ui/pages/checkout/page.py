@@ -21,7 +21,6 @@ from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
 from ui.widgets.controls import Button, Icon, badge, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
-from ui.widgets.state_page import state_page
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
 TWO_COLUMNS = 980  # px at 100 % text; below it the halves stand one below the other
@@ -86,8 +85,8 @@ class CheckoutPage(QWidget):
         self._by_status: dict[Status, QWidget] = {
             Status.READY: self._content,
             Status.LOADING: scroll_page(waiting),
-            Status.ERROR: state_page(self._error),
-            Status.EMPTY: state_page(self._empty),
+            Status.ERROR: scroll_page(self._error),
+            Status.EMPTY: scroll_page(self._empty),
         }
         for view in self._by_status.values():
             self._stack.addWidget(view)

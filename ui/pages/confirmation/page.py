@@ -10,15 +10,15 @@ from PySide6.QtWidgets import QBoxLayout, QScrollArea, QStackedWidget, QVBoxLayo
 
 from services.api.types import OrderState
 from ui import theme
+from ui.pages.confirmation.agent_rows import AgentRows
 from ui.pages.confirmation.order_card import OrderCard
-from ui.text import money, tr
+from ui.text import money, plural, tr
 from ui.viewmodels.base import Status
 from ui.viewmodels.confirmation import ConfirmationState, ConfirmationViewModel, DeploymentPhase
 from ui.widgets.controls import Button, Card, Icon, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
 from ui.widgets.notices import Banner
 from ui.widgets.overlay import Dialog, OverlayStack
-from ui.widgets.state_page import state_page
 from ui.widgets.states import ErrorState, ProgressSteps, skeleton_rows
 
 WIDTH, RECEIPT, TWO_COLUMNS, GAP = 1040, 380, 860, 40
@@ -66,7 +66,7 @@ class ConfirmationPage(QWidget):
         self._by_status: dict[Status, QWidget] = {
             Status.READY: self._content(),
             Status.LOADING: scroll_page(waiting),
-            Status.ERROR: state_page(self._error),
+            Status.ERROR: scroll_page(self._error),
         }
         for view in self._by_status.values():
             self._stack.addWidget(view)
@@ -110,6 +110,11 @@ class ConfirmationPage(QWidget):
         self.steps = ProgressSteps((), label=tr("Setting up"), name="deploymentSteps")
         self._steps_card.body.addWidget(self._steps_title)
         self._steps_card.body.addWidget(self.steps)
+        self.agents = AgentRows()
+        self.agents.retried.connect(self.vm.retry_deployment)
+        self.agents.refund_wanted.connect(self.ask_refund)
+        self.agents.rebuilt.connect(lambda: set_tab_order(self))
+        self._steps_card.body.addWidget(self.agents)
         return self._steps_card
 
     def _actions(self) -> QWidget:
@@ -119,8 +124,8 @@ class ConfirmationPage(QWidget):
         self.refund = Button(tr("Get your money back"), "secondary", "undo-2", name="refundButton", big=True)
         self.chat.clicked.connect(lambda: self.open_chat.emit(self.vm.state.resource_uuid))
         self.set_up.clicked.connect(lambda: self.configure.emit(self.vm.state.resource_uuid))
-        self.retry.clicked.connect(self.vm.retry_deployment)
-        self.refund.clicked.connect(self.ask_refund)
+        self.retry.clicked.connect(lambda: self.vm.retry_deployment())
+        self.refund.clicked.connect(lambda: self.ask_refund())
         self._hint = label("", "small", name="confirmationHint", wrap=True)
         buttons = row(self.chat, self.set_up, self.retry, self.refund, None, spacing=12)
         box = QWidget()
@@ -163,23 +168,23 @@ class ConfirmationPage(QWidget):
         self._banner.setVisible(is_stale)
 
     def _show_steps(self, state: ConfirmationState) -> None:
-        steps = state.steps
-        self._steps_card.setVisible(bool(steps) and state.phase is not DeploymentPhase.REFUNDED)
-        done = sum(step.state == "done" for step in steps)
-        counted = tr("Setting up, {done} of {all} steps done", done=done, all=len(steps))
-        is_done = state.phase is DeploymentPhase.READY
-        self._steps_title.setText(tr("Set up and tested") if is_done else counted)
+        steps, agents = state.steps, state.agents
+        self._steps_card.setVisible(bool(agents) or (bool(steps) and state.phase is not DeploymentPhase.REFUNDED))
+        self._steps_title.setText(_steps_title(state))
+        self.steps.setVisible(bool(steps))
         self.steps.set_titles([step.title for step in steps])
         for number, step in enumerate(steps):
             self.steps.set_step(number, step.state.value, step.text)
+        self.agents.setVisible(bool(agents))
+        self.agents.show_agents(agents, state.mending)
 
     def _show_actions(self, state: ConfirmationState) -> None:
         phase = state.phase
-        has_agent = state.resource is not None and phase in (DeploymentPhase.DEPLOYING, DeploymentPhase.READY)
-        has_failed = phase is DeploymentPhase.FAILED and state.resource is not None
-        self.chat.setVisible(has_agent)
-        self.chat.setEnabled(phase is DeploymentPhase.READY)
-        self.set_up.setVisible(has_agent)
+        has_agent = bool(state.resources) and phase in (DeploymentPhase.DEPLOYING, DeploymentPhase.READY)
+        has_failed = phase is DeploymentPhase.FAILED and bool(state.resources) and not state.is_bundle
+        for button in (self.chat, self.set_up):
+            button.setVisible(has_agent or state.can_chat)
+        self.chat.setEnabled(state.can_chat)
         self.retry.setVisible(has_failed)
         self.retry.set_busy(state.is_working)
         self.refund.setVisible(has_failed and (state.can_refund or state.is_working))
@@ -188,22 +193,22 @@ class ConfirmationPage(QWidget):
         self._hint.setVisible(bool(self._hint.text()))
 
     # -- money back ------------------------------------------------------------------------------------------------
-    def ask_refund(self) -> None:
+    def ask_refund(self, uuid: str = "") -> None:
         """Taking the money back also takes the agent away: this cannot be undone, so it is asked once."""
-        order = self.vm.state.order
-        if order is None or not self.vm.state.can_refund:
+        state = self.vm.state
+        agent = next((one for one in state.failed if uuid in ("", one.uuid)), None)
+        if state.order is None or agent is None or not state.can_refund:
             return
-        amount = money(order.total)
-        dialog = Dialog(
-            self,
-            tr("Get {amount} back?", amount=amount),
-            tr("{agent} is removed from your agents and this order ends.", agent=order.offering_name),
-            confirm=tr("Get {amount} back", amount=amount),
-            cancel=tr("Keep the agent"),
-            name="refundDialog",
-        )
+        amount, card = money(state.order.total), state.order.paid_with
+        title, button = tr("Get {amount} back?", amount=amount), tr("Get {amount} back", amount=amount)
+        text = tr("{agent} is removed from your agents and this order ends.", agent=state.order.offering_name)
+        if state.is_bundle:
+            title, button = tr("Get the money for {agent} back?", agent=agent.name), tr("Get the money back")
+            text = tr("Its share of this order goes back to {card}. The other agents stay.", card=card)
+        cancel = tr("Keep the agent")
+        dialog = Dialog(self, title, text, confirm=button, cancel=cancel, name="refundDialog")
         dialog.confirmed.connect(dialog.close_overlay)
-        dialog.confirmed.connect(self.vm.refund)
+        dialog.confirmed.connect(lambda: self.vm.refund(agent.uuid))
         dialog.open()
 
     # -- focus and geometry ----------------------------------------------------------------------------------------
@@ -248,8 +253,10 @@ def _head(state: ConfirmationState) -> Head:
         case DeploymentPhase.REFUNDED:
             back = tr("{amount} was given back to {card}.", amount=money(order.refunded), card=order.paid_with)
             return Head("undo-2", "textMuted", tr("Your money is back"), back)
-        case DeploymentPhase.FAILED if state.resource is None:
+        case DeploymentPhase.FAILED if not state.resources:
             return Head("circle-x", "danger", tr("The order was not completed"), state.failure)
+        case DeploymentPhase.FAILED if state.is_bundle:
+            return _bundle_head(state)
         case DeploymentPhase.FAILED:
             return Head("circle-alert", "danger", tr("{agent} could not be set up", agent=name), state.failure)
     if order.state is OrderState.PENDING_CONSUMER:
@@ -263,10 +270,33 @@ def _head(state: ConfirmationState) -> Head:
     return Head("circle-check", "success", tr("{agent} is yours", agent=name), subtitle)
 
 
+def _bundle_head(state: ConfirmationState) -> Head:
+    """Some of several agents failed: which, and that the others work."""
+    failed, ready = state.failed, sum(agent.state == "done" for agent in state.agents)
+    counted = tr("{n} of {all} agents could not be set up", n=len(failed), all=len(state.agents))
+    title = tr("{agent} could not be set up", agent=failed[0].name) if len(failed) == 1 else counted
+    text = plural(ready, tr("The other agent is ready."), tr("The other {n} agents are ready.")) if ready else ""
+    return Head("circle-alert", "danger", title, text)
+
+
+def _steps_title(state: ConfirmationState) -> str:
+    if state.is_bundle:
+        ready = sum(agent.state == "done" for agent in state.agents)
+        if ready == len(state.agents):
+            return plural(ready, tr("Your agent"), tr("Your {n} agents"))
+        return tr("{ready} of {all} agents ready", ready=ready, all=len(state.agents))
+    if state.phase is DeploymentPhase.READY:
+        return tr("Set up and tested")
+    done = sum(step.state == "done" for step in state.steps)
+    return tr("Setting up, {done} of {all} steps done", done=done, all=len(state.steps))
+
+
 def _hint(state: ConfirmationState) -> str:
     """What happens next without doing anything."""
-    if state.resource is None:
+    if not state.resources:
         return ""
+    if state.phase is DeploymentPhase.DEPLOYING and state.is_bundle:
+        return tr("The chat with {agent} opens by itself when everything is done.", agent=state.resources[0].name)
     if state.phase is DeploymentPhase.DEPLOYING:
         return tr("The chat opens by itself when everything is done. Configuring can wait.")
     return tr("Configuring can wait: everything has a working value.") if state.phase is DeploymentPhase.READY else ""

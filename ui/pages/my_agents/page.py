@@ -14,10 +14,9 @@ from ui.pages.my_agents.rows import AgentList, AgentModel
 from ui.text import plural, tr
 from ui.viewmodels.base import Status
 from ui.viewmodels.my_agents import MyAgentsState, MyAgentsViewModel
-from ui.widgets.controls import Button, column, label, page, row
+from ui.widgets.controls import Button, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
 from ui.widgets.notices import Banner, toast_area
-from ui.widgets.state_page import state_page
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
 WIDTH = 880
@@ -83,7 +82,7 @@ class MyAgentsPage(QWidget):
         self._guest.acted.connect(self.sign_in_requested)
         self._error = ErrorState(name="agentsError")
         self._error.retried.connect(self.vm.retry)
-        self._places = {view: state_page(view) for view in (self._empty, self._guest, self._error)}
+        self._places = {view: scroll_page(view) for view in (self._empty, self._guest, self._error)}
         for view in (self.list, self._waiting, *self._places.values()):
             self._stack.addWidget(view)
         return self._stack

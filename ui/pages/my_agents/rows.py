@@ -23,16 +23,10 @@ from ui.text import resource_state, tr, usage_text
 from ui.widgets import paint
 from ui.widgets.avatar import category_avatar
 from ui.widgets.focus_ring import MOVES_FOCUS
+from ui.widgets.states import STATE_ROLES
 
 NO_PARENT = QModelIndex()
 PAD, GAP, AVATAR, DOT = 16, 8, 44, 8
-DOTS: dict[ResourceState, str] = {
-    ResourceState.ORDERED: "warning",
-    ResourceState.DEPLOYING: "warning",
-    ResourceState.READY: "success",
-    ResourceState.FAILED: "danger",
-    ResourceState.RETIRED: "textSubtle",
-}
 FOCUS_REASONS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 
 
@@ -235,7 +229,7 @@ class _AgentRow(QStyledItemDelegate):
             y += (second + 2) // 2
         x = width - state_width
         paint.text(p, flip.rect(x, y, state_width, first), words, state_font, "text")
-        paint.box(p, QRectF(flip.rect(x - dot - 8, y + (first - dot) // 2, dot, dot)), dot / 2, DOTS[item.state])
+        paint.box(p, QRectF(flip.rect(x - dot - 8, y + (first - dot) // 2, dot, dot)), dot / 2, STATE_ROLES[item.state])
         paint.text(
             p, flip.rect(width - usage_width, y + first + 2, usage_width, second), usage, usage_font, "textMuted"
         )
