@@ -70,8 +70,8 @@ def page() -> str:
         [
             "# Errors",
             "",
-            "Every expected failure has a code. Below `ui/text` there are only codes and parameters; the sentences are",
-            "made in `ui/text/problems.py`. Over HTTP the body is `{code, detail, params, fields: {name: [messages]}}`.",
+            "Every expected failure has a code. Below `ui/text` there are only codes and parameters; the sentences",
+            "are made in `ui/text/problems.py`. Over HTTP: `{code, detail, params, fields: {name: [messages]}}`.",
             "This page is kept complete by `tests/test_docs.py`.",
             "",
             "| code | HTTP | who meets it | what it says | worth repeating |",

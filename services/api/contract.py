@@ -48,7 +48,7 @@ class Actor:
 
 class Catalogue(Protocol):
     async def list_offerings(self, query: OfferingQuery) -> OfferingPage:
-        """Search, filter and sort; never fails on odd text. InvalidInput for a page, page_size or price out of range."""
+        """Search, filter and sort; never fails on odd text. InvalidInput for pages and prices out of range."""
         ...
 
     async def list_categories(self) -> tuple[Category, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from typing import cast
 
 HOST = "127.0.0.1"
 Request = Callable[[], bytes]
@@ -22,12 +23,11 @@ class _Connection(asyncio.Protocol):
         self.answers = 0
         self._requests, self._ends = requests, ends
         self._read = b""
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(next(self._requests))
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one without being a child of it
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         self._read += data

@@ -299,8 +299,8 @@ def with_code(code: int | None) -> Exception:
     ("code", "kind"),
     [
         (sqlite3.SQLITE_FULL, errors.DiskFull),
-        (sqlite3.SQLITE_IOERR_WRITE, errors.DiskFull),
-        (sqlite3.SQLITE_IOERR_FSYNC, errors.DiskFull),
+        (sqlite3.SQLITE_IOERR_WRITE, errors.StorageError),
+        (sqlite3.SQLITE_IOERR_FSYNC, errors.StorageError),
         (sqlite3.SQLITE_BUSY_SNAPSHOT, errors.DatabaseBusy),
         (sqlite3.SQLITE_LOCKED, errors.DatabaseBusy),
         (sqlite3.SQLITE_CORRUPT_VTAB, errors.DatabaseCorrupt),

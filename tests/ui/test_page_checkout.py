@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
@@ -326,3 +326,44 @@ def test_small_window_opens_at_the_top_and_goes_to_what_is_wrong(desk: Desk) -> 
     assert bar.value() > 0
     place = child(desk.page, "emailField").mapTo(desk.page, QPoint(0, 0))
     assert desk.page.rect().contains(place)
+
+
+# ---- a small window
+
+
+def test_small_window_begins_at_the_plan_and_tab_shows_every_field_down_to_the_button(desk: Desk) -> None:
+    desk.window.resize(900, 600)
+    desk.open()
+    assert desk.focused == "plan-pro"
+    passed = []
+    while desk.focused != "payButton":
+        desk.press(Qt.Key.Key_Tab)
+        widget = QApplication.focusWidget()
+        assert widget is not None
+        assert is_in_sight(desk, widget), desk.focused
+        passed.append(desk.focused)
+        assert len(passed) < 20
+    assert [name for name in passed if name in ("emailField", "passwordField", "termsCheckbox", "payButton")] == [
+        "emailField",
+        "passwordField",
+        "termsCheckbox",
+        "payButton",
+    ]
+
+
+def test_enter_on_the_plan_of_a_small_window_leads_to_what_is_missing(desk: Desk) -> None:
+    desk.window.resize(900, 600)
+    desk.open()
+    desk.press(Qt.Key.Key_Return)
+    assert desk.focused == "emailField"
+    note = child(desk.page, "emailFieldBox")
+    QApplication.processEvents()
+    assert is_in_sight(desk, note)
+    assert desk.beside("emailField")
+
+
+def is_in_sight(desk: Desk, widget: QWidget) -> bool:
+    """Wholly inside what the page shows of its content."""
+    viewport = desk.page._content.viewport()
+    place = QRect(widget.mapTo(viewport, QPoint(0, 0)), widget.size())
+    return viewport.rect().contains(place)

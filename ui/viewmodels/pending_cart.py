@@ -24,7 +24,7 @@ class PendingCartState:
         name = self.offering.card.name
         if self.is_interrupted:
             return tr("Your purchase of {name} was interrupted. Finish it; it is charged once at most.", name=name)
-        return tr("Continue where you left: {name}", name=name)
+        return tr("Continue where you left off: {name}", name=name)
 
 
 class PendingCartViewModel(ViewModel[PendingCartState]):

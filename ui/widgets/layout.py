@@ -2,9 +2,19 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ui import theme
 from ui.widgets import paint
@@ -19,6 +29,7 @@ TONES: dict[str, tuple[str, str]] = {
     "info": ("infoSoft", "onInfoSoft"),
     "key": ("surfaceSunken", "textMuted"),
 }
+REVEALED = 48  # px at 100 % text kept in view around what the keyboard comes to
 TONE_ICONS = {
     "success": "circle-check",
     "warning": "triangle-alert",
@@ -208,9 +219,29 @@ def page(widget: QWidget) -> QWidget:
     return widget
 
 
-def scroll_page(content: QWidget, *, plain: bool = False) -> QScrollArea:
+class ScrollPage(QScrollArea):
+    """Follows the keyboard: what Tab comes to is shown whole (Qt would be content with a field's cursor)."""
+
+    def focusNextPrevChild(self, next_one: bool) -> bool:
+        has_moved = super().focusNextPrevChild(next_one)
+        if has_moved and (focused := QApplication.focusWidget()) is not None:
+            self.reveal(focused)
+        return has_moved
+
+    def reveal(self, widget: QWidget) -> None:
+        """Brings something of the page into view, with the words below it."""
+        content = self.widget()
+        if content is None or not content.isAncestorOf(widget):
+            return
+        place = QRect(widget.mapTo(content, QPoint(0, 0)), widget.size())
+        margin = theme.current().px(REVEALED)
+        self.ensureVisible(place.center().x(), place.bottom(), 0, margin)
+        self.ensureVisible(place.center().x(), place.top(), 0, margin)
+
+
+def scroll_page(content: QWidget, *, plain: bool = False) -> ScrollPage:
     """Lets a page scroll when the window is small or the text large; never sideways."""
-    area = QScrollArea()
+    area = ScrollPage()
     area.setProperty("plain" if plain else "page", "true")
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setWidgetResizable(True)

@@ -40,7 +40,7 @@ class ConfirmSheet(Sheet):
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(8)
         form.setHorizontalSpacing(16)
-        amount = "".join(total_parts(state.summary)) if state.summary else ""
+        amount = total_parts(state.summary).amount if state.summary else ""  # what is taken now
         bought = f"{state.offering.card.name}, {state.plan.name}" if state.offering and state.plan else ""
         for title, value in ((tr("Amount"), amount), (tr("For"), bought), (tr("Card"), _card(state))):
             form.addRow(label(title, "muted"), label(value, "strong", wrap=True, tabular=True))

@@ -7,7 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, Qt, Signal, SignalInstance
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QBoxLayout, QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QBoxLayout, QFrame, QStackedWidget, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from ui import theme
@@ -21,6 +21,7 @@ from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
 from ui.widgets.controls import Button, Icon, badge, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
+from ui.widgets.layout import ScrollPage
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
 TWO_COLUMNS = 980  # px at 100 % text; below it the halves stand one below the other
@@ -92,7 +93,7 @@ class CheckoutPage(QWidget):
             self._stack.addWidget(view)
         return self._stack
 
-    def _scrolling(self) -> QScrollArea:
+    def _scrolling(self) -> ScrollPage:
         content = QWidget()
         self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, content)
         self._columns.setSpacing(BETWEEN)
@@ -209,7 +210,8 @@ class CheckoutPage(QWidget):
     def _reveal(self, widget: QWidget | None) -> None:
         """Brings a control of the form into view, with the words below it."""
         if widget is not None and self._content.isAncestorOf(widget):
-            self._content.ensureWidgetVisible(widget, 0, theme.current().px(48))
+            QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # the words below it have just come
+            self._content.reveal(widget)
 
     # -- state -----------------------------------------------------------------------------------------------------
     def _on_changed(self) -> None:

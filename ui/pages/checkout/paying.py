@@ -53,8 +53,7 @@ class PayingCard(Card):
             self.message_typed.emit(text)
 
     def _quote_hint(self) -> QLabel:
-        text = tr("Tell us where to send the price. A person answers within one working day; nothing is charged.")
-        self._hint = label(text, "muted", name="quoteHint", wrap=True)
+        self._hint = label("", "muted", name="quoteHint", wrap=True)
         return self._hint
 
     def _terms(self) -> QWidget:
@@ -91,6 +90,7 @@ class PayingCard(Card):
         self.names.show_state(state)
         self.payment.show_state(state)
         self._hint.setVisible(state.is_quote)
+        self._hint.setText(_quote_hint(state))
         self._show_message(state)
         for part in (self.names, self._pay_rule, self.payment, self._terms_box):
             part.setVisible(not state.is_quote)
@@ -177,3 +177,12 @@ def _reassurance(state: CheckoutState) -> str:
     if state.options is not None and state.options.is_test_mode:
         return tr("No card number is asked for in test mode.")
     return tr("We never see your card number.")
+
+
+def _quote_hint(state: CheckoutState) -> str:
+    if state.account is not None:
+        email = state.account.email
+        return tr(
+            "The price goes to {email}. A person answers within one working day; nothing is charged.", email=email
+        )
+    return tr("Tell us where to send the price. A person answers within one working day; nothing is charged.")
