@@ -39,6 +39,7 @@ async def play(desktop: Desktop, way: str) -> dict[str, object]:
     if way == "look":
         return found
     button = sheet.findChild(QPushButton, "rescueRestore" if way == "restore" else "rescueRead")
+    assert button is not None
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     service = desktop.vms.session._service
     page = await asyncio.wait_for(service.list_offerings(OfferingQuery(page_size=5)), 10)
