@@ -65,5 +65,9 @@ async def build_embedded(
         backups=settings.backups,
     )
     service = EmbeddedService(core)
-    await service.start()
+    try:
+        await service.start()
+    except BaseException:  # whoever restores a backup next needs the files to be free
+        service.close()
+        raise
     return service

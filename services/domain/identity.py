@@ -56,12 +56,17 @@ def registration_problems(request: Register) -> dict[str, str]:
     return {field: code for field, code in found.items() if code}
 
 
+def tidy(name: str) -> str:
+    """A typed name as it is kept: single spaces, and one spelling (NFC) of what looks the same."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
 def name_from(typed: str) -> str:
     """A person's name from what they typed: a name stays, an e-mail gives its local part in words.
 
     `john.smith+shop@example.com` -> `John Smith`.
     """
-    text = " ".join(typed.split())
+    text = tidy(typed)
     if "@" not in text:
         return text[:NAME_MAX]
     local = text.partition("@")[0].partition("+")[0]
@@ -90,13 +95,13 @@ def choose_organization(
 ) -> OrganizationChoice:
     """Who has an organization keeps it. A wanted name picks the one so called, renames one that has bought nothing
     yet (`unused` holds their ids), and only otherwise makes another."""
-    name, project_name = " ".join(wanted.split()), " ".join(project.split()) or DEFAULT_PROJECT
+    name, project_name = tidy(wanted), tidy(project) or DEFAULT_PROJECT
     if not existing:
         return OrganizationChoice(None, name or auto_names(typed).organization_name, project_name)
     if not name:
         return OrganizationChoice(existing[0], existing[0].name, project_name)
     for organization in existing:
-        if organization.name.casefold() == name.casefold():
+        if tidy(organization.name).casefold() == name.casefold():
             return OrganizationChoice(organization, organization.name, project_name)
     for organization in existing:
         if organization.uuid in unused:

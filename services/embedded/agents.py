@@ -40,7 +40,7 @@ class EmbeddedAgents(Area):
         return found[0]
 
     async def configure_resource(self, uuid: str, request: ConfigureResource) -> Resource:
-        name = " ".join(request.name.split())
+        name = identity_rules.tidy(request.name)
         problems = {
             "name": "required" if not name else "too_long" if len(name) > identity_rules.NAME_MAX else None,
             "greeting": "too_long" if len(request.greeting) > _GREETING_MAX else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from math import ceil
@@ -45,7 +45,7 @@ def _matches(stored: str | None, password: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Known:
     uuid: str
-    password_hash: str
+    password_hash: str = field(repr=False)
     paused_until: datetime | None
 
 
@@ -56,7 +56,7 @@ class EmbeddedIdentity(Area):
         email = rules.normalize_email(request.email)
         async with self._core.hashing:
             password_hash = await asyncio.to_thread(_HASHER.hash, _bytes(request.password))
-        name = " ".join(request.full_name.split()) or rules.name_from(email)
+        name = rules.tidy(request.full_name) or rules.name_from(email)
         return await self._core.db.run(lambda connection: self._create(connection, email, name, password_hash))
 
     def _create(self, connection: Connection, email: str, name: str, password_hash: str) -> Session:

@@ -6,6 +6,8 @@ import argparse
 import importlib
 import json
 import os
+import platform
+import sqlite3
 import sys
 import time
 
@@ -20,7 +22,7 @@ _COLUMNS = ("operation", "ours", "limit", "peer", "ours/limit", "peer/ours", "ta
 def main(argv: list[str] | None = None) -> None:
     """Prints the table; fails only where a benchmark breaks."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="name", help=", ".join(NAMES))
+    parser.add_argument("names", nargs="*", type=_known, metavar="name", help=", ".join(NAMES))
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     arguments = parser.parse_args(argv)
     lines: list[Line] = []
@@ -31,6 +33,19 @@ def main(argv: list[str] | None = None) -> None:
     print(json.dumps([line.as_json() for line in lines], indent=1) if arguments.json else table(lines))
 
 
+def _known(name: str) -> str:
+    if name not in NAMES:
+        raise argparse.ArgumentTypeError(f"there is no {name}, only {', '.join(NAMES)}")
+    return name
+
+
+def _machine() -> str:
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return (
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores{load} at the end."
+    )
+
+
 def table(lines: list[Line]) -> str:
     """The lines as a Markdown table, and how many targets are met."""
     rows = [_COLUMNS, *(_cells(line) for line in lines)]
@@ -39,9 +54,9 @@ def table(lines: list[Line]) -> str:
     said.insert(1, "|" + "|".join(("-" * (width + 1) + (":" if 0 < place < 6 else "-")) for place, width in
                                   enumerate(widths)) + "|")  # fmt: skip
     promised = [line for line in lines if line.is_met is not None]
-    notes = [f"{line.operation}: {line.note}" for line in lines if line.note]
+    notes = [f"- {line.operation}: {line.note}" for line in lines if line.note]
     met = sum(bool(line.is_met) for line in promised)
-    return "\n".join([*said, "", f"{met} of {len(promised)} targets met.", *notes])
+    return "\n".join([*said, "", f"{met} of {len(promised)} targets met. {_machine()}", "", *notes])
 
 
 def _cells(line: Line) -> tuple[str, ...]:

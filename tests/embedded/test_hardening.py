@@ -229,10 +229,80 @@ async def test_a_call_reserved_by_a_wrong_clock_is_taken_back(shop: Shop) -> Non
     await shop.write(sa.update(m.UsageEvent).values(at=START + timedelta(days=20)))
 
     async def nothing_is_reserved() -> bool:
-        return await shop.value(sa.select(sa.func.count()).select_from(m.UsageEvent)) == 0
+        return not await shop.rows(sa.select(m.UsageEvent.id))
 
     await work_until(shop, nothing_is_reserved)
     await stream.aclose()  # type: ignore[attr-defined]  # an async generator
+
+
+# ---- the buyer's answer on the confirmation page
+
+
+async def waiting(shop: Shop) -> tuple[Service, str]:
+    """An order that its buyer must confirm."""
+    buyer = await shop.market.buyer()
+    placed = await buyer.quick_checkout(await shop.market.order(outcome="needs_confirmation"), key="k")
+    return buyer, placed.order_uuid
+
+
+@story
+async def test_two_approvals_at_once_are_one_delivery(shop: Shop) -> None:
+    buyer, uuid = await waiting(shop)
+    first, second = await asyncio.gather(*(buyer.confirm_order(uuid, approve=True) for _ in range(2)))
+    assert first == second
+    with pytest.raises(errors.WrongState):
+        await buyer.confirm_order(uuid, approve=False)
+    assert len(await buyer.list_resources()) == shop.charges() == 1
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_the_answer_the_provider_heard_first_counts(approve: bool, shop: Shop, loop: asyncio.Runner) -> None:
+    async def tale() -> None:
+        buyer, uuid = await waiting(shop)
+        gates = [Gate(), Gate()]
+        shop.provider.after["confirm"] = [gate.passed for gate in gates]
+        answers = []
+        for gate, answer in zip(gates, (approve, not approve), strict=True):
+            answers.append(asyncio.create_task(buyer.confirm_order(uuid, approve=answer)))
+            await reached(gate)
+        for gate in reversed(gates):  # the second is written down first
+            gate.open()
+        told = await asyncio.gather(*answers, return_exceptions=True)
+        kinds = [type(one).__name__ for one in told]
+        assert kinds == (["Placed"] * 2 if approve else ["ConfirmationDeclined"] * 2)
+        assert len(await buyer.list_resources()) == shop.charges() == int(approve)
+
+    loop.run(tale())
+
+
+@story
+async def test_an_approval_after_the_sweep_declined_charges_nobody(shop: Shop) -> None:
+    buyer, uuid = await waiting(shop)
+    gate = Gate()
+    shop.provider.before["confirm"] = [gate.passed]
+    late = asyncio.create_task(buyer.confirm_order(uuid, approve=True))
+    await reached(gate)
+    shop.clock.advance(days=1)
+    await shop.service.run_due_jobs()
+    gate.open()
+    with pytest.raises(errors.ConfirmationDeclined):
+        await late
+    with pytest.raises(errors.WrongState):
+        await buyer.confirm_order(uuid, approve=True)
+    assert shop.charges() == 0
+
+
+@story
+async def test_what_is_paid_is_delivered_though_the_provider_has_forgotten_the_card(shop: Shop) -> None:
+    buyer, request = await shop.market.buyer(), await shop.market.order()
+    shop.provider.after["charge"] = [bug]
+    with pytest.raises(ZeroDivisionError):
+        await buyer.quick_checkout(request, key="k")
+    shop.provider.describe = lambda _token: None  # type: ignore[assignment, method-assign]
+    shop.clock.advance(seconds=20)
+    await shop.market.run_jobs()
+    [order] = await buyer.list_orders()
+    assert (order.state, (await buyer.get_payment_options()).saved_cards) == (OrderState.DONE, ())
 
 
 # ---- questions and keys
@@ -291,6 +361,16 @@ def test_a_question_needs_a_key_of_reasonable_length(key: str, shop: Shop, loop:
 async def test_a_cart_without_an_offering_has_no_plan(shop: Shop) -> None:
     with pytest.raises(errors.NotFound):
         await shop.market.guest().save_cart(Cart(plan_uuid="x" * 100_000))
+
+
+@story
+async def test_a_name_spelt_in_two_ways_is_one_organization_and_one_project(shop: Shop) -> None:
+    buyer = await shop.market.buyer()
+    for number, (name, project) in enumerate((("Café", "Zürich"), ("Cafe\u0301", "Zu\u0308rich"))):
+        request = await shop.market.order(organization_name=name, project_name=project)
+        await buyer.quick_checkout(request, key=str(number))
+    [organization] = (await buyer.get_account()).organizations
+    assert (organization.name, [one.name for one in organization.projects]) == ("Café", ["Default", "Zürich"])
 
 
 # ---- a database for reading only

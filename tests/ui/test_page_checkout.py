@@ -150,7 +150,11 @@ def test_new_person_begins_in_the_e_mail_field(desk: Desk) -> None:
 def test_names_follow_the_address_that_is_typed(desk: Desk) -> None:
     desk.open()
     desk.type("grace.hopper@example.com")
-    desk.wait(lambda: desk.typed("organizationField") == "Auto: Grace Hopper's Organization")
+    whole = "Auto: Grace Hopper's Organization"
+    desk.wait(lambda: child(desk.page, "organizationField").toolTip() == whole)
+    assert desk.typed("organizationField").startswith("Auto: Grace Hopper")
+    assert desk.typed("organizationField").endswith("…")  # it says that there is more
+    assert child(desk.page, "organizationField").accessibleDescription().startswith(whole)
     assert desk.typed("projectField") == "Auto: Default"
 
 

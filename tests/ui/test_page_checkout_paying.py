@@ -288,3 +288,8 @@ def test_quote_is_asked_for_by_mail_address(desk: Desk) -> None:
     assert desk.focused == "quoteSentAction"
     assert [(one.email, one.message) for one in desk.service.world.quotes] == [("ada@example.com", "200 seats")]
     assert desk.service.world.charges == []
+
+
+def test_signed_in_person_is_told_where_the_price_goes(desk: Desk, signed_in: SessionViewModel) -> None:
+    desk.open(ENTERPRISE.uuid)
+    assert desk.text("quoteHint").startswith("The price goes to ada@example.com.")

@@ -1,8 +1,8 @@
 """The main window: sidebar beside the page stack, banners, palette, shortcuts, and what is kept between runs."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent, QResizeEvent
-from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QContextMenuEvent, QResizeEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from services.api.errors import ServiceError
 from services.api.types import ResourceState, SortOrder
@@ -114,6 +114,7 @@ class Shell(QMainWindow):
                    tr("preferences theme text size")),
             Action("back", tr("Back"), self.navigator.back, ("Alt+Left",), icon="arrow-left", is_listed=False),
             Action("refresh", tr("Refresh this page"), self.navigator.refresh, ("F5",), icon="refresh-cw"),
+            Action("menu", tr("Open the menu of what is chosen"), self._open_menu, ("Shift+F10",), is_listed=False),
             Action("undo", tr("Undo"), self._undo, ("Ctrl+Z",), icon="undo-2", is_listed=False),
             *self._look_actions(looks),
             Action("help", tr("Keyboard shortcuts"), self.show_shortcuts, ("?", "F1"), help_group, "keyboard"),
@@ -172,6 +173,13 @@ class Shell(QMainWindow):
 
     def toggle_theme(self) -> None:
         self._look.set_mode("light" if self._look.is_dark else "dark")
+
+    def _open_menu(self) -> None:
+        """As the menu key does; X11 does not know Shift+F10 by itself."""
+        if (widget := QApplication.focusWidget()) is not None:
+            place = widget.rect().center()
+            reason = QContextMenuEvent.Reason.Keyboard
+            QApplication.sendEvent(widget, QContextMenuEvent(reason, place, widget.mapToGlobal(place)))
 
     def _undo(self) -> None:
         self.toasts.undo_latest()

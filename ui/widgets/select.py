@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QBitmap, QFontMetrics, QGuiApplication, QPaintEvent
+from PySide6.QtGui import QBitmap, QFontMetrics, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QListView, QSizePolicy, QWidget
 
 from ui import theme
@@ -104,6 +104,7 @@ class Select(QComboBox):
         shape = QBitmap(popup.size())
         shape.clear()
         p = paint.painter(shape)
+        p.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # half pixels would stay as specks
         p.setBrush(Qt.GlobalColor.color1)
         radius = theme.current().radius("md")
         p.drawRoundedRect(shape.rect().adjusted(0, 0, -1, -1), radius, radius)

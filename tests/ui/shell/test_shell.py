@@ -207,3 +207,15 @@ def test_escape_closes_the_topmost_overlay_only_and_focus_returns(shell: Shell) 
     press(shell, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier)
     assert OverlayStack.of(shell).top is None
     assert grid.hasFocus()
+
+
+@pytest.mark.qt_log_ignore("plugin does not support")
+def test_shift_f10_opens_the_menu_of_the_card(shell: Shell, qtbot: QtBot) -> None:
+    grid = child(shell, "offeringGrid")
+    grid.setFocus(Qt.FocusReason.TabFocusReason)
+    press(shell, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: QApplication.activePopupWidget() is not None)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    assert menu.actions()[0].text() == "Open"
+    menu.close()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from services.api.types import Organization, Project
@@ -17,6 +17,7 @@ from ui.widgets.controls import Select, label
 from ui.widgets.fields import FieldNote, LineEdit
 
 NEW: Final = object()  # data of the select's last entry
+AROUND = 28  # px of a field that are frame and padding
 EDIT_KEYS = (Qt.Key.Key_F2, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
@@ -74,14 +75,31 @@ class NameEdit(LineEdit):
     def _rest(self) -> None:
         was_editing = not self.isReadOnly()
         self.setReadOnly(True)
-        self.setText(self._shown)
-        self.setCursorPosition(0)
-        self.setToolTip(self._shown if self.fontMetrics().horizontalAdvance(self._shown) > self.width() - 48 else "")
-        a11y.describe(self, name=self._what, description=tr("Press Enter to rename"))
+        a11y.describe(self, name=self._what, description=self.help)
         if was_editing:
             self._restyle()
         self._pencil.show()
         self._arrange()
+        self._elide()
+
+    @property
+    def help(self) -> str:
+        """The whole name, which may be shortened on the screen, and how to change it."""
+        return f"{self._shown}. {tr('Press Enter to rename')}" if self._shown else tr("Press Enter to rename")
+
+    def _elide(self) -> None:
+        """A name too long for its place ends in an ellipsis and is whole in the tooltip."""
+        look, margins = self.fontMetrics(), self.textMargins()
+        room = self.width() - margins.left() - margins.right() - AROUND
+        fits = look.horizontalAdvance(self._shown) <= room or self.width() < AROUND
+        self.setText(self._shown if fits else look.elidedText(self._shown, Qt.TextElideMode.ElideRight, room))
+        self.setCursorPosition(0)
+        self.setToolTip("" if fits else self._shown)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.isReadOnly() and hasattr(self, "_shown"):
+            self._elide()
 
     def _restyle(self) -> None:
         self.style().unpolish(self)
@@ -164,7 +182,7 @@ class NameField(QWidget):
 
     def set_error(self, message: str | None) -> None:
         self.note.set_error(message)
-        a11y.describe(self.edit, name=self._title, description=message or tr("Press Enter to rename"))
+        a11y.describe(self.edit, name=self._title, description=message or self.edit.help)
 
     @property
     def control(self) -> QWidget:
@@ -213,8 +231,8 @@ class NamesSection(QWidget):
         both = QHBoxLayout(self)
         both.setContentsMargins(0, 0, 0, 0)
         both.setSpacing(12)
-        both.addWidget(self.organization, 3, Qt.AlignmentFlag.AlignTop)
-        both.addWidget(self.project, 2, Qt.AlignmentFlag.AlignTop)
+        both.addWidget(self.organization, 5, Qt.AlignmentFlag.AlignTop)
+        both.addWidget(self.project, 3, Qt.AlignmentFlag.AlignTop)
 
     def show_state(self, state: CheckoutState) -> None:
         organizations = state.account.organizations if state.account else ()
