@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 
 import qasync
-from PySide6.QtCore import QMessageLogContext, QObject, Qt, QTimer, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QEvent, QMessageLogContext, QObject, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app import crash
 from app.clock import SystemClock, SystemIds
@@ -28,7 +28,7 @@ from app.version import VERSION
 from app.window import build_view_models, page_makers
 from services.api.clock import Clock, Ids
 from services.api.contract import Actor, Service
-from services.api.errors import DatabaseCorrupt, ServiceError
+from services.api.errors import DatabaseTooNew, ServiceError
 from services.embedded import first_page
 from ui.bridge import Bridge
 from ui.pages.rescue import RescueSheet
@@ -55,6 +55,22 @@ def _pass_on(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> No
     """Qt's messages as usual, but for the one that the offscreen platform says of every window."""
     if "propagateSizeHints" not in message:
         print(message, file=sys.stderr)
+
+
+class FirstFrame(QObject):
+    """Calls back once, when a window has been painted for the first time."""
+
+    def __init__(self, window: QWidget, painted: Callable[[], None]) -> None:
+        super().__init__(window)
+        self._window = window
+        self._painted = painted
+        window.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self._window.removeEventFilter(self)
+            QTimer.singleShot(0, self._painted)
+        return False
 
 
 class Desktop(QObject):
@@ -89,6 +105,10 @@ class Desktop(QObject):
         self.bridge.crashed.connect(self._on_crashed)
 
     # ---- after the first frame
+
+    def start_after_first_frame(self) -> None:
+        """`start`, but not before the window has been painted: the imports would take its time."""
+        FirstFrame(self.shell, self.start)
 
     def start(self) -> None:
         """Builds the service behind the window that is already there."""
@@ -129,7 +149,7 @@ class Desktop(QObject):
     def _on_cannot_open(self, error: ServiceError) -> None:
         backups = importlib.import_module("services.db.backups")
         found = backups.list_backups(self.settings.backups)
-        can_read = isinstance(error, DatabaseCorrupt)
+        can_read = not isinstance(error, DatabaseTooNew)  # what a newer program means by its data is not known here
         sheet = RescueSheet(self.shell, error_text(error), [backup.made_at for backup in found], can_read=can_read)
 
         def restore(place: int) -> None:
@@ -191,10 +211,10 @@ def run(settings: Settings) -> int:
         return 0
     desktop = Desktop(application, settings)
     crash.catch_everything(desktop.tell)
+    desktop.start_after_first_frame()
     desktop.shell.open_window()
-    QTimer.singleShot(0, desktop.start)
     single.raised.connect(desktop.come_to_front)
-    single.listen()
+    FirstFrame(desktop.shell, single.listen)
     closing = asyncio.Event()
     application.aboutToQuit.connect(closing.set)
     with desktop.loop:

@@ -10,12 +10,12 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import keyring
-from keyring.backend import KeyringBackend
-from keyring.errors import KeyringError
+from typing import TYPE_CHECKING
 
 from services.api.clock import Ids
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
 
 _SERVICE = "souk"
 # Backends that really keep a secret; others (plaintext files, null) are refused by name (TRUST, D).
@@ -55,6 +55,8 @@ def _read(file: Path) -> str:
 
 def trusted_backend(chosen: KeyringBackend | None = None) -> KeyringBackend | None:
     """The first backend that really keeps a secret, or None."""
+    import keyring  # lazy: 35 ms that the first frame need not wait for
+
     chosen = chosen or keyring.get_keyring()
     candidates = getattr(chosen, "backends", [chosen])
     return next((backend for backend in candidates if type(backend).__module__ in ALLOWED_BACKENDS), None)
@@ -95,6 +97,8 @@ class KeyringTokens:
 
     def _quietly(self, work: Callable[[KeyringBackend], None]) -> None:
         """Without a trusted, unlocked keyring this run remembers and the next one asks again."""
+        from keyring.errors import KeyringError  # lazy: as above
+
         try:
             if backend := trusted_backend(self._backend):
                 work(backend)

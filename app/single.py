@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLockFile, QObject, Signal
-from PySide6.QtNetwork import QLocalServer, QLocalSocket
+
+if TYPE_CHECKING:
+    from PySide6.QtNetwork import QLocalServer
 
 _TIMEOUT_MS = 500
 
@@ -33,6 +36,8 @@ class SingleInstance(QObject):
         """True when this process is the first; otherwise the other window was asked to come to the front."""
         if self._lock.tryLock(0):
             return True
+        from PySide6.QtNetwork import QLocalSocket  # lazy: the first start never needs it before its first frame
+
         socket = QLocalSocket()
         socket.connectToServer(self._name)
         if socket.waitForConnected(_TIMEOUT_MS):
@@ -43,6 +48,8 @@ class SingleInstance(QObject):
 
     def listen(self) -> None:
         """From now on a second start is noticed."""
+        from PySide6.QtNetwork import QLocalServer  # lazy: as above
+
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         QLocalServer.removeServer(self._name)

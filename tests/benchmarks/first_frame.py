@@ -65,8 +65,6 @@ def _bare() -> None:
 def _window(folder: str) -> None:
     from pathlib import Path
 
-    from PySide6.QtCore import QTimer
-
     from app import desktop, settings
     from app.single import SingleInstance
     from ui.widgets.card_grid import CardGrid
@@ -86,7 +84,7 @@ def _window(folder: str) -> None:
         os._exit(0)
 
     grid.rows_shown.connect(painted)
+    window.start_after_first_frame()
     window.shell.open_window()
-    QTimer.singleShot(0, window.start)
     with window.loop:
         window.loop.run_forever()

@@ -154,8 +154,9 @@ class ConfirmationState:
 
     @property
     def more_text(self) -> str:
-        """For a bundle: where its other agents are."""
-        others = sum(resource.state is not ResourceState.RETIRED for resource in self.resources) - 1
+        """For a bundle: where its other agents are, once there is nothing else to say of them."""
+        is_ready = self.phase is DeploymentPhase.READY
+        others = sum(resource.state is ResourceState.READY for resource in self.resources) - 1 if is_ready else 0
         one, many = tr("{n} more agent is in My agents."), tr("{n} more agents are in My agents.")
         return plural(others, one, many) if others > 0 else ""
 

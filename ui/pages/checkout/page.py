@@ -21,6 +21,7 @@ from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
 from ui.widgets.controls import Button, Icon, badge, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
+from ui.widgets.folding import Reading
 from ui.widgets.layout import ScrollPage
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
@@ -94,7 +95,7 @@ class CheckoutPage(QWidget):
         return self._stack
 
     def _scrolling(self) -> ScrollPage:
-        content = QWidget()
+        content = Reading()
         self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, content)
         self._columns.setSpacing(BETWEEN)
         self._columns.addStretch(1)
