@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Signal
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QStackedWidget, QVBoxLayout, QWidget
 
 from services.api.types import ResourceState
@@ -11,6 +10,7 @@ from ui import theme
 from ui.text import resource_state, tr
 from ui.viewmodels.base import Status
 from ui.viewmodels.chat import ChatKind, ChatState, ChatViewModel
+from ui.widgets.arranged_page import ArrangedPage
 from ui.widgets.avatar import Avatar
 from ui.widgets.chat_scene import scene
 from ui.widgets.chat_view import ChatView
@@ -21,7 +21,7 @@ from ui.widgets.states import STATE_ROLES, ErrorState
 READING = 780  # px at 100 % text: longer lines are hard to follow
 
 
-class ChatPage(QWidget):
+class ChatPage(ArrangedPage):
     """Signals: back(); configure(resource uuid)."""
 
     back = Signal()
@@ -121,19 +121,6 @@ class ChatPage(QWidget):
         if self._is_focus_due and self.isVisible() and self.vm.state.status in (Status.LOADING, Status.READY):
             self._is_focus_due = False
             self.chat.focus_input()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.focus_content()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_frame"):
-            self._arrange()
 
     def _arrange(self) -> None:
         side = max(24, (self.width() - theme.current().px(READING)) // 2)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from ui import theme
 from ui.text import tr
 from ui.viewmodels.base import Status
 from ui.viewmodels.configure import NAME_MAX, ConfigureState, ConfigureViewModel
+from ui.widgets.arranged_page import ArrangedPage
 from ui.widgets.avatar import Avatar
 from ui.widgets.controls import Button, TextArea, TextField, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
@@ -20,7 +21,7 @@ WIDTH = 640
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
-class ConfigurePage(QWidget):
+class ConfigurePage(ArrangedPage):
     """Signals: back(). The view-model says `finished` after saving or skipping."""
 
     back = Signal()
@@ -151,19 +152,6 @@ class ConfigurePage(QWidget):
             self._is_focus_due = False
             self.name.edit.setFocus(Qt.FocusReason.OtherFocusReason)
             self.name.edit.selectAll()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.focus_content()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_form"):
-            self._arrange()
 
     def _arrange(self) -> None:
         side = max(24, (self.width() - theme.current().px(WIDTH)) // 2)

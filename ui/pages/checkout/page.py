@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QEvent, Qt, Signal, SignalInstance
-from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QBoxLayout, QFrame, QStackedWidget, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
@@ -19,6 +19,7 @@ from ui.text import tr
 from ui.viewmodels.base import Status
 from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
+from ui.widgets.arranged_page import ArrangedPage
 from ui.widgets.controls import Button, Icon, badge, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
 from ui.widgets.folding import Reading
@@ -34,7 +35,7 @@ READ_AGAIN = ("conflict", "wrong_state")
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
-class CheckoutPage(QWidget):
+class CheckoutPage(ArrangedPage):
     """Signals: back() - to where the buyer came from. The view-model says `placed` when there is an order."""
 
     back = Signal()
@@ -300,19 +301,6 @@ class CheckoutPage(QWidget):
         """The keyboard goes to the first thing still to be done, as soon as that is known."""
         self._is_focus_due = True
         self._focus_when_due()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.focus_content()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_columns"):
-            self._arrange()
 
     @property
     def _is_wide(self) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QEvent, QPoint, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from services.api.types import Resource, ResourceState
@@ -14,6 +14,7 @@ from ui.pages.my_agents.rows import AgentList, AgentModel
 from ui.text import plural, tr
 from ui.viewmodels.base import Status
 from ui.viewmodels.my_agents import MyAgentsState, MyAgentsViewModel
+from ui.widgets.arranged_page import ArrangedPage
 from ui.widgets.controls import Button, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
 from ui.widgets.notices import Banner, toast_area
@@ -22,7 +23,7 @@ from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 WIDTH = 880
 
 
-class MyAgentsPage(QWidget):
+class MyAgentsPage(ArrangedPage):
     """Signals: opened, configure (resource uuid); show_order (order uuid); browse(); sign_in_requested()."""
 
     opened = Signal(str)
@@ -165,19 +166,6 @@ class MyAgentsPage(QWidget):
             self._error.action_button.setFocus(Qt.FocusReason.OtherFocusReason)
         else:
             self.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.focus_content()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_frame"):
-            self._arrange()
 
     def _arrange(self) -> None:
         side = max(24, (self.width() - theme.current().px(WIDTH)) // 2)
