@@ -1,6 +1,6 @@
 """What a fresh process does in the cold-start benchmark: `main(kind, folder)` shows a window and tells its first frame.
 
-bare: the smallest PySide6 program. ours: the real window, started as app.desktop starts it. eager: the same after
+bare: the smallest PySide6 program. ours: the real window, opened as app.desktop.run opens it. eager: the same after
 everything else was imported, as most programs do.
 """
 
@@ -65,12 +65,13 @@ def _bare() -> None:
 def _window(folder: str) -> None:
     from pathlib import Path
 
-    from app import desktop, settings
+    from app import crash, desktop, settings
     from app.single import SingleInstance
     from ui.widgets.card_grid import CardGrid
 
     application = desktop.make_application()
     chosen = settings.load(Path(folder), {})
+    crash.keep_log(chosen.log_file)
     single = SingleInstance(chosen.data)
     single.claim()
     window = desktop.Desktop(application, chosen)
