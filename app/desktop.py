@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import signal
 import sys
 from collections.abc import Callable
 
@@ -217,6 +218,8 @@ def run(settings: Settings) -> int:
     FirstFrame(desktop.shell, single.listen)
     closing = asyncio.Event()
     application.aboutToQuit.connect(closing.set)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the collector's timer lets Python see them within a second
+        signal.signal(number, lambda _number, _frame: application.quit())
     with desktop.loop:
         desktop.loop.run_until_complete(closing.wait())
         desktop.close()

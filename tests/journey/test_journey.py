@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,21 @@ def test_an_unknown_setting_is_named_and_nothing_starts(tmp_path: Path) -> None:
     done = souk("--data", str(tmp_path), "journey")
     assert done.returncode == 2
     assert "unknown setting colour" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of other systems")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_window_ends_quietly_when_it_is_told_to(tmp_path: Path, number: signal.Signals) -> None:
+    environ = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    command = [sys.executable, "-m", "app", "--data", str(tmp_path)]
+    window = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "souk.db").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)  # the service is being built; the end may come at any moment of it
+    window.send_signal(number)
+    told, complained = window.communicate(timeout=20)
+    assert (window.returncode, told, complained) == (0, "", "")
 
 
 @pytest.fixture
