@@ -451,7 +451,7 @@ def upgrade() -> None:
 
 # Full-text search. The rows hold no text of their own (contentless); rowid is the offering's id.
 SEARCH = {
-    "search_text": "name, vendor, tags, category, tagline, body, content='', prefix='2 3', tokenize='unicode61'",
+    "search_text": "name, vendor, tags, category, tagline, body, content='', prefix='1 2 3 4', tokenize='unicode61'",
     "search_titles": "name, content='', prefix='1 2 3', tokenize='unicode61'",
     "search_trigrams": "name, content='', tokenize='trigram'",
 }
