@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.api.types import DeploymentStep, ResourceState, StepState
-
-_ALLOWED = {
-    ResourceState.ORDERED: {ResourceState.DEPLOYING, ResourceState.RETIRED},
-    ResourceState.DEPLOYING: {ResourceState.READY, ResourceState.FAILED, ResourceState.RETIRED},
-    ResourceState.FAILED: {ResourceState.DEPLOYING, ResourceState.RETIRED},
-    ResourceState.READY: {ResourceState.RETIRED},
-    ResourceState.RETIRED: set(),
-}
-
-
-def may_become(state: ResourceState, new: ResourceState) -> bool:
-    """Whether a resource in `state` may become `new`."""
-    return new in _ALLOWED[state]
+from services.api.types import DeploymentStep, StepState
 
 
 def first_steps(names: tuple[str, ...]) -> tuple[DeploymentStep, ...]:
