@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.api.money_contract import Invoices, Prices, Quotes, Subscriptions, Timelines, Wallets
 from services.api.types import (
     Account,
     AnswerPart,
@@ -183,7 +184,22 @@ class Funnel(Protocol):
         ...
 
 
-class Service(Catalogue, Identity, Carts, Checkout, Agents, Chat, Funnel, Protocol):
+class Service(
+    Catalogue,
+    Identity,
+    Carts,
+    Checkout,
+    Agents,
+    Chat,
+    Funnel,
+    Wallets,
+    Subscriptions,
+    Invoices,
+    Prices,
+    Quotes,
+    Timelines,
+    Protocol,
+):
     """The whole service for one actor."""
 
     @property

@@ -11,13 +11,19 @@ ServiceError
 │   ├── EmailTaken            somebody signed up with this address already
 │   ├── KeyReused             the same idempotency key with other content
 │   ├── RequestInProgress     the same idempotency key, still being worked on
-│   └── WrongState            the thing is not in a state that allows this (params: state)
+│   ├── WrongState            the thing is not in a state that allows this (params: state)
+│   ├── SumMoved              what was previewed would cost something else by now; look again
+│   └── NotInTestMode         only a test-mode workspace allows this
 ├── PaymentFailed 402         the provider said no; nothing was charged
 │   ├── CardDeclined
 │   ├── InsufficientFunds
 │   ├── ConfirmationDeclined  the buyer refused on the confirmation page, or let it expire
-│   └── PaymentNotCompleted   a crash came between; the provider has no charge, the order was undone
-├── LimitReached 429          the plan's included calls are used up and it does not charge for more
+│   ├── PaymentNotCompleted   a crash came between; the provider has no charge, the order was undone
+│   └── PaymentProfileNeeded  paying afterwards needs a card on file
+├── InsufficientCredit 402    the wallet cannot pay this (params: balance, price, both in micros)
+├── SubscriptionSuspended 402 an invoice is unpaid; paying it restores the agent (params: invoice_uuid)
+├── LimitReached 429          included calls are used up and the plan refuses more, or a cap is reached (params: limit
+│                             = plan | sample | organization | project | key, left_<level> in micros)
 ├── PaymentUnknown 503        the provider did not answer; asking again with the same key charges once
 ├── Offline 503               the service (or its provider) cannot be reached
 ├── AgentUnavailable 503      the agent did not answer; the call costs nothing
@@ -26,6 +32,7 @@ ServiceError
     ├── DatabaseBusy 503      another process holds the database
     ├── DatabaseTooNew 500    written by a newer Souk
     ├── DatabaseCorrupt 500   did not pass its check; opened read-only at most
+    ├── LedgerBroken 500      the books do not add up or were changed by somebody else; nothing more is posted
     └── ReadOnly 503          rescue mode: reading works, writing does not
 """
 
@@ -106,6 +113,14 @@ class WrongState(Conflict):
     code = "wrong_state"
 
 
+class SumMoved(Conflict):
+    code = "sum_moved"
+
+
+class NotInTestMode(Conflict):
+    code = "not_in_test_mode"
+
+
 class PaymentFailed(ServiceError):
     code = "payment_failed"
     http_status = 402
@@ -125,6 +140,20 @@ class ConfirmationDeclined(PaymentFailed):
 
 class PaymentNotCompleted(PaymentFailed):
     code = "payment_not_completed"
+
+
+class PaymentProfileNeeded(PaymentFailed):
+    code = "payment_profile_needed"
+
+
+class InsufficientCredit(ServiceError):
+    code = "insufficient_credit"
+    http_status = 402
+
+
+class SubscriptionSuspended(ServiceError):
+    code = "subscription_suspended"
+    http_status = 402
 
 
 class LimitReached(ServiceError):
@@ -175,6 +204,10 @@ class DatabaseCorrupt(StorageError):
     code = "database_corrupt"
 
 
+class LedgerBroken(StorageError):
+    code = "ledger_broken"
+
+
 class ReadOnly(StorageError):
     code = "read_only"
     http_status = 503
@@ -206,5 +239,19 @@ FIELD_CODES = frozenset(
         "expired",
         "already_used",
         "unexpected",
+        "exhausted",
+        "not_yet",
+        "not_for_this",
+        "wrong_currency",
+        "vat_format",
+        "vat_checksum",
+        "vat_country",
+        "below_threshold",
+        "below_gap",
+        "too_small",
+        "too_large",
+        "in_past",
+        "insufficient_credit",
+        "trial_used",
     }
 )

@@ -19,6 +19,10 @@ class CartDraft:
     project_name: str = ""
     payment_token: str = field(default="", repr=False)
     terms_accepted: bool = False
+    coupon: str = ""
+    country: str = ""
+    vat_id: str = ""
+    start_trial: bool = False
     attempt_key: str = ""  # the idempotency key of the purchase being tried; survives a crash
 
 
@@ -43,13 +47,16 @@ class PaymentMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
-    """One line of the arithmetic. `kind`: price | discount | tax. `text` parts are for the screen to compose."""
+    """One line of the arithmetic. `kind`: price | discount | credit | tax; `label` says which of its kind, e.g. plan,
+    yearly, bundle, owned, coupon, trial, wallet, or the note of a tax. `params` hold names and figures for the
+    screen."""
 
     kind: str
     label: str
     amount: Money
     unit_price: Money | None = None
     quantity: int = 1
+    params: dict[str, str | int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +70,13 @@ class OrderSummary:
     billing_model: BillingModel
     billing_cycle: BillingCycle
     lines: tuple[SummaryLine, ...]
-    total: Money | None  # None: priced by quote
-    renews_at: datetime | None
-    renewal_total: Money | None
+    total: Money | None  # due now, tax included; None: priced by quote
+    renews_at: datetime | None  # the next charge; the end of the trial when one is started
+    renewal_total: Money | None  # of that charge, as far as it is known now
+    trial_days: int = 0  # a trial this buyer may start; 0: none
+    is_trial: bool = False  # this request starts it
+    owned: tuple[str, ...] = ()  # names of a bundle's parts the organization has already
+    credit_left: Money | None = None  # in the wallet after this order, when it pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ class PaymentOptions:
     saved_cards: tuple[SavedCard, ...]
     test_cards: tuple[TestCard, ...]
     has_accepted_terms: bool = False
+    wallet_balance: Money | None = None  # None: guest
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +124,10 @@ class QuickCheckout:
     project_name: str = ""
     billing_cycle: BillingCycle = BillingCycle.MONTHLY
     terms_accepted: bool = False
+    coupon: str = ""
+    start_trial: bool = False
+    country: str = ""  # ISO 3166 alpha-2; empty: as in the billing details, else none
+    vat_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +181,7 @@ class Order:
     renews_at: datetime | None
     error_code: str = ""
     action: Action | None = None
+    invoice_uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class Plan:
     points: tuple[str, ...]
     badge: str = ""
     list_monthly_price: Money | None = None  # a bundle's price before its discount
+    trial_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,17 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who is signed in and what they may buy for. `spent_this_month` sums their paid orders since the 1st (UTC)."""
+    """Who is signed in and what they may buy for. `spent_this_month` sums what their first organization paid since the
+    1st (UTC); `balance` is its credit."""
 
     user_uuid: str
     email: str
     full_name: str
     organizations: tuple[Organization, ...]
     spent_this_month: Money
+    balance: Money = Money(0)
+    is_balance_low: bool = False
+    is_staff: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Usage:
     cost: Money
     next_call_cost: Money
     overage_policy: OveragePolicy
+    pays_next: str = "included"  # what pays the next call: included | wallet | invoice | nothing
 
     @property
     def left(self) -> int | None:
