@@ -65,6 +65,7 @@ class EmbeddedAgents(Area):
         return resource
 
     def _retry(self, connection: Connection, uuid: str) -> Resource:
+        connection.execute(sa.select(m.ResourceRow.uuid).where(m.ResourceRow.uuid == uuid).with_for_update())
         resource = self._own(connection, uuid)
         if resource.state is not ResourceState.FAILED:
             raise errors.WrongState(state=resource.state.value)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from services.api.errors import InvalidInput, NotFound
 from services.api.types import BillingCycle, Cart, CartDraft
 from services.db import models as m
+from services.db import portable
 from services.embedded.core import Area
 
 _DRAFT_MAX = 2_000  # characters of typed text in all; far above what a form holds
@@ -32,7 +32,7 @@ class EmbeddedCarts(Area):
         _check(connection, cart)
         cart = replace(cart, updated_at=self._now())
         row = asdict(cart) | {"owner": owner, "billing_cycle": cart.billing_cycle.value}
-        statement = sqlite.insert(m.CartRow)
+        statement = portable.insert(m.CartRow)
         changes = {name: statement.excluded[name] for name in row if name != "owner"}
         connection.execute(statement.on_conflict_do_update(index_elements=["owner"], set_=changes), row)
         return cart

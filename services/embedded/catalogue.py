@@ -22,6 +22,7 @@ from services.api.types import (
     Vendor,
 )
 from services.db import models as m
+from services.db import portable
 from services.embedded import search
 from services.embedded.core import Area
 from services.embedded.first_page import CARD_SQL, card_from
@@ -34,8 +35,9 @@ def cards_by_id(connection: Connection, ids: list[int]) -> list[OfferingCard]:
     """The cards of these offerings, in the order of `ids`."""
     if not ids:
         return []
-    marks = ",".join("?" * len(ids))
-    rows = connection.exec_driver_sql(f"{CARD_SQL} WHERE o.id IN ({marks})", tuple(ids)).fetchall()
+    rows = connection.exec_driver_sql(
+        f"{CARD_SQL} WHERE o.id IN ({portable.marks(connection, len(ids))})", tuple(ids)
+    ).fetchall()
     found = {row.id: card_from(tuple(row)) for row in rows}
     return [found[number] for number in ids]
 

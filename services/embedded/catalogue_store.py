@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from services.api.types import Offering, Plan
 from services.db import models as m
+from services.db import portable
 from services.embedded import bundled
 
 _DIGEST = "catalogue_digest"
@@ -19,6 +19,7 @@ _DIGEST = "catalogue_digest"
 
 def load_bundled(connection: Connection) -> bool:
     """Brings the shipped catalogue into the database when it has changed; what was sold keeps its ids."""
+    portable.one_at_a_time(connection, _DIGEST)
     digest = bundled.digest()
     stored = connection.execute(sa.select(m.Meta.value).where(m.Meta.key == _DIGEST)).scalar()
     if stored == digest:
@@ -170,6 +171,6 @@ def _upsert(connection: Connection, model: type[m.Base], rows: list[dict[str, An
     if not rows:
         return
 
-    statement = sqlite.insert(model)
+    statement = portable.insert(model)
     changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), rows)

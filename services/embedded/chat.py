@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from services.api import errors
 from services.api.money import Money
 from services.api.types import AnswerBand, AnswerPart, ChatMessage, FunnelStep, ResourceState, Source, Transcript
 from services.db import models as m
+from services.db import portable
 from services.domain import billing, metering
 from services.domain.chat import HISTORY_TURNS, SAMPLE_TURNS, question_problem
 from services.embedded.core import KEY_MAX, Area
@@ -112,7 +112,7 @@ class EmbeddedChat(Area):
         """Reserves one call of this period. LimitReached when the plan refuses more; RequestInProgress on a repeat."""
         now, plan = self._now(), plan_of(connection, row.plan_uuid)
         period = _period(connection, row.uuid, row.created_at, now)
-        used = connection.execute(sa.select(m.UsageTotal.calls).where(*period)).scalar_one()
+        used = connection.execute(sa.select(m.UsageTotal.calls).where(*period).with_for_update()).scalar_one()
         cost = metering.call_cost(plan, used)
         if not _count(connection, period, row.uuid, key, cost, now, "reserved"):
             raise errors.RequestInProgress(key=key)
@@ -124,6 +124,7 @@ class EmbeddedChat(Area):
         owner = self._owner(connection)
         if not owner:
             raise errors.InvalidInput(fields={"device": "required"})
+        portable.one_at_a_time(connection, owner)
         offering_id = _offering_id(connection, offering_uuid)
         spec = spec_of(connection, offering_id)
         if not spec.passages:
@@ -174,6 +175,7 @@ class EmbeddedChat(Area):
 
     def _settle(self, connection: Connection, question: _Question, answer: Answer) -> ChatMessage:
         now = self._now()
+        portable.one_at_a_time(connection, question.owner)
         if stored := _answered(connection, question.place, question.key):
             return stored  # the same question, sent twice, was answered meanwhile
         row = _message_row(self._core.ids.uuid(), "agent", answer.text, now) | {
@@ -284,7 +286,7 @@ def _period(
     """Finds the total of the period that holds `at`, made when it is the first."""
     t, (start, _) = m.UsageTotal, billing.period_of(anchor, at)
     connection.execute(
-        sqlite.insert(t)
+        portable.insert(t)
         .values(resource_uuid=resource_uuid, period_start=start, calls=0, cost_micros=0)
         .on_conflict_do_nothing()
     )
@@ -303,7 +305,7 @@ def _count(
     """Writes one call and adds it to its period; false when this call is counted already."""
     e, t = m.UsageEvent, m.UsageTotal
     new = connection.execute(
-        sqlite.insert(e)
+        portable.insert(e)
         .values(source=_SOURCE, id=f"{resource_uuid}:{key}", resource_uuid=resource_uuid, meter="calls", quantity=1,
                 at=at, purpose="chat", state=state, cost_micros=cost.micros, currency=cost.currency)
         .on_conflict_do_nothing()

@@ -24,6 +24,7 @@ from services.api.types import (
     SavedCard,
 )
 from services.db import models as m
+from services.db import portable
 from services.domain import identity as identity_rules
 from services.embedded import placing, settlement
 from services.embedded.core import KEY_MAX, Area, Caller
@@ -71,6 +72,7 @@ class EmbeddedCheckout(Area):
         caller = self._caller(connection)
         if self._core.payments.describe(token) is None:
             raise errors.InvalidInput(fields={"payment_token": "unknown"})
+        portable.one_at_a_time(connection, caller.owner)
         existing = organizations_of(connection, caller)
         name = identity_rules.auto_names(caller.full_name or caller.email).organization_name
         organization_uuid = (
@@ -94,6 +96,7 @@ class EmbeddedCheckout(Area):
         self, connection: Connection, request: QuickCheckout, key: str
     ) -> placing.Intent | Placed | errors.ServiceError:
         caller = self._caller(connection)
+        portable.one_at_a_time(connection, caller.owner)
         known = connection.execute(_KNOWN, {"scope": caller.uuid, "key": key}).one_or_none()
         if known is None:
             return self._open_new(connection, caller, request, key)

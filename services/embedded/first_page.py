@@ -17,8 +17,8 @@ PAGE_SIZE = 60
 
 CARD_SQL = """
 SELECT o.uuid, o.slug, o.kind, o.name, o.tagline, v.name, v.is_verified, c.uuid, c.slug, c.title, c.icon, c.hue,
-       o.rating, o.review_count, o.tags, o.billing_models, o.from_price_micros, o.per_call_micros, o.per_call_units,
-       o.currency, o.id
+       o.rating, o.review_count, CAST(o.tags AS TEXT), CAST(o.billing_models AS TEXT), o.from_price_micros,
+       o.per_call_micros, o.per_call_units, o.currency, o.id
 FROM offerings o JOIN vendors v ON v.id = o.vendor_id JOIN categories c ON c.id = o.category_id
 """
 

@@ -16,6 +16,7 @@ from services.api.errors import BadCredentials, EmailTaken, InvalidInput, TooMan
 from services.api.money import Money
 from services.api.types import Account, AutoNames, FunnelStep, Organization, Project, Register, Session, SignIn
 from services.db import models as m
+from services.db import portable
 from services.domain import identity as rules
 from services.embedded.carts import move_cart
 from services.embedded.core import Area, Caller, hashed
@@ -118,6 +119,7 @@ class EmbeddedIdentity(Area):
              "expires_at": expires_at, "revoked_at": None},
         )  # fmt: skip
         if device := self._device_owner():
+            portable.one_at_a_time(connection, device)
             move_cart(connection, device, caller.owner)
             connection.execute(
                 sa.update(m.ChatMessageRow)

@@ -98,9 +98,18 @@ def _order(row: Any, resources: tuple[str, ...]) -> Order:  # Any: a row of _sel
     )
 
 
+_LOCK = sa.select(m.OrderRow.uuid).where(m.OrderRow.uuid == sa.bindparam("order")).with_for_update()
+
+
+def lock_order(connection: Connection, order_uuid: str) -> None:
+    """Waits for other transactions that change the order; until this one ends nobody else does."""
+    connection.execute(_LOCK, {"order": order_uuid})
+
+
 def close_order(connection: Connection, order_uuid: str) -> None:
     """A paid order is done when all it bought runs (or was paid back), and canceled when nothing is left of it."""
     o, r = m.OrderRow, m.ResourceRow
+    lock_order(connection, order_uuid)
     states = set(connection.execute(sa.select(r.state).where(r.order_uuid == order_uuid)).scalars())
     if not states <= {ResourceState.READY.value, ResourceState.RETIRED.value}:
         return

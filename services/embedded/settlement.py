@@ -12,17 +12,17 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from services.api import errors
 from services.api.money import Money, split_largest_remainder
 from services.api.types import FunnelStep, OfferingKind, OrderState, Placed, ResourceState
 from services.db import models as m
+from services.db import portable
 from services.domain import provisioning
 from services.embedded.core import Core, insert_into
 from services.embedded.funnel import note
-from services.embedded.orders import PENDING, bought, placed
+from services.embedded.orders import PENDING, bought, lock_order, placed
 from services.embedded.placing import LEASE, NOT_COMPLETED, OUR_CARD, Intent
 from services.gateways.agents import DEPLOYMENT_STEPS
 from services.gateways.payments import ACTION_REQUIRED, FAILED, REFUNDED, Charge, ChargeRequest, ProviderUnreachable
@@ -63,9 +63,11 @@ _CARDS = sa.select(m.PaymentCard.token, m.PaymentCard.provider_token).where(
     m.PaymentCard.organization_uuid == sa.bindparam("organization")
 )
 _NEXT_NUMBER = (
-    sqlite.insert(m.Meta)
+    portable.insert(m.Meta)
     .values(key="last_order_number", value="1")
-    .on_conflict_do_update(index_elements=["key"], set_={"value": sa.cast(m.Meta.value, sa.Integer) + 1})
+    .on_conflict_do_update(
+        index_elements=["key"], set_={"value": sa.cast(sa.cast(m.Meta.value, sa.Integer) + 1, sa.Text)}
+    )
     .returning(sa.cast(m.Meta.value, sa.Integer))
 )
 _OFFERING = sa.select(
@@ -207,6 +209,7 @@ def job_row(kind: str, subject_uuid: str, run_at: datetime) -> dict[str, Any]:
 def keep_card(core: Core, connection: Connection, organization_uuid: str, token: str, now: datetime) -> str:
     """Remembers a card for an organization, once; the first one is the default. Returns our token for it."""
     facts = core.payments.describe(token)
+    portable.one_at_a_time(connection, organization_uuid)
     known = connection.execute(_CARDS, {"organization": organization_uuid}).all()
     for kept, provider_token in known:
         if provider_token == token:
@@ -233,7 +236,9 @@ def request_refund(
     key, now = f"refund:{resource_uuid or order_uuid}", core.clock.now()
     row = {"key": key, "order_uuid": order_uuid, "resource_uuid": resource_uuid, "charge_id": charge_id,
            "amount_micros": amount.micros, "currency": amount.currency, "state": "sent", "created_at": now}  # fmt: skip
-    new = connection.execute(sqlite.insert(m.RefundRow).values(row).on_conflict_do_nothing().returning(m.RefundRow.key))
+    new = connection.execute(
+        portable.insert(m.RefundRow).values(row).on_conflict_do_nothing().returning(m.RefundRow.key)
+    )
     if new.first() is not None:
         connection.execute(insert_into(m.Job), job_row("refund", key, now))
     return key
@@ -317,6 +322,7 @@ def _settle(core: Core, connection: Connection, row: Any, answer: Charge | None)
     if not row.provider_token:  # a free order needs no provider to go through
         record_charge(core, connection, row.order_uuid, Charge("", "succeeded", Money.zero()))
         return
+    lock_order(connection, row.order_uuid)
     nobody_waits = connection.execute(sa.select(p.key).where(p.key == row.key, _nobody_waits(now))).first()
     # A lease taken since the provider was asked: the buyer came back, and is waiting for a charge of their own.
     if nobody_waits and _set_state(connection, row.order_uuid, OrderState.CANCELED, NOT_COMPLETED):
@@ -330,6 +336,7 @@ def resume(connection: Connection, order_uuid: str, now: datetime) -> Intent | N
         sa.select(o.state, o.error_code, p.key, p.state.label("payment"), p.provider_token, p.amount_micros, p.currency)
         .join(p, p.order_uuid == o.uuid)
         .where(o.uuid == order_uuid)
+        .with_for_update()
     ).one()
     # A charge that turned up after the order was undone is on its way back, and must not pay for anything.
     undone = row.state == OrderState.CANCELED.value and row.error_code == NOT_COMPLETED and row.payment == FAILED

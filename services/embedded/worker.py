@@ -148,10 +148,10 @@ def _claim(connection: Connection, now: datetime) -> _Claim | None:
     j = m.Job
     is_due = sa.or_(j.run_at <= now, j.run_at > now + _RETRY_AT_LATEST)
     is_free = sa.or_(j.leased_until.is_(None), j.leased_until <= now, j.leased_until > now + 2 * LEASE)
-    due = sa.select(j.key).where(j.done_at.is_(None), is_due, is_free).order_by(j.run_at).limit(1).scalar_subquery()
+    due = sa.select(j.key).where(j.done_at.is_(None), is_due, is_free).order_by(j.run_at).limit(1)
     row = connection.execute(
         sa.update(j)
-        .where(j.key == due)
+        .where(j.key == due.with_for_update(skip_locked=True).scalar_subquery())
         .values(leased_until=now + LEASE, attempts=j.attempts + 1)
         .returning(j.key, j.kind, j.subject_uuid, j.attempts)
     ).first()

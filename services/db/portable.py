@@ -1,0 +1,38 @@
+"""What SQLite and PostgreSQL say differently, said once: upserts, locks and marks for values.
+
+On SQLite all writers queue in one thread. On PostgreSQL they run at once, so whoever looks before writing says what
+must stay as it was seen: a row by `select(...).with_for_update()`, which SQLite leaves out, the absence of one by
+`one_at_a_time`.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection
+
+_LOCK = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("name"), 0)))
+
+# An INSERT with `on_conflict_do_nothing`, `on_conflict_do_update` and `excluded`, for a module-level statement or one
+# built on the spot. SQLite understands what SQLAlchemy writes for PostgreSQL. Whether a row was inserted is told by
+# `.returning(...)` alone: after DO NOTHING psycopg's rowcount is no answer.
+insert = postgresql.insert
+
+
+def is_sqlite(connection: Connection) -> bool:
+    """Whether this is SQLite, where one thread writes; else it is PostgreSQL."""
+    return connection.dialect.name == "sqlite"
+
+
+def one_at_a_time(connection: Connection, name: str) -> None:
+    """Waits until no other transaction holds `name`, and holds it until this one ends.
+
+    Read afterwards, not before: what the other one wrote is seen by the next statement. Nothing to do on SQLite.
+    """
+    if not is_sqlite(connection):
+        connection.execute(_LOCK, {"name": name})
+
+
+def marks(connection: Connection, count: int) -> str:
+    """Places for `count` values in literal SQL: "?,?" or "%s,%s"."""
+    return ",".join(("?" if is_sqlite(connection) else "%s",) * count)
