@@ -7,9 +7,13 @@ Rounding is half away from zero and happens at named points only (BILLING, "Mone
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import gcd
 
 MICROS = 1_000_000
 MICROS_MAX = 2**63 - 1  # the largest integer of a database
+RATE_PLACES = 18  # digits behind the point a unit price may have; BILLING asks for 12 at least
 
 # Decimal places of the minor unit (ISO 4217).
 EXPONENTS: dict[str, int] = {"USD": 2, "EUR": 2, "GBP": 2, "JPY": 0, "KWD": 3}
@@ -42,6 +46,14 @@ def split_largest_remainder(total: int, weights: list[int]) -> list[int]:
     return [sign * part for part in parts]
 
 
+def _digits(text: str) -> tuple[int, int]:
+    """Plain unsigned decimal text as (all its digits as one number, places behind the point), or ValueError."""
+    whole, _, fraction = text.partition(".")
+    if not (whole + fraction).isascii() or not whole.isdigit() or (fraction and not fraction.isdigit()):
+        raise ValueError(f"not an amount: {text!r}")
+    return int(whole + fraction), len(fraction)
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in micros of the major unit of `currency`."""
@@ -58,18 +70,21 @@ class Money:
     @classmethod
     def parse(cls, text: str, currency: str = "USD") -> Money:
         """`Money.parse("0.008")`; refuses what is finer than a micro, NaN and exponents."""
-        sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
-        whole, _, fraction = digits.partition(".")
-        if not (whole + fraction).isascii() or not whole.isdigit() or (fraction and not fraction.isdigit()):
-            raise ValueError(f"not an amount: {text!r}")
-        if len(fraction) > 6:
+        sign, unsigned = (-1, text[1:]) if text.startswith("-") else (1, text)
+        digits, places = _digits(unsigned)
+        if places > 6:
             raise ValueError(f"finer than a micro: {text!r}")
-        return cls(sign * (int(whole) * MICROS + int(fraction.ljust(6, "0") or 0)), currency)
+        return cls(sign * digits * 10 ** (6 - places), currency)
 
     @classmethod
     def zero(cls, currency: str = "USD") -> Money:
         """Nothing, in `currency`."""
         return cls(0, currency)
+
+    @classmethod
+    def nearest(cls, exact: Fraction, currency: str = "USD", step: int = 1) -> Money:
+        """`exact` micros rounded to a multiple of `step` micros (1: to the micro; `minor_unit`: to the cent)."""
+        return cls(divide_half_away(exact.numerator, exact.denominator * step) * step, currency)
 
     def _same(self, other: Money) -> None:
         if other.currency != self.currency:
@@ -143,6 +158,42 @@ class Rate:
         if self.per <= 0:
             raise ValueError("a rate is for a positive number of units")
 
-    def cost(self, quantity: int) -> Money:
-        """The price of `quantity` whole units, to the micro (half away from zero)."""
-        return Money(divide_half_away(self.micros * quantity, self.per), self.currency)
+    @classmethod
+    def parse(cls, text: str, currency: str = "USD") -> Rate:
+        """The price of one unit from plain decimal text, exact and in lowest terms: `Rate.parse("0.000000000001")`.
+
+        Refuses signs, exponents, NaN and more than 18 places with ValueError.
+        """
+        digits, places = _digits(text)
+        if places > RATE_PLACES:
+            raise ValueError(f"more than {RATE_PLACES} places: {text!r}")
+        exact = Fraction(digits * MICROS, 10**places)
+        return cls(exact.numerator, exact.denominator, currency)
+
+    def exact(self, quantity: int | Decimal) -> Fraction:
+        """The price of `quantity` units in micros, before any rounding. A Decimal must be finite and not negative."""
+        if isinstance(quantity, Decimal) and not (quantity.is_finite() and quantity >= 0):
+            raise ValueError(f"not a quantity: {quantity}")
+        numerator, denominator = quantity.as_integer_ratio()
+        return Fraction(self.micros * numerator, self.per * denominator)
+
+    def cost(self, quantity: int | Decimal) -> Money:
+        """The price of `quantity` units, to the micro (half away from zero)."""
+        return Money.nearest(self.exact(quantity), self.currency)
+
+    @property
+    def quoted(self) -> tuple[str, int]:
+        """How a price list writes it, without loss: (plain decimal text, for how many units), the fewest possible.
+
+        Rate(8_000) is ("0.008", 1); a third of a dollar is ("1", 3).
+        """
+        per = self.per // gcd(self.micros, self.per) if self.micros else 1
+        units = per
+        for prime in (2, 5):
+            while units % prime == 0:
+                units //= prime
+        exact = Fraction(self.micros * units, self.per * MICROS)
+        places = next(n for n in range(per.bit_length() + 7) if 10**n % exact.denominator == 0)
+        whole, fraction = divmod(abs(exact.numerator) * 10**places // exact.denominator, 10**places)
+        text = f"{whole}.{fraction:0{places}d}" if places else str(whole)
+        return ("-" if exact < 0 else "") + text, units

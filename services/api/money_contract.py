@@ -38,8 +38,8 @@ from services.api.types import (
     SetAutoTopUp,
     SetCap,
     Subscription,
-    TimeMoved,
     Timeline,
+    TimeMoved,
     TopUp,
     TopUpQuote,
     Wallet,
@@ -122,7 +122,7 @@ class Subscriptions(Protocol):
         ...
 
     async def commit_change(self, request: ChangeRequest, preview_hash: str, *, key: str) -> Changed:
-        """Does what the preview said. SumMoved when it would say another sum now; PaymentFailed leaves all as it was."""
+        """Does what the preview said. SumMoved when it would say another sum now. PaymentFailed changes nothing."""
         ...
 
 

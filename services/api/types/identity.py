@@ -55,7 +55,7 @@ class Account:
     full_name: str
     organizations: tuple[Organization, ...]
     spent_this_month: Money
-    balance: Money = Money(0)
+    balance: Money | None = None  # None: no organization yet
     is_balance_low: bool = False
     is_staff: bool = False
 
