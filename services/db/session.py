@@ -1,5 +1,7 @@
 """Engines, SQLite's settings and the one way to the data: `run` writes, `read` reads, one function = one transaction.
 
+On SQLite one thread writes and one reads; on PostgreSQL some of each (see `postgres`).
+
 The work is a synchronous function run in the database's own thread, so it cannot await a provider while it holds
 a transaction (LAYOUT, "Choices").
 """
@@ -8,16 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import InvalidInput, ReadOnly
-from services.db import backups
+from services.db import backups, postgres
 from services.db.faults import storage_error
 
 T = TypeVar("T")
@@ -54,6 +57,29 @@ def make_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
     return engine
 
 
+@contextmanager
+def _expected() -> Iterator[None]:
+    """Failures that are nobody's bug leave as errors of services.api."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if postgres.is_no_text(error):
+            raise InvalidInput(fields={"text": "unexpected"}) from error
+        known = storage_error(error.orig)
+        if known is None:
+            raise
+        raise known from error
+    except UnicodeEncodeError as error:  # half a character, as some keyboards and all attackers send it
+        raise InvalidInput(fields={"text": "unexpected"}) from error
+
+
+class Lanes(Protocol):
+    """Does work in threads of its own."""
+
+    async def do(self, work: Work[T]) -> T: ...
+    def close(self) -> None: ...
+
+
 class Lane:
     """One thread with one connection; work is done in the order it was given."""
 
@@ -64,18 +90,11 @@ class Lane:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"souk-db-{name}")
 
     def _do(self, work: Work[T]) -> T:
-        try:
+        with _expected():
             if self._connection is None:
                 self._connection = self._connect()
             with self._connection.begin():
                 return work(self._connection)
-        except sa.exc.DBAPIError as error:
-            known = storage_error(error.orig)
-            if known is None:
-                raise
-            raise known from error
-        except UnicodeEncodeError as error:  # half a character, as some keyboards and all attackers send it
-            raise InvalidInput(fields={"text": "unexpected"}) from error
 
     def _connect(self) -> Connection:
         connection = self._engine.connect().execution_options(**{_WRITES: self._writes})
@@ -95,18 +114,46 @@ class Lane:
         self._executor.shutdown()
 
 
+class ManyLanes:
+    """Several threads, each with a connection of the pool for as long as a transaction lasts."""
+
+    def __init__(self, engine: sa.Engine, name: str, *, count: int) -> None:
+        self._engine = engine
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix=f"souk-db-{name}")
+
+    def _do(self, work: Work[T]) -> T:
+        with _expected():
+            return postgres.transact(self._engine, work)
+
+    async def do(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._do, work)
+
+    def close(self) -> None:
+        self._executor.shutdown()
+
+
 class Database:
     """The database of one installation. Writers queue in one thread; readers have their own and never wait (WAL)."""
 
+    path: Path  # of the file; a database on a server has none
+
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self.is_read_only = read_only
-        self._engine = make_engine(path, read_only=read_only)
-        self._writer = Lane(self._engine, "write", writes=True)
-        self._reader = Lane(self._engine, "read", writes=False)
+        engine = make_engine(path, read_only=read_only)
+        writer, reader = Lane(engine, "write", writes=True), Lane(engine, "read", writes=False)
+        self._open(engine, writer, reader, is_read_only=read_only)
+
+    def _open(self, engine: sa.Engine, writer: Lanes, reader: Lanes, *, is_read_only: bool = False) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._reader = reader
+        self.is_read_only = is_read_only
 
     async def run(self, work: Work[T]) -> T:
-        """One transaction that may write; committed when `work` returns, rolled back when it raises."""
+        """One transaction that may write; committed when `work` returns, rolled back when it raises.
+
+        On a server `work` is done again after a deadlock, so it changes nothing but rows.
+        """
         if self.is_read_only:
             raise ReadOnly
         return await self._writer.do(work)
@@ -116,10 +163,20 @@ class Database:
         return await self._reader.do(work)
 
     def close(self) -> None:
-        """Finishes what was given and lets go of the file."""
+        """Finishes what was given and lets go of the database."""
         self._writer.close()
         self._reader.close()
         self._engine.dispose()
 
 
-__all__ = ["Database", "make_engine", "storage_error"]
+class ServerDatabase(Database):
+    """A database on a PostgreSQL server: writers and readers run at once, `connections` of each."""
+
+    def __init__(self, url: str, *, connections: int = postgres.CONNECTIONS) -> None:
+        engine = postgres.make_engine(url, connections=connections)
+        writer = ManyLanes(postgres.writing(engine), "write", count=connections)
+        reader = ManyLanes(postgres.reading(engine), "read", count=connections)
+        self._open(engine, writer, reader)
+
+
+__all__ = ["Database", "ServerDatabase", "make_engine", "storage_error"]
