@@ -19,7 +19,10 @@ from services.api.errors import Offline, ServiceError, SessionExpired
 BUSY_AFTER_SECONDS = 0.3  # shorter waits are not worth a spinner (DESIGN, "Nothing blocks")
 
 T = TypeVar("T")
-Area = Literal["catalogue", "session", "cart", "orders", "resources", "chat", "usage"]
+Area = Literal[
+    "catalogue", "session", "cart", "orders", "resources", "chat", "usage",
+    "wallet", "subscriptions", "invoices", "quotes", "timeline",
+]  # fmt: skip
 Policy = Literal["ignore", "replace"]
 Failed = Callable[[ServiceError], None]
 Finish = Callable[[], None]

@@ -37,6 +37,19 @@ def money(amount: Money) -> str:
     return f"{sign}{SYMBOLS[amount.currency]}{whole:,}{digits}"
 
 
+def exact_money(amount: Money) -> str:
+    """With the places of its currency at least, as columns and sums want it: $60.00, $0.008, −$3.12, ¥500."""
+    sign = MINUS if amount.micros < 0 else ""
+    whole, fraction = divmod(abs(amount.micros), MICROS)
+    digits = f"{fraction:06d}".rstrip("0").ljust(EXPONENTS[amount.currency], "0")
+    return f"{sign}{SYMBOLS[amount.currency]}{whole:,}{'.' + digits if digits else ''}"
+
+
+def signed_money(amount: Money) -> str:
+    """The same with its sign always in front: +$25.00, −$0.02; nothing in front of zero."""
+    return f"+{exact_money(amount)}" if amount.micros > 0 else exact_money(amount)
+
+
 def rate(price: Rate) -> str:
     """$0.008, or "$5 per 1,000" when one unit has no exact price."""
     if price.micros % price.per == 0:
@@ -122,6 +135,18 @@ def date(value: datetime) -> str:
     """22 November 2027, in the reader's time zone."""
     local = value.astimezone()
     return f"{local.day} {_month(local.month)} {local.year}"
+
+
+def day_time(value: datetime) -> str:
+    """22 Nov 2027, 14:05: as short as a column wants it."""
+    local = value.astimezone()
+    return tr("{day} {month} {year}, {time}", day=local.day, month=_month(local.month)[:3], year=local.year,
+              time=f"{local:%H:%M}")  # fmt: skip
+
+
+def month_text(year: int, month: int) -> str:
+    """November 2027"""
+    return tr("{month} {year}", month=_month(month), year=year)
 
 
 def datetime_text(value: datetime) -> str:
