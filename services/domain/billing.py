@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from datetime import datetime
 
 from services.api.money import Money
 from services.api.types import BillingCycle, BillingModel, OrderSummary, Plan, SummaryLine
+from services.domain import periods
 from services.domain.catalogue import YEARLY_MONTHS_PAID
+from services.domain.periods import MONTHLY, Anchor
 
 
 def boundary(anchor: datetime, months: int) -> datetime:
-    """The anchor plus `months`, clamped to the month's end; always computed from the anchor (BILLING, "Periods")."""
-    index = anchor.year * 12 + anchor.month - 1 + months
-    year, month = divmod(index, 12)
-    return anchor.replace(year=year, month=month + 1, day=min(anchor.day, monthrange(year, month + 1)[1]))
+    """The anchor plus `months` in UTC, clamped to the month's end (BILLING, "Periods")."""
+    return periods.boundary(Anchor.of(anchor), MONTHLY, months)
 
 
 def period_of(anchor: datetime, now: datetime) -> tuple[datetime, datetime]:
     """The monthly period [start, end) that holds `now`; instants before the anchor belong to the first one."""
-    count = max(0, (now.year - anchor.year) * 12 + now.month - anchor.month)
-    if count and boundary(anchor, count) > now:
-        count -= 1
-    return boundary(anchor, count), boundary(anchor, count + 1)
+    period = periods.period_at(Anchor.of(anchor), MONTHLY, max(anchor, now))
+    return period.start, period.end
 
 
 def _lines(plan: Plan, cycle: BillingCycle) -> tuple[SummaryLine, ...]:
