@@ -49,6 +49,11 @@ class Base(DeclarativeBase):
     )
 
 
+# Partial indexes: what is looked for all the time is a few rows of many.
+_IS_PENDING = sa.text("state IN ('pending-provider', 'pending-consumer')")
+_IS_OPEN = sa.text("done_at IS NULL")
+
+
 def _id() -> Mapped[str]:
     return mapped_column(sa.Text, primary_key=True)
 
@@ -157,6 +162,7 @@ class PlanRow(Base):
     points: Mapped[list[Any]]
     badge: Mapped[str]
     is_active: Mapped[bool] = mapped_column(default=True)
+    trial_days: Mapped[int] = mapped_column(server_default="0")
 
 
 class BundleItem(Base):
@@ -185,6 +191,7 @@ class User(Base):
     failed_sign_ins: Mapped[int] = mapped_column(default=0)
     paused_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    is_staff: Mapped[bool] = mapped_column(server_default=sa.false())
 
 
 class SessionRow(Base):
@@ -253,8 +260,9 @@ class OrderRow(Base):
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
     renews_at: Mapped[datetime | None]
+    request: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # coupon, trial, tax, how it is paid
     __table_args__ = (
-        sa.Index("ix_orders_open", "state", sqlite_where=sa.text("state IN ('pending-provider', 'pending-consumer')")),
+        sa.Index("ix_orders_open", "state", sqlite_where=_IS_PENDING, postgresql_where=_IS_PENDING),
         sa.CheckConstraint("total_micros >= 0", name="total_not_negative"),
         sa.CheckConstraint("refunded_micros BETWEEN 0 AND total_micros", name="refund_within_total"),
     )
@@ -342,7 +350,7 @@ class Job(Base):
     leased_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     done_at: Mapped[datetime | None]
-    __table_args__ = (sa.Index("ix_jobs_due", "run_at", sqlite_where=sa.text("done_at IS NULL")),)
+    __table_args__ = (sa.Index("ix_jobs_due", "run_at", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),)
 
 
 class ChatMessageRow(Base):
@@ -383,7 +391,16 @@ class UsageEvent(Base):
     state: Mapped[str]  # reserved | settled
     cost_micros: Mapped[int]
     currency: Mapped[str]
-    __table_args__ = (sa.Index("ix_usage_events_resource", "resource_uuid", "at"),)
+    paid_from: Mapped[str] = mapped_column(server_default="invoice")  # included | wallet | invoice | test
+    would_cost_micros: Mapped[int] = mapped_column(server_default="0")  # of a test call
+    key_uuid: Mapped[str] = mapped_column(server_default="")  # the key it came by; an agent's own is its resource
+    user_uuid: Mapped[str] = mapped_column(server_default="")
+    recorded_at: Mapped[datetime | None]  # when we learnt of it; later than `at` for late usage
+    invoice_uuid: Mapped[str] = mapped_column(server_default="")  # the one that billed it
+    __table_args__ = (
+        sa.Index("ix_usage_events_resource", "resource_uuid", "at"),
+        sa.Index("ix_usage_events_invoice", "invoice_uuid"),
+    )
 
 
 class UsageTotal(Base):
@@ -405,6 +422,10 @@ class QuoteRow(Base):
     email: Mapped[str]
     message: Mapped[str]
     created_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(server_default="requested")
+    terms: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    order_uuid: Mapped[str] = mapped_column(server_default="")
+    answered_at: Mapped[datetime | None]
 
 
 class FunnelRow(Base):
