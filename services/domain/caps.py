@@ -65,10 +65,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class TemporaryRaise:
-    """A higher limit from `starts_at` up to, and not at, `ends_at`. Of several at once the highest counts."""
+    """A higher limit up to, and not at, `ends_at`. Of several at once the highest counts."""
 
     limit: Money
-    starts_at: datetime
     ends_at: datetime
 
 
@@ -102,7 +101,7 @@ def window_end(window: Window, at: datetime) -> datetime | None:
 
 def limit_at(limit: Money, raises: Iterable[TemporaryRaise], at: datetime) -> Money:
     """The limit in force at `at`: the highest of the usual one and the raises under way. A raise never lowers."""
-    return max([limit, *(each.limit for each in raises if each.starts_at <= at < each.ends_at)])
+    return max([limit, *(each.limit for each in raises if at < each.ends_at)])
 
 
 def raised(cap: Cap, raises: Iterable[TemporaryRaise], at: datetime) -> Cap:

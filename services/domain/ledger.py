@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -80,13 +80,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Entries that belong together. `key` is the idempotency key, made from our own row; `at` is aware."""
+    """Entries that belong together. `key` is the idempotency key, made from our own row; `at` is aware.
+
+    `memo`: what a reader of the books needs besides, as JSON scalars (an invoice number, an order).
+    """
 
     kind: TransferKind
     key: str
     at: datetime
     entries: tuple[Entry, ...]
-    memo: str = ""
+    memo: Mapping[str, str | int | None] = field(default_factory=dict)
 
 
 class Problem(StrEnum):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
@@ -20,11 +20,10 @@ _VERSION = 1  # of the canonical form; old rows keep theirs
 
 @dataclass(frozen=True, slots=True)
 class ChainRow:
-    """A stored row. `canonical` is made again from the stored columns, `seq` included, when the chain is verified."""
+    """A stored row: the transfer as read back, its place and its seal."""
 
     seq: int
-    canonical: bytes
-    previous: str
+    transfer: Transfer
     mac: str
 
 
@@ -37,10 +36,10 @@ class Link:
 
 
 class Fault(StrEnum):
-    EDITED = "edited"  # the content, or the code itself, was changed
-    REMOVED = "removed"  # what this row was chained to, or the newest row, is not there
-    REORDERED = "reordered"  # the expected row comes later, or came before
+    EDITED = "edited"  # the content, the number or the seal was changed
+    REORDERED = "reordered"  # what belongs here comes later, or came before
     GAP = "gap"  # a number is missing
+    REMOVED = "removed"  # the newest rows are not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def canonical(transfer: Transfer, seq: int, organization: str) -> bytes:
         "kind": transfer.kind.value,
         "key": transfer.key,
         "at": transfer.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "memo": transfer.memo,
+        "memo": dict(transfer.memo),
         "entries": entries,
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
@@ -85,38 +84,33 @@ def mac(key: bytes, previous: str, content: bytes) -> str:
 
 def sealed(transfer: Transfer, organization: str, key: bytes, after: Link) -> ChainRow:
     """The row that follows `after`."""
-    content = canonical(transfer, after.seq + 1, organization)
-    return ChainRow(after.seq + 1, content, after.mac, mac(key, after.mac, content))
+    return ChainRow(after.seq + 1, transfer, _seal(transfer, organization, key, after))
 
 
-def _fault(row: ChainRow, last: Link, key: bytes, rest: Iterator[ChainRow]) -> Broken | None:
-    """What is wrong with `row` after `last`. Reads on in `rest` only to tell a moved row from a missing one."""
-    expected = last.seq + 1
-    if row.seq < expected:
-        return Broken(row.seq, Fault.REORDERED)
-    if row.seq > expected:
-        comes_later = any(other.seq == expected for other in rest)
-        return Broken(expected, Fault.REORDERED if comes_later else Fault.GAP)
-    if row.previous != last.mac:
-        comes_later = any(other.previous == last.mac for other in rest)
-        return Broken(row.seq, Fault.REORDERED if comes_later else Fault.REMOVED)
-    if not hmac.compare_digest(row.mac, mac(key, row.previous, row.canonical)):
-        return Broken(row.seq, Fault.EDITED)
-    return None
+def _seal(transfer: Transfer, organization: str, key: bytes, after: Link) -> str:
+    return mac(key, after.mac, canonical(transfer, after.seq + 1, organization))
 
 
 def verify_chain(
-    rows: Iterable[ChainRow], key: bytes, *, after: Link | None = None, newest: int | None = None
+    rows: Iterable[ChainRow], key: bytes, organization: str, *, after: Link | None = None, newest: int | None = None
 ) -> Broken | None:
     """The first bad row of one organization's chain, or None. Streams: holds one row at a time.
 
     `newest`: the last number known from elsewhere (the organization's counter); rows cut off the end show only by it.
+    Rows after the first bad one are read only to tell a moved row from a missing or an edited one.
     """
     last = after or Link()
     stream = iter(rows)
     for row in stream:
-        if broken := _fault(row, last, key, stream):
-            return broken
+        expected = last.seq + 1
+        if row.seq < expected:
+            return Broken(row.seq, Fault.REORDERED)
+        if row.seq > expected:
+            comes_later = any(other.seq == expected for other in stream)
+            return Broken(expected, Fault.REORDERED if comes_later else Fault.GAP)
+        if not hmac.compare_digest(row.mac, _seal(row.transfer, organization, key, last)):
+            comes_later = any(other.mac == _seal(other.transfer, organization, key, last) for other in stream)
+            return Broken(row.seq, Fault.REORDERED if comes_later else Fault.EDITED)
         last = Link(row.seq, row.mac)
     if newest is not None and last.seq < newest:
         return Broken(last.seq + 1, Fault.REMOVED)

@@ -6,8 +6,8 @@ is refused: an invoice of zero has no transfer. Accounts of a transfer belong to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.api.money import Money
@@ -23,12 +23,12 @@ Move = tuple[AccountKind, str, Money]
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Whose books, under which idempotency key, when (aware), and a note for the reader of the books."""
+    """Whose books, under which idempotency key, when (aware), and the memo (see `Transfer`)."""
 
     organization: str
     key: str
     at: datetime
-    memo: str = ""
+    memo: Mapping[str, str | int | None] = field(default_factory=dict)
 
 
 def book(kind: TransferKind, stamp: Stamp, moves: Sequence[Move]) -> Transfer:

@@ -239,13 +239,15 @@ class CreditCode:
     code: str
     kind: GrantKind
     amount: Money
-    max_redemptions: int
-    expires_at: datetime | None  # of the code, not of the credit; None: never
-    credit_days: int | None = None  # how long the credit lives; None: for ever
+    max_total: int | None  # redemptions by anybody; None: any number
+    starts_at: datetime | None  # of the code, not of the credit
+    ends_at: datetime | None
+    valid_days: int | None = None  # how long the credit lives, from redeeming; None: for ever
     priority: int = 0
 
 
 class CodeProblem(StrEnum):
+    NOT_YET = "not_yet"
     EXPIRED = "expired"
     WRONG_CURRENCY = "wrong_currency"
     ALREADY_USED = "already_used"
@@ -259,16 +261,20 @@ def code_problem(
 
     `redeemed`: how often by anybody. The own earlier use is named before the count, because it says more.
     """
-    if code.expires_at is not None and code.expires_at <= at:
+    if code.starts_at is not None and at < code.starts_at:
+        return CodeProblem.NOT_YET
+    if code.ends_at is not None and code.ends_at <= at:
         return CodeProblem.EXPIRED
     if code.amount.currency != currency:
         return CodeProblem.WRONG_CURRENCY
     if used_before:
         return CodeProblem.ALREADY_USED
-    return CodeProblem.EXHAUSTED if redeemed >= code.max_redemptions else None
+    if code.max_total is not None and redeemed >= code.max_total:
+        return CodeProblem.EXHAUSTED
+    return None
 
 
 def redeemed(code: CreditCode, grant_id: str, at: datetime) -> Grant:
     """The grant a code becomes, usable at once."""
-    ends = None if code.credit_days is None else at + timedelta(days=code.credit_days)
+    ends = None if code.valid_days is None else at + timedelta(days=code.valid_days)
     return Grant(grant_id, code.kind, code.amount, code.amount, code.priority, at, ends, at)
