@@ -7,9 +7,11 @@ Rounding is half away from zero and happens at named points only (BILLING, "Mone
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
 from math import gcd
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # imported before the first frame: 3 ms for an annotation would be too dear
+    from decimal import Decimal
 
 MICROS = 1_000_000
 MICROS_MAX = 2**63 - 1  # the largest integer of a database
@@ -82,9 +84,9 @@ class Money:
         return cls(0, currency)
 
     @classmethod
-    def nearest(cls, exact: Fraction, currency: str = "USD", step: int = 1) -> Money:
-        """`exact` micros rounded to a multiple of `step` micros (1: to the micro; `minor_unit`: to the cent)."""
-        return cls(divide_half_away(exact.numerator, exact.denominator * step) * step, currency)
+    def nearest(cls, numerator: int, denominator: int, currency: str = "USD", step: int = 1) -> Money:
+        """An exact number of micros rounded to a multiple of `step` micros (1: the micro; `minor_unit`: the cent)."""
+        return cls(divide_half_away(numerator, denominator * step) * step, currency)
 
     def _same(self, other: Money) -> None:
         if other.currency != self.currency:
@@ -167,19 +169,28 @@ class Rate:
         digits, places = _digits(text)
         if places > RATE_PLACES:
             raise ValueError(f"more than {RATE_PLACES} places: {text!r}")
-        exact = Fraction(digits * MICROS, 10**places)
-        return cls(exact.numerator, exact.denominator, currency)
+        common = gcd(digits * MICROS, 10**places)
+        return cls(digits * MICROS // common, 10**places // common, currency)
 
-    def exact(self, quantity: int | Decimal) -> Fraction:
-        """The price of `quantity` units in micros, before any rounding. A Decimal must be finite and not negative."""
-        if isinstance(quantity, Decimal) and not (quantity.is_finite() and quantity >= 0):
+    def exact(self, quantity: int | Decimal) -> tuple[int, int]:
+        """The price of `quantity` units before any rounding: micros as (numerator, denominator).
+
+        A Decimal must be finite and not negative (ValueError); a float is refused (TypeError).
+        """
+        if isinstance(quantity, float):
+            raise TypeError("a quantity is a whole number or an exact decimal")
+        try:
+            numerator, denominator = quantity.as_integer_ratio()
+        except (ValueError, OverflowError):  # NaN and infinity
+            raise ValueError(f"not a quantity: {quantity}") from None
+        if numerator < 0 and not isinstance(quantity, int):
             raise ValueError(f"not a quantity: {quantity}")
-        numerator, denominator = quantity.as_integer_ratio()
-        return Fraction(self.micros * numerator, self.per * denominator)
+        return self.micros * numerator, self.per * denominator
 
     def cost(self, quantity: int | Decimal) -> Money:
         """The price of `quantity` units, to the micro (half away from zero)."""
-        return Money.nearest(self.exact(quantity), self.currency)
+        numerator, denominator = self.exact(quantity)
+        return Money.nearest(numerator, denominator, self.currency)
 
     @property
     def quoted(self) -> tuple[str, int]:
@@ -187,13 +198,13 @@ class Rate:
 
         Rate(8_000) is ("0.008", 1); a third of a dollar is ("1", 3).
         """
-        per = self.per // gcd(self.micros, self.per) if self.micros else 1
-        units = per
+        units = self.per // gcd(self.micros, self.per)
         for prime in (2, 5):
             while units % prime == 0:
                 units //= prime
-        exact = Fraction(self.micros * units, self.per * MICROS)
-        places = next(n for n in range(per.bit_length() + 7) if 10**n % exact.denominator == 0)
-        whole, fraction = divmod(abs(exact.numerator) * 10**places // exact.denominator, 10**places)
-        text = f"{whole}.{fraction:0{places}d}" if places else str(whole)
-        return ("-" if exact < 0 else "") + text, units
+        # micros * units / per / MICROS has a denominator of twos and fives only, so it ends
+        dividend, divisor = abs(self.micros) * units, self.per * MICROS
+        places = next(n for n in range(divisor.bit_length()) if dividend * 10**n % divisor == 0)
+        text = str(dividend * 10**places // divisor).rjust(places + 1, "0")
+        text = f"{text[:-places]}.{text[-places:]}" if places else text
+        return ("-" if self.micros < 0 else "") + text, units
