@@ -1,0 +1,190 @@
+"""Auto-top-up: the three amounts, the card, and the rehearsal on the last 90 days that comes before switching on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import Signal
+
+from services.api.errors import InvalidInput, ServiceError
+from services.api.money import MICROS, Money
+from services.api.types import PaymentOptions, Rehearsal, SetAutoTopUp, Wallet
+from ui.bridge import Bridge
+from ui.text import ErrorText, error_text, field_text, field_texts
+from ui.text.wallet import amount_problem, auto_problem
+from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
+from ui.viewmodels.base import ServiceHolder, ViewModel
+from ui.viewmodels.checkout_state import preselected_card
+from ui.viewmodels.debounce import Debounce
+
+TYPING_MILLISECONDS = 300
+FIELDS = ("threshold", "target", "monthly_limit", "payment_token")
+STARTING = (10, 50, 200)  # threshold, target, monthly limit in the major unit, when nothing was set before
+
+
+@dataclass(frozen=True, slots=True)
+class AutoTopUpState:
+    is_on: bool = False  # as the service has it
+    currency: str = "USD"
+    threshold: str = ""  # the amounts as typed
+    target: str = ""
+    monthly_limit: str = ""
+    payment_token: str = field(default="", repr=False)
+    left: frozenset[str] = frozenset()
+    has_pressed: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)  # field -> sentence, from the service, until edited
+    rehearsal: Rehearsal | None = None  # of exactly what is typed
+    is_rehearsing: bool = False
+    is_saving: bool = False
+    error: ErrorText | None = None
+
+    @property
+    def all_problems(self) -> dict[str, str]:
+        found = _problems(self) | dict(self.refused)
+        return {name: found[name] for name in FIELDS if name in found}
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What stands beside its field now."""
+        shown = FIELDS if self.has_pressed else (*self.left, *self.refused)
+        return {name: text for name, text in self.all_problems.items() if name in shown}
+
+    @property
+    def can_switch_on(self) -> bool:
+        """Only what was rehearsed may be switched on."""
+        return self.rehearsal is not None and not self.is_rehearsing and not self.is_saving
+
+    def request(self, *, is_on: bool = True) -> SetAutoTopUp:
+        threshold, target, limit = (
+            parse_amount(text, self.currency) for text in (self.threshold, self.target, self.monthly_limit)
+        )
+        return SetAutoTopUp(is_on, threshold, target, limit, self.payment_token)
+
+
+def _problems(state: AutoTopUpState) -> dict[str, str]:
+    zero, cent = Money.zero(state.currency), Money(Money.zero(state.currency).minor_unit, state.currency)
+    least = {"threshold": zero, "target": cent, "monthly_limit": cent}
+    found = {
+        name: amount_problem(code, floor, floor)
+        for name, floor in least.items()
+        if (code := amount_code(getattr(state, name), state.currency, least=floor))
+    }
+    request = state.request()
+    if request.threshold is not None and request.target is not None and not request.threshold < request.target:
+        found.setdefault("target", auto_problem("target_too_small"))
+    if request.target is not None and request.monthly_limit is not None and request.monthly_limit < request.target:
+        found.setdefault("monthly_limit", auto_problem("limit_too_small"))
+    if not state.payment_token:
+        found["payment_token"] = field_text("payment_token", "required")
+    return found
+
+
+class AutoTopUpViewModel(ViewModel[AutoTopUpState]):
+    """Signals: changed; saved(bool) - it is on, or off; problems_found(field) - the first one."""
+
+    saved = Signal(bool)
+    problems_found = Signal(str)
+
+    def __init__(self, bridge: Bridge, holder: ServiceHolder) -> None:
+        super().__init__(bridge, holder, AutoTopUpState())
+        self._typing = Debounce(TYPING_MILLISECONDS, self._rehearse, self)
+        holder.rebound.connect(self._on_rebound)
+
+    # ---- verbs
+
+    def start(self, wallet: Wallet, options: PaymentOptions | None) -> None:
+        """As it is set, or a careful proposal; rehearsed at once."""
+        auto, currency = wallet.auto_top_up, wallet.balance.currency
+        known = (auto.threshold, auto.target, auto.monthly_limit)
+        amounts = [
+            plain_amount(amount if amount is not None else Money(start * MICROS, currency))
+            for amount, start in zip(known, STARTING, strict=True)
+        ]
+        token = preselected_card(options, auto.payment_token) if options is not None else auto.payment_token
+        self._become(AutoTopUpState(auto.is_on, currency, amounts[0], amounts[1], amounts[2], token))
+        self._rehearse()
+
+    def type(self, name: str, text: str) -> None:
+        """`name`: threshold | target | monthly_limit."""
+        if text != getattr(self.state, name) and not self.state.is_saving:
+            self._edit(name, **{name: text})
+            self._typing.trigger()
+
+    def choose_card(self, token: str) -> None:
+        if not self.state.is_saving and token != self.state.payment_token:
+            self._edit("payment_token", payment_token=token)
+            self._typing.trigger()
+
+    def leave(self, name: str) -> None:
+        """The reader went out of this field: its problem may be shown now."""
+        self._set(left=self.state.left | {name})
+
+    def switch_on(self) -> None:
+        """Switches on, or keeps other amounts, once they were rehearsed."""
+        self._set(has_pressed=True)
+        if self.state.all_problems:
+            self.problems_found.emit(next(iter(self.state.all_problems)))
+        elif not self.state.can_switch_on:
+            self._typing.flush()
+        else:
+            self._save(self.state.request())
+
+    def switch_off(self) -> None:
+        self._save(SetAutoTopUp(False))
+
+    def close(self) -> None:
+        self._typing.cancel()
+        self._bridge.cancel(self, "rehearse")
+
+    # ---- inside
+
+    def _edit(self, name: str, **changes: object) -> None:
+        refused = {key: text for key, text in self.state.refused.items() if key != name}
+        self._set(**changes, refused=refused, rehearsal=None, error=None)
+
+    def _rehearse(self) -> None:
+        if self.state.all_problems:
+            self._bridge.cancel(self, "rehearse")
+            self._set(rehearsal=None, is_rehearsing=False)
+            return
+        request = self.state.request()
+        self._set(is_rehearsing=True, error=None)
+        self._bridge.run(
+            self,
+            "rehearse",
+            lambda: self._service.rehearse_auto_top_up(request),
+            then=lambda rehearsal: self._set(rehearsal=rehearsal, is_rehearsing=False),
+            failed=self._on_failed,
+            policy="replace",
+        )
+
+    def _save(self, request: SetAutoTopUp) -> None:
+        self._set(is_saving=True, error=None)
+        self._bridge.run(
+            self,
+            "save",
+            lambda: self._service.set_auto_top_up(request),
+            then=self._on_saved,
+            failed=self._on_failed,
+            touches=("wallet", "session", "invoices"),
+            initiator=self,
+        )
+
+    def _on_saved(self, wallet: Wallet) -> None:
+        self._set(is_on=wallet.auto_top_up.is_on, is_saving=False)
+        self.saved.emit(wallet.auto_top_up.is_on)
+
+    def _on_failed(self, error: ServiceError) -> None:
+        fields = field_texts(error) if isinstance(error, InvalidInput) else {}
+        self._set(
+            is_rehearsing=False, is_saving=False, refused=fields, error=None if fields else error_text(error)
+        )  # fmt: skip
+        if fields and self.state.has_pressed and self.state.all_problems:
+            self.problems_found.emit(next(iter(self.state.all_problems)))
+
+    def _on_rebound(self) -> None:
+        self._typing.cancel()
+        for verb in ("rehearse", "save"):
+            self._bridge.cancel(self, verb)
+        self._become(AutoTopUpState())

@@ -1,0 +1,232 @@
+"""Buying credit: amount and card, the tax before paying, one key per attempt until its outcome is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from PySide6.QtCore import Signal
+
+from services.api.errors import InvalidInput, KeyReused, NotFound, PaymentFailed, ServiceError
+from services.api.money import Money
+from services.api.types import Paid, PaymentOptions, PaymentState, TopUp, TopUpQuote, Wallet
+from ui.bridge import Bridge
+from ui.text import ErrorText, error_text, field_text, field_texts
+from ui.text.wallet import amount_problem
+from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
+from ui.viewmodels.base import ServiceHolder, ViewModel
+from ui.viewmodels.checkout_state import preselected_card
+from ui.viewmodels.debounce import Debounce
+
+TYPING_MILLISECONDS = 200
+# After these nothing was charged under the key and nothing will be: the next try is another attempt.
+DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused)
+
+
+NOTHING = Money(0)
+
+
+class PayPhase(StrEnum):
+    IDLE = "idle"
+    PAYING = "paying"
+    CONFIRMING = "confirming"
+    FAILED = "failed"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class TopUpState:
+    packs: tuple[Money, ...] = ()
+    least: Money = NOTHING
+    most: Money = NOTHING
+    currency: str = "USD"
+    amount_text: str = ""
+    payment_token: str = field(default="", repr=False)
+    quote: TopUpQuote | None = None  # of the amount as it is typed
+    is_quoting: bool = False
+    has_pressed_pay: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)  # field -> sentence, from the service, until edited
+    phase: PayPhase = PayPhase.IDLE
+    attempt_key: str = ""  # of an attempt whose outcome is not known
+    payment_uuid: str = ""
+    error: ErrorText | None = None
+
+    @property
+    def amount(self) -> Money | None:
+        return parse_amount(self.amount_text, self.currency)
+
+    @property
+    def is_busy(self) -> bool:
+        return self.phase is PayPhase.PAYING
+
+    @property
+    def is_locked(self) -> bool:
+        """An attempt may have been charged: amount and card stay until its outcome is known."""
+        return bool(self.attempt_key)
+
+    @property
+    def problems(self) -> dict[str, str]:
+        found = dict(self.refused)
+        code = amount_code(self.amount_text, self.currency, least=self.least, most=self.most)
+        if code and (self.has_pressed_pay or code not in ("required", "too_small")):
+            found["amount"] = amount_problem(code, self.least, self.most)
+        if self.has_pressed_pay and not self.payment_token:
+            found["payment_token"] = field_text("payment_token", "required")
+        return {name: found[name] for name in ("amount", "payment_token") if name in found}
+
+    def request(self) -> TopUp | None:
+        amount = self.amount
+        return TopUp(amount, self.payment_token) if amount is not None else None
+
+
+class TopUpViewModel(ViewModel[TopUpState]):
+    """Signals: changed; paid(Paid); confirming() - the bank asks; problems_found(field) - the first one."""
+
+    paid = Signal(object)
+    confirming = Signal()
+    problems_found = Signal(str)
+
+    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+        super().__init__(bridge, holder, TopUpState())
+        self._new_key = new_key
+        self._typing = Debounce(TYPING_MILLISECONDS, self._ask_quote, self)
+        holder.rebound.connect(self._on_rebound)
+
+    # ---- verbs
+
+    def start(self, wallet: Wallet, options: PaymentOptions | None) -> None:
+        """A fresh question with the middle pack chosen; an attempt still open is gone on with."""
+        if self.state.is_locked or self.state.phase is PayPhase.CONFIRMING:
+            return
+        packs = wallet.packs
+        chosen = packs[len(packs) // 2] if packs else wallet.top_up_min
+        token = preselected_card(options, "") if options is not None else ""
+        self._become(
+            TopUpState(
+                packs,
+                wallet.top_up_min,
+                wallet.top_up_max,
+                wallet.balance.currency,
+                plain_amount(chosen),
+                token,
+            )
+        )
+        self._ask_quote()
+
+    def type_amount(self, text: str) -> None:
+        if self._may_change() and text != self.state.amount_text:
+            self._edit("amount", amount_text=text, quote=None)
+            self._typing.trigger()
+
+    def choose_pack(self, pack: Money) -> None:
+        if self._may_change() and pack != self.state.amount:
+            self._edit("amount", amount_text=plain_amount(pack), quote=None)
+            self._ask_quote()
+
+    def choose_card(self, token: str) -> None:
+        if self._may_change():
+            self._edit("payment_token", payment_token=token)
+
+    def pay(self) -> None:
+        """Buys the credit; a second press while that runs does nothing, after an unknown outcome it asks again."""
+        if self.state.phase not in (PayPhase.IDLE, PayPhase.FAILED):
+            return
+        self._set(has_pressed_pay=True)
+        request = self.state.request()
+        if self.state.problems or request is None:
+            self.problems_found.emit(next(iter(self.state.problems), "amount"))
+            return
+        if self.state.quote is None:  # the total is on the button before it is pressed
+            self._typing.cancel()
+            self._ask_quote()
+            return
+        key = self.state.attempt_key or self._new_key()
+        self._set(phase=PayPhase.PAYING, attempt_key=key, error=None, refused={})
+        self._pay(lambda: self._service.top_up(request, key=key))
+
+    def confirm(self, approve: bool) -> None:
+        """The buyer's answer on the test provider's page."""
+        uuid = self.state.payment_uuid
+        if self.state.phase is PayPhase.CONFIRMING:
+            self._set(phase=PayPhase.PAYING, error=None)
+            self._pay(lambda: self._service.confirm_payment(uuid, approve=approve))
+
+    def close(self) -> None:
+        """The question is closed; what was done is forgotten, an open attempt is not."""
+        self._typing.cancel()
+        self._bridge.cancel(self, "quote")
+        if self.state.phase is PayPhase.DONE:
+            self._become(TopUpState())
+
+    # ---- inside
+
+    def _may_change(self) -> bool:
+        return self.state.phase in (PayPhase.IDLE, PayPhase.FAILED) and not self.state.is_locked
+
+    def _edit(self, name: str, **changes: object) -> None:
+        refused = {key: text for key, text in self.state.refused.items() if key != name}
+        self._set(**changes, refused=refused, phase=PayPhase.IDLE, error=None)
+
+    def _ask_quote(self) -> None:
+        request = self.state.request()
+        code = amount_code(self.state.amount_text, self.state.currency, least=self.state.least, most=self.state.most)
+        if request is None or code:
+            self._bridge.cancel(self, "quote")
+            self._set(is_quoting=False, quote=None)
+            return
+        self._set(is_quoting=True)
+        self._bridge.run(
+            self,
+            "quote",
+            lambda: self._service.quote_top_up(request),
+            then=lambda quote: self._set(quote=quote, is_quoting=False),
+            failed=self._on_quote_failed,
+            policy="replace",
+        )
+
+    def _on_quote_failed(self, error: ServiceError) -> None:
+        if isinstance(error, InvalidInput):
+            self._set(is_quoting=False, refused=field_texts(error))
+        else:
+            self._set(is_quoting=False, error=error_text(error))
+
+    def _pay(self, work: Callable[[], Coroutine[Any, Any, Paid]]) -> None:
+        self._bridge.run(
+            self,
+            "pay",
+            work,
+            then=self._on_paid,
+            failed=self._on_pay_failed,
+            touches=("wallet", "session", "invoices"),
+            initiator=self,
+            retry=self.pay,
+        )
+
+    def _on_paid(self, paid: Paid) -> None:
+        if paid.state is PaymentState.ACTION_REQUIRED:
+            self._set(phase=PayPhase.CONFIRMING, payment_uuid=paid.payment_uuid)
+            self.confirming.emit()
+            return
+        self._set(phase=PayPhase.DONE, attempt_key="", payment_uuid="", error=None)
+        self.paid.emit(paid)
+
+    def _on_pay_failed(self, error: ServiceError) -> None:
+        if isinstance(error, DEFINITE):
+            self._set(attempt_key="", payment_uuid="")
+        elif self.state.payment_uuid:  # the bank was asked; whether it heard the answer is not known
+            self._set(phase=PayPhase.CONFIRMING, error=error_text(error))
+            return
+        fields = field_texts(error) if isinstance(error, InvalidInput) else {}
+        if isinstance(error, PaymentFailed):
+            fields = {"payment_token": error_text(error).sentence}
+        self._set(phase=PayPhase.FAILED, refused=fields, error=None if fields else error_text(error))
+        if fields:
+            self.problems_found.emit(next(iter(self.state.problems), ""))
+
+    def _on_rebound(self) -> None:
+        self._typing.cancel()
+        for verb in ("quote", "pay"):
+            self._bridge.cancel(self, verb)
+        self._become(TopUpState())
