@@ -36,3 +36,8 @@ def one_at_a_time(connection: Connection, name: str) -> None:
 def marks(connection: Connection, count: int) -> str:
     """Places for `count` values in literal SQL: "?,?" or "%s,%s"."""
     return ",".join(("?" if is_sqlite(connection) else "%s",) * count)
+
+
+def sum_of(amounts: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """The sum of whole numbers, 0 of none; PostgreSQL's own is a decimal."""
+    return sa.cast(sa.func.coalesce(sa.func.sum(amounts), 0), sa.BigInteger)

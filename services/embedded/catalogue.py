@@ -23,7 +23,7 @@ from services.api.types import (
 )
 from services.db import models as m
 from services.db import portable
-from services.embedded import search
+from services.embedded import search, search_postgres
 from services.embedded.core import Area
 from services.embedded.first_page import CARD_SQL, card_from
 
@@ -88,12 +88,18 @@ class EmbeddedCatalogue(Area):
 
 
 def _list(connection: Connection, *, query: OfferingQuery) -> OfferingPage:
+    hits = _find(connection, query)
+    return OfferingPage(tuple(cards_by_id(connection, hits.ids)), hits.total, hits.is_capped, hits.corrected_text)
+
+
+def _find(connection: Connection, query: OfferingQuery) -> search.Hits:
+    if not portable.is_sqlite(connection):
+        return search_postgres.find(connection, query)
     cursor = connection.connection.cursor()
     try:
-        hits = search.find(cursor, query)  # type: ignore[arg-type]  # the pool's proxy of a sqlite3 cursor
+        return search.find(cursor, query)  # type: ignore[arg-type]  # the pool's proxy of a sqlite3 cursor
     finally:
         cursor.close()
-    return OfferingPage(tuple(cards_by_id(connection, hits.ids)), hits.total, hits.is_capped, hits.corrected_text)
 
 
 def _categories(connection: Connection) -> tuple[Category, ...]:

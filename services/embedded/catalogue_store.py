@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from services.api.types import Offering, Plan
 from services.db import models as m
 from services.db import portable
-from services.embedded import bundled
+from services.embedded import bundled, search_postgres
 
 _DIGEST = "catalogue_digest"
 
@@ -84,6 +84,20 @@ def index(connection: Connection, offerings: list[tuple[int, Offering]]) -> None
     connection.execute(sa.insert(m.OfferingFacet), facets)
     counts = Counter((row["facet"], row["value"]) for row in facets) + Counter({("all", ""): len(offerings)})
     connection.execute(sa.insert(m.FacetCount), [{"facet": f, "value": v, "count": n} for (f, v), n in counts.items()])
+    if portable.is_sqlite(connection):
+        _write_search(connection, offerings)
+    else:
+        search_postgres.write(connection, [_entry(rowid, offering) for rowid, offering in offerings])
+
+
+def _entry(rowid: int, o: Offering) -> search_postgres.Entry:
+    """Weighted as on SQLite, as far as four weights go."""
+    body = " ".join((o.description, *o.does, *o.languages, o.data_location))
+    known_by = " ".join((o.card.vendor_name, *o.card.tags, o.card.category_title))
+    return search_postgres.Entry(rowid, (("A", o.card.name), ("B", known_by), ("C", o.card.tagline), ("D", body)))
+
+
+def _write_search(connection: Connection, offerings: list[tuple[int, Offering]]) -> None:
     for table in ("search_text", "search_titles", "search_trigrams"):
         connection.exec_driver_sql(f"INSERT INTO {table}({table}) VALUES ('delete-all')")
     connection.exec_driver_sql(

@@ -85,7 +85,7 @@ class EmbeddedIdentity(Area):
         """The user with this password. BadCredentials, TooManyTries."""
         known = await self._core.db.read(lambda connection: _find(connection, email))
         if known and known.paused_until:
-            left = known.paused_until - self._now()
+            left = known.paused_until - self._core.real_now()
             if timedelta(0) < left <= rules.LONGEST_PAUSE:  # longer ones were written by a clock that was wrong
                 raise TooManyTries(seconds=ceil(left.total_seconds()))
         good = await asyncio.to_thread(_matches, known.password_hash if known else None, password)
@@ -101,7 +101,7 @@ class EmbeddedIdentity(Area):
             mine.values(failed_sign_ins=m.User.failed_sign_ins + 1).returning(m.User.failed_sign_ins)
         ).scalar_one()
         pause = rules.sign_in_pause(failures)
-        connection.execute(mine.values(paused_until=self._now() + pause if pause else None))
+        connection.execute(mine.values(paused_until=self._core.real_now() + pause if pause else None))
 
     def _welcome(self, connection: Connection, user_uuid: str) -> Session:
         connection.execute(
@@ -112,10 +112,10 @@ class EmbeddedIdentity(Area):
 
     def _open_session(self, connection: Connection, caller: Caller) -> Session:
         """A fresh session id at every sign-in (no fixation); identity attaches to the guest's cart and samples."""
-        token, expires_at = self._core.ids.token(), self._now() + rules.SESSION_LIFETIME
+        token, expires_at = self._core.ids.token(), self._core.real_now() + rules.SESSION_LIFETIME
         connection.execute(
             sa.insert(m.SessionRow),
-            {"token_hash": hashed(token), "user_uuid": caller.uuid, "created_at": self._now(),
+            {"token_hash": hashed(token), "user_uuid": caller.uuid, "created_at": self._core.real_now(),
              "expires_at": expires_at, "revoked_at": None},
         )  # fmt: skip
         if device := self._device_owner():
@@ -134,7 +134,9 @@ class EmbeddedIdentity(Area):
             token = hashed(self._actor.session)
             await self._core.db.run(
                 lambda connection: connection.execute(
-                    sa.update(m.SessionRow).where(m.SessionRow.token_hash == token).values(revoked_at=self._now())
+                    sa.update(m.SessionRow)
+                    .where(m.SessionRow.token_hash == token)
+                    .values(revoked_at=self._core.real_now())
                 )
             )
 
@@ -145,7 +147,7 @@ class EmbeddedIdentity(Area):
         caller = self._caller(connection)
         month = self._now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         spent = connection.execute(
-            sa.select(sa.func.coalesce(sa.func.sum(m.OrderRow.total_micros - m.OrderRow.refunded_micros), 0)).where(
+            sa.select(portable.sum_of(m.OrderRow.total_micros - m.OrderRow.refunded_micros)).where(
                 m.OrderRow.user_uuid == caller.uuid, m.OrderRow.paid_at >= month
             )
         ).scalar_one()

@@ -1,4 +1,4 @@
-"""Finding offerings: any text, any filter, popular first, titles before full text, mistyped words forgiven.
+"""Finding offerings on SQLite: any text, any filter, popular first, titles before full text, mistyped words forgiven.
 
 Up to 1,000 hits are ranked by bm25 with the title weighing most; beyond that popularity order (the rowid) decides,
 because nobody reads that far and ranking 100,000 rows costs 130 ms (LIMITS, "Search").
@@ -30,7 +30,7 @@ _ORDERS = {
     SortOrder.NEWEST: "o.sort_newest, o.id",
 }
 _WORD = re.compile(r"\w+", re.UNICODE)
-_FACETS = ("category", "kind", "billing_model", "tag", "vendor")
+FACETS = ("category", "kind", "billing_model", "tag", "vendor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _facets(cursor: sqlite3.Cursor, query: OfferingQuery) -> list[_Facet]:
     """The chosen facet values with how many offerings carry them, the rarest first."""
     sql = "SELECT count FROM facet_counts WHERE facet = ? AND value = ?"
     found = []
-    for name in _FACETS:
+    for name in FACETS:
         if value := getattr(query, name).encode(errors="replace").decode():  # half a character is no value of ours
             if name == "vendor":
                 value = _vendor_slug(cursor, value)
@@ -268,5 +268,10 @@ def _closest(cursor: sqlite3.Cursor, word: str, expression: str) -> str:
     popular = f"SELECT rowid AS id, rank FROM search_trigrams WHERE search_trigrams MATCH ? ORDER BY rowid LIMIT {_FEW}"
     best = f"SELECT id FROM ({popular}) ORDER BY rank LIMIT 24"
     names = cursor.execute(f"SELECT name FROM offerings WHERE id IN ({best})", (expression,)).fetchall()
-    candidates = {part.lower() for (name,) in names for part in _WORD.findall(name)}
+    return most_alike(word, [name for (name,) in names])
+
+
+def most_alike(word: str, names: list[str]) -> str:
+    """The word of these titles that `word` was most likely meant to be, in small letters; "" for none."""
+    candidates = {part.lower() for name in names for part in _WORD.findall(name)}
     return next(iter(difflib.get_close_matches(word, candidates, n=1, cutoff=0.75)), "")

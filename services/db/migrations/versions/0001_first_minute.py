@@ -68,7 +68,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_jobs")),
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index("ix_jobs_due", ["run_at"], unique=False, sqlite_where=sa.text("done_at IS NULL"))
+        is_open = sa.text("done_at IS NULL")
+        batch_op.create_index("ix_jobs_due", ["run_at"], unique=False, sqlite_where=is_open, postgresql_where=is_open)
 
     op.create_table(
         "meta",
@@ -306,6 +307,7 @@ def upgrade() -> None:
             ["state"],
             unique=False,
             sqlite_where=sa.text("state IN ('pending-provider', 'pending-consumer')"),
+            postgresql_where=sa.text("state IN ('pending-provider', 'pending-consumer')"),
         )
         batch_op.create_index(batch_op.f("ix_orders_user_uuid"), ["user_uuid"], unique=False)
 
@@ -458,12 +460,23 @@ SEARCH = {
 
 
 def _create_search() -> None:
+    if _is_postgresql():
+        op.execute(
+            "CREATE TABLE search_offerings (offering_id BIGINT PRIMARY KEY, titles TSVECTOR NOT NULL, whole TSVECTOR NOT NULL)"
+        )
+        for column in ("titles", "whole"):
+            op.execute(f"CREATE INDEX search_offerings_{column} ON search_offerings USING gin ({column})")
+        return
     for table, columns in SEARCH.items():
         op.execute(f"CREATE VIRTUAL TABLE {table} USING fts5({columns})")
 
 
+def _is_postgresql() -> bool:
+    return op.get_context().dialect.name == "postgresql"
+
+
 def downgrade() -> None:
-    for table in SEARCH:
+    for table in ["search_offerings"] if _is_postgresql() else SEARCH:
         op.execute(f"DROP TABLE {table}")
     op.drop_table("usage_totals")
     with op.batch_alter_table("usage_events", schema=None) as batch_op:
