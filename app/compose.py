@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from app.clock import SystemClock, SystemIds
+from app.ledger_key import ledger_key
 from app.settings import Settings
 from services.api.clock import Clock, Ids
 from services.db import migrate
@@ -53,15 +54,16 @@ async def build_embedded(
 ) -> EmbeddedService:
     """The embedded service, started: schema current, catalogue loaded, crash leftovers settled. Preparing blocks;
     a caller with a window does it in a thread and says `is_prepared`."""
-    clock = clock or SystemClock()
+    clock, ids = clock or SystemClock(), ids or SystemIds()
     if not is_prepared and not read_only:
         prepare_database(settings, clock)
     core = Core(
         db=Database(settings.database, read_only=read_only),
         clock=clock,
-        ids=ids or SystemIds(),
+        ids=ids,
         payments=TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S),
         agents=agents or build_agents(settings),
+        ledger_key=ledger_key(settings.data, settings.ledger_key, ids),
         backups=settings.backups,
     )
     service = EmbeddedService(core)

@@ -30,6 +30,7 @@ class Settings:
     model_url: str = ""
     model_name: str = ""
     model_key: str = field(default="", repr=False)
+    ledger_key: str = field(default="", repr=False)  # seals the ledger; empty: a file of the data folder
     model_allow_loopback: bool = False  # a model on this machine, e.g. http://127.0.0.1:11434/v1
 
     @property

@@ -66,8 +66,7 @@ class LedgerTransfer(Base):
     key: Mapped[str]
     kind: Mapped[str]
     at: Mapped[datetime]
-    memo: Mapped[dict[str, Any]]
-    request_hash: Mapped[str]
+    memo: Mapped[str]
     mac: Mapped[str]
     __table_args__ = (sa.UniqueConstraint("organization_uuid", "key"),)
 

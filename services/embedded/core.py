@@ -28,7 +28,8 @@ class Core:
     """The parts one service instance shares between all its actors.
 
     `wake` tells the worker that a job is due; `hashing` lets two passwords be checked at once (19 MiB each); `backups`
-    is the folder of the daily backups, None for none.
+    is the folder of the daily backups, None for none; `ledger_key` seals the ledger. `clock` gives the workspace's
+    time, which a test-mode workspace may simulate, `real_clock` the real one, by which sessions end.
     """
 
     db: Database
@@ -36,9 +37,15 @@ class Core:
     ids: Ids
     payments: Payments
     agents: AgentHost
+    ledger_key: bytes = field(repr=False)
+    real_clock: Clock | None = None
     backups: Path | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+
+    def real_now(self) -> datetime:
+        """The present instant outside this workspace: sessions and sign-in pauses go by it."""
+        return (self.real_clock or self.clock).now()
 
 
 @cache
@@ -92,7 +99,7 @@ class Area:
         if not self._actor.session:
             raise NotSignedIn
         row = connection.execute(_CALLER, {"session": hashed(self._actor.session)}).one_or_none()
-        if row is None or row.expires_at <= self._now():
+        if row is None or row.expires_at <= self._core.real_now():
             raise SessionExpired
         return Caller(row.uuid, row.email, row.full_name)
 

@@ -13,6 +13,7 @@ from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentHost, ScriptedAgents
 from services.gateways.payments import SUCCEEDED, TEST_CARDS, CardFacts, Charge, ChargeRequest
+from tests.keys import LEDGER_KEY
 
 T = TypeVar("T")
 
@@ -54,5 +55,6 @@ def embedded(database: Path, *, agents: AgentHost | None = None) -> EmbeddedServ
             ids=SystemIds(),
             payments=InstantPayments(),
             agents=agents or ScriptedAgents(),
+            ledger_key=LEDGER_KEY,
         )
     )

@@ -17,6 +17,7 @@ from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentHost, ScriptedAgents
 from services.gateways.payments import Payments, TestProvider
 from tests.fakes import FakeClock
+from tests.keys import LEDGER_KEY
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
@@ -29,6 +30,12 @@ def migrated_template() -> Path:
     return path
 
 
+def _file(database: Path) -> Database:
+    if not database.exists():
+        copyfile(migrated_template(), database)
+    return Database(database)
+
+
 async def build_embedded(
     folder: Path,
     *,
@@ -36,17 +43,16 @@ async def build_embedded(
     ids: Ids | None = None,
     payments: Payments | None = None,
     agents: AgentHost | None = None,
+    db: Database | None = None,
 ) -> EmbeddedService:
-    """A started service on its own database in `folder`; call `close()` at the end."""
-    database = folder / "souk.db"
-    if not database.exists():
-        copyfile(migrated_template(), database)
+    """A started service on `db`, or on its own file in `folder`; call `close()` at the end."""
     core = Core(
-        db=Database(database),
+        db=db or _file(folder / "souk.db"),
         clock=clock or FakeClock(START),
         ids=ids or SeededIds(1),
         payments=payments or TestProvider(folder / "test-provider.db"),
         agents=agents or ScriptedAgents(),
+        ledger_key=LEDGER_KEY,
     )
     service = EmbeddedService(core)
     await service.start()

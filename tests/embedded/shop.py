@@ -35,6 +35,7 @@ from services.gateways.payments import CardFacts, Charge, ChargeRequest, Provide
 from tests.contract.embedded import START, build_embedded
 from tests.contract.market import Market
 from tests.fakes import FakeClock, Gate
+from tests.keys import LEDGER_KEY
 
 T = TypeVar("T")
 Step = Callable[[], Awaitable[None]]
@@ -178,7 +179,8 @@ class Shop:
 
     def _build(self, provider: WatchedProvider, agents: WatchedAgents) -> tuple[Database, EmbeddedService]:
         db = Database(self.folder / "souk.db")
-        core = Core(db=db, clock=self.clock, ids=SeededIds(next(self._seeds)), payments=provider, agents=agents)
+        ids = SeededIds(next(self._seeds))
+        core = Core(db=db, clock=self.clock, ids=ids, payments=provider, agents=agents, ledger_key=LEDGER_KEY)
         self._open.append(service := EmbeddedService(core))
         return db, service
 

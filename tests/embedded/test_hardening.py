@@ -34,6 +34,7 @@ from tests.contract.embedded import START
 from tests.contract.market import PASSWORD, answer_of
 from tests.embedded.shop import Shop, WatchedProvider, reached, story, unavailable
 from tests.fakes import Gate
+from tests.keys import LEDGER_KEY
 
 
 async def bug() -> None:
@@ -380,7 +381,14 @@ def reading(shop: Shop) -> EmbeddedService:
     """The service on the same files, opened after a rescue."""
     db = Database(shop.folder / "souk.db", read_only=True)
     shop.provider = WatchedProvider(shop.provider.file)
-    core = Core(db=db, clock=shop.clock, ids=SeededIds(99), payments=shop.provider, agents=shop.agents)
+    core = Core(
+        db=db,
+        clock=shop.clock,
+        ids=SeededIds(99),
+        payments=shop.provider,
+        agents=shop.agents,
+        ledger_key=LEDGER_KEY,
+    )
     return EmbeddedService(core)
 
 

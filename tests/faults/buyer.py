@@ -26,6 +26,7 @@ from services.embedded.service import EmbeddedService
 from services.gateways.agents import DEPLOYMENT_STEPS, AgentSpec, Answer, ScriptedAgents, Turn
 from services.gateways.payments import CardFacts, Charge, ChargeRequest, TestProvider
 from tests.fakes import FakeClock
+from tests.keys import LEDGER_KEY
 
 EMAIL, PASSWORD, DEVICE, KEY = "ada@example.com", "correct horse", "device-1", "attempt-1"
 AGENT, RACES = "customer-care", 5
@@ -178,6 +179,7 @@ async def main(folder: Path, stop: str, seed: int) -> None:
         ids=AnnouncedIds(seed, announcer) if stop != "race" else SeededIds(seed),
         payments=AnnouncedProvider(folder / "test-provider.db", announcer if stop != "race" else Announcer("")),
         agents=AnnouncedAgents(announcer),
+        ledger_key=LEDGER_KEY,
     )
     service = EmbeddedService(core)
     await service.start()

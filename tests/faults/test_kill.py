@@ -27,6 +27,7 @@ from tests.contract.market import answer_of
 from tests.embedded.shop import stocked_template
 from tests.fakes import FakeClock
 from tests.faults.buyer import DEVICE, EMAIL, KEY, PASSWORD, RACES, STEPS, fill_cart, order_of
+from tests.keys import LEDGER_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 UNPAID = ("before open", "opening", "intent saved")
@@ -83,7 +84,14 @@ class Restarted:
         ids = SeededIds(FIRST_ID_AFTER_A_CRASH)
         db = Database(folder / "souk.db")
         self.service = EmbeddedService(
-            Core(db=db, clock=clock, ids=ids, payments=self.provider, agents=ScriptedAgents())
+            Core(
+                db=db,
+                clock=clock,
+                ids=ids,
+                payments=self.provider,
+                agents=ScriptedAgents(),
+                ledger_key=LEDGER_KEY,
+            )
         )
 
     async def sign_in(self) -> EmbeddedService:

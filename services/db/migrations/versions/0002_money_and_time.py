@@ -309,8 +309,7 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("at", UtcDateTime(timezone=True), nullable=False),
-        sa.Column("memo", sa.JSON(), nullable=False),
-        sa.Column("request_hash", sa.Text(), nullable=False),
+        sa.Column("memo", sa.Text(), nullable=False),
         sa.Column("mac", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_uuid"], ["organizations.uuid"], name=op.f("fk_ledger_transfers_organization_uuid")
@@ -563,7 +562,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_usage_events_invoice", ["invoice_uuid"], unique=False)
 
     with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("is_staff", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("is_staff", sa.Boolean(), server_default=sa.false(), nullable=False))
     _create_triggers()
 
 

@@ -1,0 +1,167 @@
+"""The one clock: everything that time owes, done once each, in time order, whoever asks and however often.
+
+What will fall due is written down when it becomes known (`schedule`), in the transaction that makes it so. `run_due`
+does it at its own instant, not at the instant of the call, so one long step and many short ones end the same. An item
+whose work needs a provider does its own three steps under a key of our own; a kill in between finds it still open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.db import money_models as mm
+from services.db import portable
+from services.embedded.core import Core
+
+BATCH = 500  # items a transaction does at most
+LEASE = timedelta(seconds=30)
+
+_D = mm.DueItem
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """`at` is its instant: handlers take it for the present."""
+
+    key: str
+    kind: str
+    subject_uuid: str
+    organization_uuid: str
+    at: datetime
+    params: dict[str, Any]
+
+
+InTransaction = Callable[[Core, Connection, Due], None]
+WithProvider = Callable[[Core, Due], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What each kind does. `ranks`: the order at one instant, as the kinds are listed; unknown kinds come last."""
+
+    plain: Mapping[str, InTransaction]
+    asking: Mapping[str, WithProvider]
+
+
+def schedule(
+    connection: Connection,
+    kind: str,
+    subject_uuid: str,
+    organization_uuid: str,
+    at: datetime,
+    *,
+    part: str = "",
+    **params: Any,  # Any: JSON values
+) -> None:
+    """Notes that `kind` is due for `subject` at `at`. The same again (kind, subject, part) moves it, unless it is done
+    already: then nothing happens, so `part` tells repetitions apart (the period's start, the attempt's number)."""
+    values = {"kind": kind, "subject_uuid": subject_uuid, "organization_uuid": organization_uuid, "due_at": at,
+              "rank": rank(kind), "params": params, "leased_until": None, "done_at": None}  # fmt: skip
+    new = portable.insert(_D).values(key=_key(kind, subject_uuid, part), **values)
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=["key"], set_={"due_at": at, "params": params}, where=_D.done_at.is_(None)
+        )
+    )
+
+
+def _key(kind: str, subject_uuid: str, part: str) -> str:
+    return ":".join(filter(None, (kind, subject_uuid, part)))
+
+
+def drop(connection: Connection, subject_uuid: str, *kinds: str) -> None:
+    """Forgets what is open for a subject; all kinds when none is named."""
+    condition = [_D.subject_uuid == subject_uuid, _D.done_at.is_(None)]
+    if kinds:
+        condition.append(_D.kind.in_(kinds))
+    connection.execute(sa.delete(_D).where(*condition))
+
+
+# At one instant: credit becomes usable or expires, then trials and pauses end, then changes and renewals, then
+# invoices are made final, collected and chased, then reminders.
+ORDER = (
+    "credit_effective",
+    "credit_expires",
+    "hold_expires",
+    "recognise",
+    "trial_ends",
+    "resume",
+    "change",
+    "pause",
+    "cancel",
+    "period",
+    "finalise",
+    "collect",
+    "overdue",
+    "suspend",
+    "quote_expires",
+    "auto_top_up",
+    "trial_reminder",
+    "alert",
+)
+
+
+def rank(kind: str) -> int:
+    """Place of a kind among those due at one instant."""
+    return ORDER.index(kind) if kind in ORDER else len(ORDER)
+
+
+def next_due(connection: Connection) -> Due | None:
+    """What falls due next, in the past or to come."""
+    return _first(connection, None)
+
+
+def _first(connection: Connection, now: datetime | None) -> Due | None:
+    statement = sa.select(_D.key, _D.kind, _D.subject_uuid, _D.organization_uuid, _D.due_at, _D.params).where(
+        _D.done_at.is_(None)
+    )
+    if now is not None:
+        statement = statement.where(_D.due_at <= now)
+    row = connection.execute(statement.order_by(_D.due_at, _D.rank, _D.key).limit(1)).one_or_none()
+    return None if row is None else Due(*row)
+
+
+async def run_due(core: Core, duties: Duties, now: datetime) -> int:
+    """Does everything due until `now`, in order; returns how many items. Stops where another process works."""
+    done = 0
+    while True:
+        count, asking = await core.db.run(lambda connection: _batch(core, duties, connection, now))
+        done += count
+        if asking is None:
+            if count == 0:
+                return done
+            continue
+        await duties.asking[asking.kind](core, asking)
+        await core.db.run(lambda connection, key=asking.key: finish(connection, key, core.clock.now()))
+        done += 1
+
+
+def _batch(core: Core, duties: Duties, connection: Connection, now: datetime) -> tuple[int, Due | None]:
+    """Does items until one must ask a provider: that one is leased and handed back."""
+    portable.one_at_a_time(connection, "run_due")
+    done = 0
+    while done < BATCH and (due := _first(connection, now)):
+        if due.kind in duties.asking:
+            return done, due if _lease(connection, due, core.clock.now()) else None
+        duties.plain[due.kind](core, connection, due)
+        finish(connection, due.key, core.clock.now())
+        done += 1
+    return done, None
+
+
+def _lease(connection: Connection, due: Due, now: datetime) -> bool:
+    """Whether it is ours for a while. A lease longer than any can be was written by a clock that was wrong."""
+    free = sa.or_(_D.leased_until.is_(None), _D.leased_until <= now, _D.leased_until > now + 2 * LEASE)
+    leased = connection.execute(sa.update(_D).where(_D.key == due.key, free).values(leased_until=now + LEASE))
+    return leased.rowcount == 1
+
+
+def finish(connection: Connection, key: str, now: datetime) -> None:
+    """Done; never again."""
+    connection.execute(sa.update(_D).where(_D.key == key, _D.done_at.is_(None)).values(done_at=now))
