@@ -203,8 +203,8 @@ def currency_of(model: Model) -> str:
             return unit.currency
         case Included(beyond=inner) | Bounded(model=inner):
             return currency_of(inner)
-        case Graduated(tiers=tiers) | Volume(tiers=tiers):
-            return tiers[0].unit.currency
+        case _:
+            return model.tiers[0].unit.currency
 
 
 def never_falls(model: Model) -> bool:
@@ -286,7 +286,7 @@ def _price(model: Model, quantity: Decimal, conventions: Conventions) -> Priced:
             raws = list(_graduated(tiers, quantity, conventions))
         case Volume(tiers=tiers):
             raws = _volume(tiers, quantity, conventions)
-        case Package():
+        case _:
             raws = _package(model, quantity, conventions.packages)
     return _settled(raws, quantity, currency_of(model), conventions)
 

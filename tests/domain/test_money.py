@@ -224,6 +224,73 @@ def test_a_rate_keeps_its_currency() -> None:
     assert Rate(500, 1, "KWD").cost(2) == Money(1000, "KWD")
 
 
+@pytest.mark.parametrize(
+    ("quantity", "cost"),
+    [("0", "0"), ("312", "3.12"), ("0.5", "0.005"), ("0.00005", "0.000001"), ("0.00004999", "0"), ("1E+3", "10")],
+)
+def test_a_quantity_may_be_an_exact_decimal(quantity: str, cost: str) -> None:
+    assert Rate(10_000).cost(Decimal(quantity)) == Money.parse(cost)
+    assert Fraction(*Rate(10_000, 7).exact(Decimal(quantity))) == Fraction(quantity) * 10_000 / 7
+
+
+@pytest.mark.parametrize("quantity", ["-1", "-0.000001", "NaN", "Infinity", "-Infinity"])
+def test_what_is_no_quantity_costs_nothing_but_an_error(quantity: str) -> None:
+    with pytest.raises(ValueError, match="not a quantity"):
+        Rate(1).cost(Decimal(quantity))
+
+
+def test_a_float_is_no_quantity() -> None:
+    inexact: Any = 0.5  # Any: what a caller without types might pass
+    with pytest.raises(TypeError, match="exact decimal"):
+        Rate(1).cost(inexact)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("0.01", Rate(10_000)), ("29", Rate(29_000_000)), ("0", Rate(0)), ("0.0000015", Rate(3, 2)),
+     ("0.000000000001", Rate(1, MICROS)), ("0.000000000000000001", Rate(1, 10**12)), ("1.50", Rate(1_500_000))],
+)  # fmt: skip
+def test_a_unit_price_of_many_places_is_read_exactly(text: str, rate: Rate) -> None:
+    assert Rate.parse(text) == rate
+    assert Rate.parse(text, "JPY").currency == "JPY"
+
+
+@pytest.mark.parametrize("text", ["-0.01", "1e-6", "NaN", "", ".5", "0,01"])
+def test_other_text_is_no_unit_price(text: str) -> None:
+    with pytest.raises(ValueError, match="not an amount"):
+        Rate.parse(text)
+
+
+def test_a_unit_price_has_at_most_eighteen_places() -> None:
+    with pytest.raises(ValueError, match="more than 18 places"):
+        Rate.parse("0.0000000000000000001")
+
+
+@pytest.mark.parametrize(
+    ("rate", "text", "units"),
+    [(Rate(8_000), "0.008", 1), (Rate(10_000), "0.01", 1), (Rate(5_000_000, 1000), "0.005", 1), (Rate(0, 7), "0", 1),
+     (Rate(MICROS, 3), "1", 3), (Rate(MICROS, 3000), "0.001", 3), (Rate(7, 6), "0.0000035", 3),
+     (Rate(29_000_000), "29", 1), (Rate(-20_000, 2), "-0.01", 1), (Rate(1, MICROS), "0.000000000001", 1)],
+)  # fmt: skip
+def test_a_price_list_quotes_a_rate_without_loss(rate: Rate, text: str, units: int) -> None:
+    assert rate.quoted == (text, units)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 10**4))
+def test_quoting_keeps_the_price(price: int, per: int) -> None:
+    text, units = Rate(price, per).quoted
+    assert Fraction(text) / units == Fraction(price, per * MICROS)
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "step", "nearest"),
+    [(5, 2, 1, 3), (-5, 2, 1, -3), (7, 3, 1, 2), (14_999, 1, 10_000, 10_000), (15_000, 1, 10_000, 20_000),
+     (29_999, 2, 10_000, 10_000)],
+)  # fmt: skip
+def test_an_exact_number_of_micros_is_rounded_once(numerator: int, denominator: int, step: int, nearest: int) -> None:
+    assert Money.nearest(numerator, denominator, "EUR", step) == Money(nearest, "EUR")
+
+
 # ---- splitting
 
 
