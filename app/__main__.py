@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from app.settings import SettingsError, load
@@ -27,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve Souk over HTTP")
     serve.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, default=None, help="port to listen on (default 8741)")
+    serve.add_argument("--database", default=None, metavar="URL", help="a PostgreSQL database (default: a file in DIR)")
     serve.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="keep everything in DIR")
     return parser
 
@@ -43,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         settings = load(arguments.data, remote=arguments.remote, host=getattr(arguments, "host", None),
-                        port=getattr(arguments, "port", None))  # fmt: skip
+                        port=getattr(arguments, "port", None),
+                        database=getattr(arguments, "database", None))  # fmt: skip
     except SettingsError as error:
         print(f"souk: {error}", file=sys.stderr)
         return 2
@@ -65,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
         )
     from app.desktop import run  # lazy: a server has no Qt
 
-    return run(settings)
+    return run(replace(settings, database=""))  # whose window it is keeps a file
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import httpx
 
 from app.clock import SystemClock, SystemIds
 from app.ledger_key import ledger_key
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from services.api.clock import Clock, Ids
-from services.db import migrate
-from services.db.session import Database
+from services.db import migrate, postgres
+from services.db.session import Database, ServerDatabase
 from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentHost
@@ -39,8 +39,21 @@ def build_agents(settings: Settings) -> AgentHost:
 
 
 def prepare_database(settings: Settings, clock: Clock) -> None:
-    """Makes or migrates the database. DatabaseTooNew, DatabaseCorrupt."""
-    migrate.prepare(settings.database, settings.backups, clock.now())
+    """Makes or migrates the database. DatabaseTooNew, DatabaseCorrupt; DatabaseBusy; SettingsError."""
+    if not settings.database:
+        migrate.prepare(settings.database_file, settings.backups, clock.now())
+        return
+    try:
+        postgres.address(settings.database)
+    except ValueError as error:
+        raise SettingsError(f"database: {error}") from error
+    migrate.prepare_server(settings.database)
+
+
+def _open(settings: Settings, *, read_only: bool) -> Database:
+    if settings.database:
+        return ServerDatabase(settings.database)
+    return Database(settings.database_file, read_only=read_only)
 
 
 async def build_embedded(
@@ -58,13 +71,13 @@ async def build_embedded(
     if not is_prepared and not read_only:
         prepare_database(settings, clock)
     core = Core(
-        db=Database(settings.database, read_only=read_only),
+        db=_open(settings, read_only=read_only),
         clock=clock,
         ids=ids,
         payments=TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S),
         agents=agents or build_agents(settings),
         ledger_key=ledger_key(settings.data, settings.ledger_key, ids),
-        backups=settings.backups,
+        backups=None if settings.database else settings.backups,  # a server's database has backups of its own
     )
     service = EmbeddedService(core)
     try:

@@ -100,7 +100,7 @@ class Desktop(QObject):
         self._tokens = KeyringTokens(settings.data)
         self.vms = build_view_models(self.bridge, holder, self._tokens, self._ids.uuid)
         if not settings.remote:
-            self.vms.marketplace.first_page(*first_page.load(settings.database))
+            self.vms.marketplace.first_page(*first_page.load(settings.database_file))
         pages = page_makers(self.vms, self.theme, self.prefs, settings, VERSION)
         self.shell = Shell(self.vms, pages, self.bridge, self.theme, self.prefs)
         self.bridge.crashed.connect(self._on_crashed)
@@ -154,7 +154,7 @@ class Desktop(QObject):
         sheet = RescueSheet(self.shell, error_text(error), [backup.made_at for backup in found], can_read=can_read)
 
         def restore(place: int) -> None:
-            backups.restore(found[place], self.settings.database, self._clock.now())
+            backups.restore(found[place], self.settings.database_file, self._clock.now())
             sheet.close_overlay()
             self.start()
 

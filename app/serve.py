@@ -22,7 +22,7 @@ import uvicorn
 from litestar import Litestar
 
 from app.compose import build_embedded
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from services.api.errors import ServiceError
 from services.api.types import BillingModel, OfferingQuery
 from services.embedded.service import EmbeddedService
@@ -129,6 +129,9 @@ def serve(settings: Settings) -> int:
     with bound:
         try:
             asyncio.run(_serve(settings, bound))
+        except SettingsError as error:
+            print(f"souk: {error}", file=sys.stderr)
+            return WRONG_SETTING
         except ServiceError as error:
             print(f"souk: {error}", file=sys.stderr)
             return 1

@@ -19,10 +19,14 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`data` holds everything Souk writes. `remote` is a server's address, "" for the embedded service."""
+    """`data` holds everything Souk writes. `remote` is a server's address, "" for the embedded service.
+
+    `database` is where `souk serve` keeps its records: a PostgreSQL address, "" for a file of the data folder.
+    """
 
     data: Path
     remote: str = ""
+    database: str = field(default="", repr=False)  # may hold a password
     host: str = "127.0.0.1"
     port: int = 8741
     allowed_origins: tuple[str, ...] = ()
@@ -34,7 +38,7 @@ class Settings:
     model_allow_loopback: bool = False  # a model on this machine, e.g. http://127.0.0.1:11434/v1
 
     @property
-    def database(self) -> Path:
+    def database_file(self) -> Path:
         """The SQLite file."""
         return self.data / "souk.db"
 

@@ -24,22 +24,22 @@ _PAUSE_S = 0.01
 _RETRIED = {"40001", "40P01"}  # serialization failure, deadlock: nothing was done, the same may work now
 
 
-def is_url(text: str) -> bool:
-    """Whether this names a PostgreSQL database; which libpq and SQLAlchemy spell in three ways."""
-    return text.partition("://")[0] in {"postgresql", "postgres", _DRIVER}
+def address(url: str) -> sa.URL:
+    """What `url` says, which is spelled as libpq or SQLAlchemy do. ValueError; it does not repeat a password."""
+    try:
+        found = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ValueError("not a PostgreSQL address") from None
+    if found.drivername not in {"postgresql", "postgres", _DRIVER}:
+        raise ValueError("not a PostgreSQL address")
+    return found.set(drivername=_DRIVER)
 
 
 def make_engine(url: str, *, connections: int = CONNECTIONS) -> sa.Engine:
-    """An engine with our settings, not connected yet. `url` is as libpq knows it. ValueError, not repeating the URL."""
-    if not is_url(url):
-        raise ValueError("not a PostgreSQL address")
-    try:
-        address = sa.make_url(url).set(drivername=_DRIVER)
-    except (sa.exc.ArgumentError, ValueError):
-        raise ValueError("not a PostgreSQL address") from None
+    """An engine with our settings, not connected yet. ValueError for what is no address of PostgreSQL."""
     settings = {"lock_timeout": f"{LOCK_TIMEOUT_S}s", "idle_in_transaction_session_timeout": f"{_IDLE_TIMEOUT_S}s"}
     return sa.create_engine(
-        address,
+        address(url),
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "client_encoding": "utf8",

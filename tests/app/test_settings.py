@@ -112,7 +112,7 @@ def test_a_folder_below_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_everything_lies_in_the_folder_and_nothing_is_made_by_asking(data_dir: Path) -> None:
     found = load(data_dir / "new", {})
-    places = (found.database, found.provider_file, found.backups, found.preferences, found.log_file)
+    places = (found.database_file, found.provider_file, found.backups, found.preferences, found.log_file)
     assert {place.parent for place in places} == {data_dir / "new"}
     assert len(set(places)) == len(places)
     assert not (data_dir / "new").exists()

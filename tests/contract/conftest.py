@@ -1,11 +1,11 @@
-"""`market`: the same stories on the fake, on the embedded service, and on the remote one in front of the embedded."""
+"""`market`: the same stories on the fake, on the embedded service over SQLite and PostgreSQL, and on the remote one."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import cache
 from pathlib import Path
 
@@ -14,12 +14,14 @@ import pytest
 from litestar import Litestar
 
 from services.api.contract import Service
+from services.db.session import ServerDatabase
 from services.gateways.agents import ScriptedAgents
 from services.http.server import create_app
 from services.remote import RemoteService
 from tests.contract.embedded import build_embedded, migrated_template
 from tests.contract.market import Market
 from tests.fakes import FakeService
+from tests.postgres import new_database
 
 BASE = "http://souk.test"
 
@@ -45,20 +47,21 @@ def in_process(app: Litestar) -> httpx.ASGITransport:
 
 
 @asynccontextmanager
-async def opened(kind: str, folder: Path, app: Litestar) -> AsyncIterator[Market]:
-    """A market of one kind, closed at the end."""
+async def opened(kind: str, folder: Path, app: Litestar, database: str = "") -> AsyncIterator[Market]:
+    """A market of one kind, closed at the end; `database` is a URL where it is not a file."""
     if kind == "fake":
         fake = FakeService()
         yield Market(fake, _nothing_to_do, fake.world.failing_steps)
         return
     agents = ScriptedAgents()
-    embedded = await build_embedded(folder, agents=agents)
+    db = ServerDatabase(database) if database else None
+    embedded = await build_embedded(folder, agents=agents, db=db)
 
     async def run_jobs() -> None:
         await embedded.run_due_jobs()
 
     try:
-        if kind == "embedded":
+        if kind != "remote":
             yield Market(embedded, run_jobs, agents.failing_steps)
             return
         app.state.service = embedded
@@ -81,14 +84,16 @@ def settled_heap() -> None:
     gc.freeze()
 
 
-@pytest.fixture(params=["fake", "embedded", "remote"])
+@pytest.fixture(params=["fake", "embedded", "remote", pytest.param("postgres", marks=pytest.mark.postgres)])
 def market(
     request: pytest.FixtureRequest, settled_heap: None, loop: asyncio.Runner, tmp_path: Path
 ) -> Iterator[Market]:
     app = app_over(FakeService())
-    context = opened(request.param, tmp_path, app)
-    yield loop.run(context.__aenter__())
-    loop.run(context.__aexit__(None, None, None))
+    with ExitStack() as kept:
+        database = kept.enter_context(new_database(stocked=True)) if request.param == "postgres" else ""
+        context = opened(request.param, tmp_path, app, database)
+        yield loop.run(context.__aenter__())
+        loop.run(context.__aexit__(None, None, None))
 
 
 @pytest.fixture
