@@ -94,7 +94,7 @@ def movement_kind(kind: MovementKind) -> str:
     return labels[kind]
 
 
-NAMED_BY = ("resource", "name", "number", "invoice", "code", "card", "plan", "source")  # the first that is there
+NAMED_BY = ("name", "number", "code", "card", "plan")  # params, the first that is there
 
 
 def movement_for(movement: Movement) -> str:
@@ -151,26 +151,30 @@ def card_label(options: PaymentOptions | None, token: str) -> str:
     return next((f"{card.brand} •••• {card.last4}" for card in options.test_cards if card.token == token), "")
 
 
-def amount_problem(code: str, least: Money, most: Money) -> str:
-    """What to say beside an amount."""
+def amount_problem(code: str, least: Money | None = None, most: Money | None = None) -> str:
+    """What to say beside an amount; with its bounds where they are known."""
+    if code == "out_of_range" and least is not None and most is not None:
+        return tr("Enter {least} to {most}.", least=exact_money(least), most=exact_money(most))
+    if code == "too_small" and least is not None:
+        return tr("Enter {amount} or more.", amount=exact_money(least))
+    if code == "too_large" and most is not None:
+        return tr("Enter {amount} or less.", amount=exact_money(most))
     sentences = {
         "required": tr("Enter an amount."),
         "not_an_amount": tr("Enter an amount such as 25 or 12.50."),
-        "too_small": tr("Enter {amount} or more.", amount=exact_money(least)),
-        "too_large": tr("Enter {amount} or less.", amount=exact_money(most)),
+        "not_whole_minor": tr("Enter an amount such as 25 or 12.50."),
+        "too_small": tr("Enter a higher amount."),
+        "too_large": tr("Enter a lower amount."),
+        "out_of_range": tr("This amount cannot be used here."),
+        "wrong_currency": tr("This account pays in another currency."),
+        "below_threshold": tr("Fill up to more than the balance at which it starts."),
+        "gap_too_small": tr("Fill up to more: the difference is less than the smallest top-up."),
+        "below_target": tr("The monthly limit must allow one whole top-up."),
     }
     return sentences.get(code, tr("Check this amount and try again."))
 
 
 # ---- auto-top-up
-
-
-def auto_problem(code: str) -> str:
-    sentences = {
-        "target_too_small": tr("Fill up to more than the balance at which it starts."),
-        "limit_too_small": tr("The monthly limit must allow one whole top-up."),
-    }
-    return sentences[code]
 
 
 def auto_state(auto: AutoTopUp) -> str:

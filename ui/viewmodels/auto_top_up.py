@@ -12,14 +12,15 @@ from services.api.money import MICROS, Money
 from services.api.types import PaymentOptions, Rehearsal, SetAutoTopUp, Wallet
 from ui.bridge import Bridge
 from ui.text import ErrorText, error_text, field_text, field_texts
-from ui.text.wallet import amount_problem, auto_problem
+from ui.text.wallet import amount_problem
 from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
 from ui.viewmodels.base import ServiceHolder, ViewModel
 from ui.viewmodels.checkout_state import preselected_card
 from ui.viewmodels.debounce import Debounce
 
 TYPING_MILLISECONDS = 300
-FIELDS = ("threshold", "target", "monthly_limit", "payment_token")
+AMOUNTS = ("threshold", "target", "monthly_limit")
+FIELDS = (*AMOUNTS, "payment_token")
 STARTING = (10, 50, 200)  # threshold, target, monthly limit in the major unit, when nothing was set before
 
 
@@ -63,18 +64,17 @@ class AutoTopUpState:
 
 
 def _problems(state: AutoTopUpState) -> dict[str, str]:
-    zero, cent = Money.zero(state.currency), Money(Money.zero(state.currency).minor_unit, state.currency)
-    least = {"threshold": zero, "target": cent, "monthly_limit": cent}
+    cent = Money(Money.zero(state.currency).minor_unit, state.currency)
     found = {
-        name: amount_problem(code, floor, floor)
-        for name, floor in least.items()
-        if (code := amount_code(getattr(state, name), state.currency, least=floor))
+        name: amount_problem(code, cent)
+        for name in AMOUNTS
+        if (code := amount_code(getattr(state, name), state.currency, least=cent))
     }
     request = state.request()
     if request.threshold is not None and request.target is not None and not request.threshold < request.target:
-        found.setdefault("target", auto_problem("target_too_small"))
+        found.setdefault("target", amount_problem("below_threshold"))
     if request.target is not None and request.monthly_limit is not None and request.monthly_limit < request.target:
-        found.setdefault("monthly_limit", auto_problem("limit_too_small"))
+        found.setdefault("monthly_limit", amount_problem("below_target"))
     if not state.payment_token:
         found["payment_token"] = field_text("payment_token", "required")
     return found
@@ -177,6 +177,7 @@ class AutoTopUpViewModel(ViewModel[AutoTopUpState]):
 
     def _on_failed(self, error: ServiceError) -> None:
         fields = field_texts(error) if isinstance(error, InvalidInput) else {}
+        fields |= {name: amount_problem(code) for name, code in error.fields.items() if name in AMOUNTS}
         self._set(
             is_rehearsing=False, is_saving=False, refused=fields, error=None if fields else error_text(error)
         )  # fmt: skip

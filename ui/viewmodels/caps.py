@@ -14,6 +14,7 @@ from services.api.money import Money
 from services.api.types import Cap, Caps, CapScope, CapWindow, SetCap
 from ui.bridge import Bridge
 from ui.text import ErrorText, error_text, field_texts
+from ui.text.wallet import amount_problem
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 
 T = TypeVar("T")
@@ -106,6 +107,8 @@ class CapsViewModel(ViewModel[CapsState]):
 
     def _on_save_failed(self, error: ServiceError) -> None:
         fields = field_texts(error) if isinstance(error, InvalidInput) else {}
+        if "limit" in error.fields:
+            fields["limit"] = amount_problem(error.fields["limit"])
         self._set(is_saving=False, problems=fields, error=None if fields else error_text(error))
 
     def _on_rebound(self) -> None:

@@ -188,9 +188,15 @@ class TopUpViewModel(ViewModel[TopUpState]):
 
     def _on_quote_failed(self, error: ServiceError) -> None:
         if isinstance(error, InvalidInput):
-            self._set(is_quoting=False, refused=field_texts(error))
+            self._set(is_quoting=False, refused=self._words(error))
         else:
             self._set(is_quoting=False, error=error_text(error))
+
+    def _words(self, error: InvalidInput) -> dict[str, str]:
+        words = field_texts(error)
+        if "amount" in error.fields:
+            words["amount"] = amount_problem(error.fields["amount"], self.state.least, self.state.most)
+        return words
 
     def _pay(self, work: Callable[[], Coroutine[Any, Any, Paid]]) -> None:
         self._bridge.run(
@@ -218,7 +224,7 @@ class TopUpViewModel(ViewModel[TopUpState]):
         elif self.state.payment_uuid:  # the bank was asked; whether it heard the answer is not known
             self._set(phase=PayPhase.CONFIRMING, error=error_text(error))
             return
-        fields = field_texts(error) if isinstance(error, InvalidInput) else {}
+        fields = self._words(error) if isinstance(error, InvalidInput) else {}
         if isinstance(error, PaymentFailed):
             fields = {"payment_token": error_text(error).sentence}
         self._set(phase=PayPhase.FAILED, refused=fields, error=None if fields else error_text(error))

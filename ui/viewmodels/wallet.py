@@ -103,7 +103,7 @@ def _field_words(error: InvalidInput) -> dict[str, str]:
     if "code" in error.fields:
         words["code"] = code_problem(error.fields["code"])
     if "threshold" in error.fields:
-        words["threshold"] = amount_problem(error.fields["threshold"], Money.zero(), Money.zero())
+        words["threshold"] = amount_problem(error.fields["threshold"])
     return words
 
 
