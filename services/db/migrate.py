@@ -119,6 +119,11 @@ def check_drift() -> list[str]:
     return found
 
 
+def server_downgrade(connection: Connection, revision: str) -> None:
+    """Runs the migrations of a server's database down to `revision`; for tests."""
+    _run(connection, lambda config, command: command.downgrade(config, revision))
+
+
 def server_drift(connection: Connection) -> list[str]:
     """The same for a migrated database on a server."""
     found: list[str] = []
