@@ -126,7 +126,7 @@ class _Loaded(NamedTuple):
 
 
 class QuotesViewModel(ViewModel[QuotesState]):
-    """Signals: changed; problems_found(field); answered(Quote); declined(Quote); placed(Placed) - an offer was taken."""
+    """Signals: changed; problems_found(field); answered, declined(Quote); placed(Placed) - an offer was taken."""
 
     placed = Signal(object)
     problems_found = Signal(str)
