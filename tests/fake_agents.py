@@ -9,6 +9,7 @@ from services.api.errors import (
     InvalidInput,
     LimitReached,
     NotFound,
+    SubscriptionSuspended,
     WrongState,
 )
 from services.api.money import Money
@@ -23,14 +24,17 @@ from services.api.types import (
     ResourceState,
     Source,
     StepState,
+    SubscriptionState,
     Transcript,
+    UsagePayment,
 )
 from services.domain import identity, metering, provisioning
 from services.domain.chat import SAMPLE_TURNS, question_problem
-from tests.fake_world import FakeBase
+from tests.fake_prices import FakePrices
+from tests.fake_world import Call
 
 
-class FakeAgents(FakeBase):
+class FakeAgents(FakePrices):
     """Deployment by hand, and an agent that always quotes the same passage."""
 
     def advance(self, uuid: str) -> Resource:
@@ -100,6 +104,8 @@ class FakeAgents(FakeBase):
         order = self._own_order(resource.order_uuid)
         order = replace(order, refunded=order.total)
         self.world.orders[order.uuid] = (self._owner, order)
+        if order.organization_uuid in self.world.books:
+            self._refund_order(self.world.books[order.organization_uuid], order.uuid)
         return order
 
     def _failed(self, uuid: str) -> Resource:
@@ -129,11 +135,42 @@ class FakeAgents(FakeBase):
             if not metering.is_allowed(plan, resource.usage.used):
                 raise LimitReached(limit="plan", included=plan.included_calls, left=0)
             cost = metering.call_cost(plan, resource.usage.used)
-            usage = replace(resource.usage, used=resource.usage.used + 1, cost=resource.usage.cost + cost)
+            pays_next = self._pay_call(resource, cost)
+            used = resource.usage.used + 1
+            next_cost = metering.call_cost(plan, used)
+            usage = replace(
+                resource.usage,
+                used=used,
+                cost=resource.usage.cost + cost,
+                next_call_cost=next_cost,
+                pays_next="included" if next_cost.is_zero else pays_next,
+            )
             self._keep(self._owner, replace(resource, usage=usage))
             attempt.answer = self._answer(self.world.chats[resource_uuid], text, cost=cost)
         for part in _parts(attempt.answer):
             yield part
+
+    def _pay_call(self, resource: Resource, cost: Money) -> str:
+        """Takes the price of a call before it is made; says what pays the next one."""
+        found = self._held_of(resource.uuid)
+        if found is None:
+            return "invoice"
+        books, held = found
+        one = held.subscription
+        if one.state is SubscriptionState.SUSPENDED:
+            raise SubscriptionSuspended(invoice_uuid=one.unpaid_invoice_uuid)
+        if one.state is SubscriptionState.PAUSED:
+            raise WrongState(state=one.state.value)
+        self._check_caps(books, resource.uuid, cost)
+        is_prepaid = one.usage_payment is UsagePayment.PREPAID
+        if is_prepaid and not cost.is_zero:
+            self._pay_from_wallet(books, resource.uuid, resource.name, cost)
+        now, user = self.world.clock.now(), self._user()
+        books.costs.append((now, resource.uuid, cost))
+        self.world.answers.setdefault(resource.uuid, []).append(
+            Call(self.world.ids.uuid(), now, user.full_name, "chat")
+        )
+        return "wallet" if is_prepaid else "invoice"
 
     async def get_sample_transcript(self, offering_uuid: str) -> Transcript:
         await self._enter("get_sample_transcript")

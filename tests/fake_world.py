@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,18 +22,27 @@ from services.api.money import Money
 from services.api.types import (
     Cart,
     Category,
+    Changed,
     ChatMessage,
+    Corrected,
     FunnelEvent,
     Offering,
     Order,
     Organization,
+    Paid,
+    PaymentState,
     Placed,
     Plan,
     QuickCheckout,
+    Quote,
     RequestQuote,
     Resource,
     SavedCard,
+    TimePoint,
+    Wallet,
 )
+from tests.fake_bill import Bill
+from tests.fake_books import Books
 from tests.samples import CATEGORIES, NOW, OFFERINGS, TEST_CARDS
 
 DECLINES: dict[str, type[ServiceError]] = {"declined": CardDeclined, "insufficient_funds": InsufficientFunds}
@@ -103,9 +113,32 @@ class Attempt:
     """One use of an idempotency key."""
 
     content: object
-    answer: Placed | ChatMessage | None = None
+    answer: Placed | ChatMessage | Paid | Wallet | Changed | Corrected | None = None
     error: ServiceError | None = None
     was_sent: bool = False
+    payment: Paid | None = None
+
+
+@dataclass
+class Payment:
+    """One payment by card. `finish` does what was paid for and gives the uuid of its invoice."""
+
+    owner: str
+    token: str
+    state: PaymentState
+    amount: Money
+    books: str
+    finish: Callable[[], str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One answered call of a bought agent."""
+
+    uuid: str
+    at: datetime
+    person: str
+    key: str
 
 
 @dataclass
@@ -131,6 +164,14 @@ class World:
     outcomes: dict[str, str] = field(default_factory=lambda: {card.token: card.outcome for card in TEST_CARDS})
     charges: list[Money] = field(default_factory=list)
     quotes: list[RequestQuote] = field(default_factory=list)
+    offers: dict[str, tuple[str, Quote]] = field(default_factory=dict)  # uuid -> who asked, quote
+    books: dict[str, Books] = field(default_factory=dict)  # by organization
+    bills: dict[str, Bill] = field(default_factory=dict)  # by order
+    payments: dict[str, Payment] = field(default_factory=dict)
+    answers: dict[str, list[Call]] = field(default_factory=dict)  # resource -> calls, in time order
+    is_time_available: bool = True
+    real_time: datetime | None = None  # by the real clock, once time was moved
+    points: dict[str, tuple[TimePoint, dict[str, object]]] = field(default_factory=dict)
     funnel: list[tuple[str, FunnelEvent]] = field(default_factory=list)
     failures: dict[str, list[ServiceError]] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)

@@ -39,7 +39,7 @@ from services.api.types import (
     SortOrder,
 )
 from services.domain import identity
-from tests.fake_buying import FakeBuying
+from tests.fake_timeline import FakeTimeline
 from tests.fake_world import FakeClock, FakeIds, Gate, User, World
 
 __all__ = ["FakeClock", "FakeIds", "FakeService", "Gate", "World"]
@@ -47,7 +47,7 @@ __all__ = ["FakeClock", "FakeIds", "FakeService", "Gate", "World"]
 PASSWORD = "correct horse"
 
 
-class FakeService(FakeBuying):
+class FakeService(FakeTimeline):
     """The whole service for one actor, in memory."""
 
     def fail(self, method: str, error: ServiceError, *, times: int = 1) -> None:
@@ -134,12 +134,13 @@ class FakeService(FakeBuying):
     async def get_account(self) -> Account:
         await self._enter("get_account")
         user = self._user()
-        paid = [
-            order.total - order.refunded
-            for owner, order in self.world.orders.values()
-            if owner == user.uuid and order.paid_at
-        ]
-        return Account(user.uuid, user.email, user.full_name, user.organizations, sum(paid, Money.zero()))
+        books, now = self._books(), self.world.clock.now()
+        if books is None:
+            return Account(user.uuid, user.email, user.full_name, (), Money.zero())
+        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        spent = sum((amount for at, amount in books.paid if at >= month), Money.zero())
+        wallet = self._wallet(books)
+        return Account(user.uuid, user.email, user.full_name, user.organizations, spent, wallet.balance, wallet.is_low)
 
     async def suggest_names(self, typed: str) -> AutoNames:
         await self._enter("suggest_names")

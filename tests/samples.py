@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
@@ -19,6 +19,7 @@ from services.api.types import (
     Vendor,
 )
 from services.domain.catalogue import billing_models, cheapest_monthly, yearly_price
+from services.domain.wallet import CreditCode, GrantKind
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 
@@ -148,4 +149,30 @@ TEST_CARDS = tuple(
         ("lost_before", "0101"),
         ("lost_after", "0119"),
     )
+)
+
+
+@dataclass(frozen=True)
+class SampleCoupon:
+    """A coupon of the test mode. `periods` None: for ever."""
+
+    code: str
+    percent: str = ""
+    amount: Money | None = None
+    periods: int | None = 1
+    expires_at: datetime | None = None
+
+
+COUPONS = (
+    SampleCoupon("WELCOME20", "20", periods=3),
+    SampleCoupon("TENOFF", amount=Money.parse("10")),
+    SampleCoupon("FOREVER5", "5", periods=None),
+    SampleCoupon("OLDNEWS", "50", expires_at=datetime(2024, 1, 1, tzinfo=UTC)),
+)
+
+_LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
+CREDIT_CODES = (
+    CreditCode("GIFT25", GrantKind.PROMOTIONAL, Money.parse("25"), 1000, None, None, valid_days=90),
+    CreditCode("EXPIRED10", GrantKind.PROMOTIONAL, Money.parse("10"), 1000, None, _LONG_AGO),
+    CreditCode("LASTONE", GrantKind.PROMOTIONAL, Money.parse("5"), 1, None, None),
 )

@@ -1,0 +1,155 @@
+"""What every money area of FakeService stands on: whose books, who pays, what tax."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from services.api.errors import (
+    ConfirmationDeclined,
+    InvalidInput,
+    NotFound,
+    PaymentUnknown,
+    WrongState,
+)
+from services.api.money import Money
+from services.api.types import Action, BillingDetails, Organization, Paid, PaymentState, Project
+from services.domain import identity
+from services.domain.taxes import Treatment, parse_rates, tax_for
+from tests.fake_books import Books
+from tests.fake_world import DECLINES, Attempt, FakeBase, Payment
+from tests.samples import TEST_CARDS
+
+SELLER_COUNTRY = "DE"
+_TABLE = Path(__file__).resolve().parent.parent / "resources" / "tax_rates.json"
+RATES = parse_rates(json.loads(_TABLE.read_text(encoding="utf-8")))
+
+
+class FakeMoney(FakeBase):
+    """Books of the caller's organizations, and payments with the outcomes of the test cards."""
+
+    # ---- whose books
+
+    def _organization(self, name: str = "", project: str = "") -> Books:
+        """The books a purchase goes to; the first one makes an organization."""
+        user, ids = self._user(), self.world.ids
+        choice = identity.choose_organization(user.organizations, name, project, user.full_name)
+        organization = choice.organization
+        if organization is None:
+            organization = Organization(ids.uuid(), choice.name, (Project(ids.uuid(), choice.project_name),))
+            user.organizations = (*user.organizations, organization)
+        return self._books_of(organization)
+
+    def _books_of(self, organization: Organization) -> Books:
+        return self.world.books.setdefault(organization.uuid, Books(organization))
+
+    def _own_books(self) -> list[Books]:
+        return [self._books_of(organization) for organization in self._user().organizations]
+
+    def _books(self, organization_uuid: str = "") -> Books | None:
+        """None: nothing was bought yet. NotFound for a stranger's."""
+        own = self._own_books()
+        if not organization_uuid:
+            return own[0] if own else None
+        for books in own:
+            if books.organization.uuid == organization_uuid:
+                return books
+        raise NotFound
+
+    def _need_books(self, organization_uuid: str = "") -> Books:
+        return self._books(organization_uuid) or self._organization()
+
+    def _tell(self, books: Books, kind: str, ref: str = "", **params: str | int | None) -> None:
+        books.tell(self.world.ids, self.world.clock.now(), kind, params, ref)
+
+    # ---- tax
+
+    def _treatment(self, details: BillingDetails) -> Treatment:
+        return tax_for(details.country, details.vat_id, SELLER_COUNTRY, RATES)
+
+    # ---- cards
+
+    def _card_name(self, token: str) -> str:
+        saved = [(card.token, card.brand, card.last4) for card in self.world.cards.get(self._owner, [])]
+        for known, brand, last4 in (*saved, *((card.token, card.brand, card.last4) for card in TEST_CARDS)):
+            if known == token:
+                return f"{brand} •••• {last4}"
+        return "Visa •••• 4242"
+
+    def _may_pay_with(self, token: str) -> bool:
+        own = [card.token for card in self.world.cards.get(self._owner, [])]
+        return token in own or token in {card.token for card in TEST_CARDS}
+
+    def _token_problem(self, token: str) -> str:
+        if not token:
+            return "required"
+        return "" if self._may_pay_with(token) else "unknown"
+
+    def _default_card(self) -> str:
+        return next((card.token for card in self.world.cards.get(self._owner, []) if card.is_default), "")
+
+    # ---- payments
+
+    def _is_new(self, purpose: str, key: str) -> bool:
+        return (self._owner, purpose, key) not in self.world.attempts
+
+    def _collect(self, attempt: Attempt, token: str, amount: Money, books: Books, finish: Callable[[], str]) -> Paid:
+        """Charges a card once per attempt; `finish` does what was paid for. PaymentFailed, PaymentUnknown."""
+        if attempt.payment:
+            return attempt.payment
+        if attempt.error:
+            raise attempt.error
+        outcome = self.world.outcomes[token]
+        if outcome in DECLINES:
+            attempt.error = DECLINES[outcome]()
+            raise attempt.error
+        if outcome == "lost_before" and not attempt.was_sent:
+            attempt.was_sent = True
+            raise PaymentUnknown
+        uuid = self.world.ids.uuid()
+        payment = Payment(self._owner, token, PaymentState.ACTION_REQUIRED, amount, books.organization.uuid, finish)
+        self.world.payments[uuid] = payment
+        if outcome == "needs_confirmation":
+            action = Action("redirect", f"/pay/test/{uuid}/")
+            attempt.payment = Paid(uuid, payment.state, amount, action=action)
+            return attempt.payment
+        attempt.payment = self._succeed(uuid)
+        if outcome == "lost_after":
+            raise PaymentUnknown
+        return attempt.payment
+
+    def _succeed(self, uuid: str) -> Paid:
+        payment = self.world.payments[uuid]
+        self._charge(self.world.books[payment.books], payment.amount)
+        payment.state = PaymentState.SUCCEEDED
+        return Paid(uuid, payment.state, payment.amount, payment.finish())
+
+    def _charge(self, books: Books, amount: Money) -> None:
+        self.world.charges.append(amount)
+        books.paid.append((self.world.clock.now(), amount))
+
+    async def confirm_payment(self, uuid: str, *, approve: bool) -> Paid:
+        await self._enter("confirm_payment")
+        user, payment = self._user(), self.world.payments.get(uuid)
+        if payment is None or payment.owner != user.uuid:
+            raise NotFound
+        if payment.state is not PaymentState.ACTION_REQUIRED:
+            raise WrongState(state=payment.state.value)
+        if approve:
+            return self._succeed(uuid)
+        payment.state = PaymentState.FAILED
+        raise ConfirmationDeclined
+
+
+def tidy_details(details: BillingDetails) -> BillingDetails:
+    """As they are kept: a VAT id without spaces, a country in capitals."""
+    address = tuple(line.strip() for line in details.address if line.strip())
+    return replace(details, name=details.name.strip(), address=address, country=details.country.strip().upper())
+
+
+def refuse(problems: dict[str, str]) -> None:
+    """InvalidInput with those fields that have a problem."""
+    if found := {name: code for name, code in problems.items() if code}:
+        raise InvalidInput(fields=found)
