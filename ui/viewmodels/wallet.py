@@ -72,7 +72,8 @@ class WalletState:
     movement_error: ErrorText | None = None
     months: tuple[str, ...] = ()  # with movements, newest first
     problems: Mapping[str, str] = field(default_factory=dict)  # of redeeming and of the alert: field -> sentence
-    is_saving: bool = False  # one of the short questions is being answered
+    ask_error: ErrorText | None = None  # of the short questions
+    is_saving: bool = False  # one of them is being answered
 
     @property
     def has_all(self) -> bool:
@@ -206,10 +207,10 @@ class WalletViewModel(ViewModel[WalletState]):
 
     def forget_problems(self) -> None:
         """A question was closed or what was typed changed."""
-        self._set(problems={}, error=None)
+        self._set(problems={}, ask_error=None)
 
     def _ask(self, work: Callable[[], Coroutine[Any, Any, T]], then: Callable[[T], None]) -> None:
-        self._set(is_saving=True, problems={}, error=None)
+        self._set(is_saving=True, problems={}, ask_error=None)
         self._bridge.run(
             self,
             "ask",
@@ -241,7 +242,7 @@ class WalletViewModel(ViewModel[WalletState]):
 
     def _on_ask_failed(self, error: ServiceError) -> None:
         fields = _field_words(error) if isinstance(error, InvalidInput) else {}
-        self._set(is_saving=False, problems=fields, error=None if fields else error_text(error))
+        self._set(is_saving=False, problems=fields, ask_error=None if fields else error_text(error))
 
     # ---- reading
 

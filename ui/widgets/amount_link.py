@@ -8,7 +8,7 @@ from ui import theme
 from ui.text import tr
 from ui.widgets import paint
 
-UNDERLINE_GAP = 2
+UNDERLINE_GAP = 8  # so many times it fits into the height of the figures
 
 
 class AmountLink(QPushButton):
@@ -71,7 +71,7 @@ class AmountLink(QPushButton):
         is_pointed_at = bool(self._ref) and (self.underMouse() or self.isDown())
         paint.text(p, room, self.text(), font, "link" if is_pointed_at else self._role)
         if self._ref:
-            y = (self.height() - metrics.height()) // 2 + metrics.ascent() + UNDERLINE_GAP
+            y = (self.height() - metrics.height()) // 2 + metrics.ascent() + max(2, metrics.height() // UNDERLINE_GAP)
             pen = QPen(look.color("link" if is_pointed_at else "borderControl"), 1)
             pen.setStyle(Qt.PenStyle.SolidLine if is_pointed_at else Qt.PenStyle.DotLine)
             p.setPen(pen)

@@ -293,7 +293,8 @@ class _Painter(QStyledItemDelegate):
 
     def _words(self, p: QPainter, rect: QRect, cell: Cell, *, at_end: bool) -> None:
         look = theme.current()
-        font = look.font("body", True, 500 if cell.is_strong else None)
+        has_figures = at_end or isinstance(cell.order, int)  # figures of one width would part "Top-up"
+        font = look.font("body", has_figures, 500 if cell.is_strong else None)
         room = rect.adjusted(PAD, 0, -PAD, 0)
         side = Qt.AlignmentFlag.AlignRight if at_end else Qt.AlignmentFlag.AlignLeft
         flags = Qt.AlignmentFlag.AlignVCenter | QStyle.visualAlignment(self._table.layoutDirection(), side)
