@@ -19,7 +19,7 @@ from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 AREAS = frozenset({"quotes", "orders", "session", "timeline"})
 DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, WrongState)
 VALID_DAYS = (14, 30, 60)
-CALLS_MAX = 10**12
+CALLS_MAX = 1_000_000_000
 NET_DAYS_MAX = 365
 NOTE_MAX = 4000
 

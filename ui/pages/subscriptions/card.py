@@ -70,6 +70,8 @@ class SubscriptionCard(Card):
         self.body.addWidget(self._calendar())
         self.body.addLayout(self._calls())
         self.body.addWidget(self._chips())
+        self._paid_with = label("", "small", name=f"paidWith-{item.uuid}", wrap=True)
+        self.body.addWidget(self._paid_with)
         self.body.addWidget(self._foot())
 
     # -- building --------------------------------------------------------------------------------------------------
@@ -114,8 +116,9 @@ class SubscriptionCard(Card):
         self._undo = Button(tr("Undo"), "link", "undo-2", name=f"undo-{self.item.uuid}", small=True)
         self._undo.clicked.connect(lambda: self.wanted.emit(self.item, Task.UNDO))
         self._coupon = badge("", name=f"coupon-{self.item.uuid}")
-        self._paid_with = label("", "small", name=f"paidWith-{self.item.uuid}")
-        self._strip = _flowing(self._pending, self._undo, self._coupon, self._paid_with, gap=12)
+        self._waiting = QWidget()
+        self._waiting.setLayout(row(self._pending, self._undo, spacing=10))
+        self._strip = _flowing(self._waiting, self._coupon, gap=12)
         return self._strip
 
     def _foot(self) -> QWidget:
@@ -202,7 +205,7 @@ class SubscriptionCard(Card):
 
     def _show_chips(self) -> None:
         item = self.item
-        self._pending.setVisible(item.pending is not None)
+        self._waiting.setVisible(item.pending is not None)
         if item.pending is not None:
             self._pending.set_badge(pending_text(item.pending), "info", "calendar-clock")
         self._undo.setVisible(item.pending is not None and ChangeAction.UNDO in item.can)
@@ -212,7 +215,7 @@ class SubscriptionCard(Card):
             self._coupon.set_badge(coupon_text(item.coupon), "accent", "tag")
         self._paid_with.setText("" if item.state is SubscriptionState.CANCELED else paid_with_text(item))
         self._paid_with.setVisible(bool(self._paid_with.text()))
-        self._strip.setVisible(any(not part.isHidden() for part in self._strip.findChildren(QWidget)))
+        self._strip.setVisible(item.pending is not None or item.coupon is not None)
 
     def _show_actions(self) -> None:
         item, name = self.item, self.item.offering_name
@@ -231,6 +234,7 @@ class SubscriptionCard(Card):
         ):
             button.setAccessibleName(words)
         self.more.set_label(tr("More for {name}", name=name))
+        self._buttons.setVisible(not is_over)
 
     # -- what else can be done -------------------------------------------------------------------------------------
     def open_menu(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
 from ui.pages.subscriptions.arithmetic import Arithmetic
@@ -15,6 +15,7 @@ from ui.viewmodels.plan_change import PlanChangeViewModel
 from ui.viewmodels.plan_change_state import ChangePhase, PlanChangeState, Task
 from ui.widgets.controls import Button, SelectField, badge, card, column, label, row
 from ui.widgets.focus_order import set_tab_order
+from ui.widgets.layout import ScrollPage
 from ui.widgets.notices import Banner
 from ui.widgets.overlay import Sheet
 from ui.widgets.states import ErrorState, skeleton_rows
@@ -27,6 +28,7 @@ PARTS: dict[Task, type[Part]] = {
 }
 WITH_SUMS = (Task.PLAN, Task.RESUME, Task.UNDO, Task.PAY)
 WIDE, NARROW = 780, 520
+EDGES = 2  # the panel's frame, on both sides
 OTHER_CARD = frozenset(
     {"payment_failed", "card_declined", "insufficient_funds", "confirmation_declined", "payment_profile_needed"}
 )
@@ -43,6 +45,7 @@ class ChangeSheet(Sheet):
         self.vm = vm
         self._task = state.task
         self._was_ready = False
+        self._said = ""  # by the notice, already brought into view
         self._is_rendering = False
         self._build_places()
         self._build_buttons()
@@ -113,6 +116,19 @@ class ChangeSheet(Sheet):
             self.footer.addWidget(button)
         self.footer.addStretch()
 
+    def place(self) -> QRect:
+        """Plans need the room at the side; a short question stands in the middle, as tall as its lines."""
+        side = super().place()
+        content, layout = self.area.widget(), self.panel.layout()
+        inner = content.layout() if content is not None else None
+        if self._task is Task.PLAN or inner is None or layout is None:
+            return side
+        items = [layout.itemAt(index) for index in range(layout.count())]
+        around = sum(item.sizeHint().height() for item in items if item is not None and item.widget() is not self.area)
+        wanted = max(inner.totalHeightForWidth(side.width() - EDGES), inner.totalMinimumSize().height()) + EDGES
+        height = min(around + wanted, side.height())
+        return QRect((self.width() - side.width()) // 2, (self.height() - height) // 2, side.width(), height)
+
     # -- what is done ----------------------------------------------------------------------------------------------
     def accept_default(self) -> None:
         """Money is never spent by an Enter that was meant for something else: only the buttons answer."""
@@ -165,6 +181,7 @@ class ChangeSheet(Sheet):
         self._show_buttons(state, is_bank=is_bank)
         self._is_rendering = False
         self._follow(state, is_bank=is_bank)
+        self._said = "" if self.notice.isHidden() else self.notice.text
 
     def _show_ready(self, state: PlanChangeState) -> None:
         if self.part is not None:
@@ -204,6 +221,7 @@ class ChangeSheet(Sheet):
         self.cards.select.set_current(state.payment_token)
         code = state.problems.get("payment_token")
         self.cards.set_error(change_problem("payment_token", code, 0) if code else self._card_trouble(state))
+        self.cards.set_help(tr("Now: {way}", way=own) if self._task is Task.CARD and own else "")
         self.cards.setEnabled(not state.is_locked and not state.is_busy)
 
     @staticmethod
@@ -248,8 +266,17 @@ class ChangeSheet(Sheet):
             self._focus_start()
         elif self._card_trouble(state) is not None and not self.cards.select.hasFocus():
             self.cards.select.setFocus(Qt.FocusReason.OtherFocusReason)
+            self._reveal(self.cards)
+        elif not self.notice.isHidden() and self.notice.text != self._said:
+            self._reveal(self.notice)
         elif is_bank and QApplication.focusWidget() not in (self.approve, self.decline):
             self.approve.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _reveal(self, widget: QWidget) -> None:
+        """Brings what was just said into view."""
+        QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # the words have just come
+        if isinstance(self.area, ScrollPage):
+            self.area.reveal(widget)
 
     def _focus_start(self) -> None:
         if self.part is not None:

@@ -25,7 +25,7 @@ from ui.viewmodels.quotes import QuotesViewModel
 from ui.viewmodels.subscriptions import SubscriptionsState, SubscriptionsViewModel
 from ui.widgets.arranged_page import ArrangedPage
 from ui.widgets.controls import Button, SearchField, column, label, page, row, scroll_page
-from ui.widgets.focus_order import set_tab_order
+from ui.widgets.focus_order import reading_order, set_tab_order
 from ui.widgets.folding import Reading
 from ui.widgets.notices import Banner, toast_area
 from ui.widgets.overlay import Dialog
@@ -102,8 +102,9 @@ class SubscriptionsPage(ArrangedPage):
         self._none = label(tr("No subscriptions yet. What you buy stands here."), "muted", name="noSubscriptions")
         self.ended_button = Button("", "link", "chevron-down", name="showEnded")
         self.ended_button.clicked.connect(lambda: self.vm.show_ended(not self.vm.state.has_ended_shown))
+        self._title = label(tr("What you have"), "section")
         self._column = column(
-            self._head(), self._notice(), self._offers, self._nothing, self._none, self._list,
+            self._head(), self._notice(), self._offers, self._title, self._nothing, self._none, self._list,
             row(self.ended_button, None), self._ended, self._earlier, None, spacing=16,
         )  # fmt: skip
         content.setLayout(self._column)
@@ -158,6 +159,7 @@ class SubscriptionsPage(ArrangedPage):
         is_searching = bool(state.text.strip())
         self._nothing.setVisible(is_searching and not state.running and not state.ended)
         self._none.setVisible(not is_searching and not state.running)
+        self._title.setVisible(bool(quotes.open))
         count = len(state.ended)
         words = plural(count, tr("Show {n} that ended"), tr("Show {n} that ended"))
         self.ended_button.setText(tr("Hide those that ended") if state.has_ended_shown else words)
@@ -321,8 +323,8 @@ class SubscriptionsPage(ArrangedPage):
         reason = Qt.FocusReason.OtherFocusReason
         chosen: QWidget = self
         if self._stack.currentWidget() is self._list_place:
-            order = [card for card in self._cards.values() if card.isVisible()]
-            chosen = self.search if self.search.isVisible() else order[0].more if order else self
+            order = [widget for widget in reading_order(self._list_place) if widget.isVisibleTo(self)]
+            chosen = self.search if self.search.isVisible() else order[0] if order else self
         elif state.status is Status.EMPTY:
             chosen = (self._guest if state.is_guest else self._empty).action_button
         elif state.status is Status.ERROR:

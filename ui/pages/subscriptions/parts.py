@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from services.api.types import BillingCycle, ChangeAction, Plan, UsagePayment
+from ui import theme
 from ui.text import date, plan_price, plural, saving_text, tr
 from ui.text.changes import (
     cancel_at_end_text,
@@ -27,6 +28,7 @@ from ui.widgets.controls import Segmented, TextArea, TextField, badge, column, l
 from ui.widgets.folding import FoldingRow
 
 CYCLES = (BillingCycle.MONTHLY, BillingCycle.YEARLY)
+QUANTITY_WIDTH = 160  # px at 100 % text
 WAYS = (UsagePayment.PREPAID, UsagePayment.POSTPAID)
 
 
@@ -79,6 +81,7 @@ class PlanPart(Part):
         self.quantity = TextField(tr("Quantity"), name="changeQuantity", max_length=6)
         self.quantity.changed.connect(self._on_quantity_changed)
         self._custom = label("", "small", name="changeCustom", wrap=True)
+        self.quantity.setMaximumWidth(theme.current().px(QUANTITY_WIDTH))
         self.setLayout(column(self._head, self.grid, self._custom, self.quantity, spacing=14))
 
     def _on_cycle_changed(self, index: int) -> None:
@@ -195,7 +198,7 @@ class PausePart(Part):
         for months, card in zip((*PAUSE_MONTHS, 0), (*self._months, self._own), strict=True):
             card.toggled.connect(lambda on, months=months: self._on_picked(months, on))
         self.day = TextField(
-            tr("It goes on on"), name="pauseDay", placeholder="2026-05-01", help_text=tr("Year, month and day"),
+            tr("Resume on"), name="pauseDay", placeholder="2026-05-01", help_text=tr("Year, month and day"),
         )  # fmt: skip
         self.day.changed.connect(self._on_typed)
         self._meaning = label("", "muted", name="pauseMeaning", wrap=True)

@@ -19,7 +19,8 @@ from ui.text.quotes import (
     quote_title,
 )
 from ui.viewmodels.quotes import QuotesState
-from ui.widgets.controls import Button, Card, Icon, badge, column, label, row
+from ui.widgets.avatar import Avatar
+from ui.widgets.controls import Button, Card, badge, column, label, row
 from ui.widgets.folding import FoldingRow
 from ui.widgets.notices import Banner
 
@@ -30,6 +31,7 @@ TONES = {
     QuoteState.DECLINED: ("neutral", ""),
     QuoteState.EXPIRED: ("warning", "clock"),
 }
+LOOK = (40, "briefcase")
 END = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -58,7 +60,9 @@ class QuoteCard(Card):
         line = row(self._badge, self._terms, spacing=8)
         line.setStretch(1, 1)
         whole = QWidget()
-        words = row(Icon("quote", "textMuted", 20), column(self._title, line, spacing=3), spacing=14)
+        picture = Avatar(44)
+        picture.set_category(*LOOK)
+        words = row(picture, column(self._title, line, spacing=3), spacing=14)
         words.setStretch(1, 1)
         whole.setLayout(words)
         return whole
@@ -74,7 +78,7 @@ class QuoteCard(Card):
         uuid = self.quote.uuid
         self.accept = Button("", "secondary", "check", name=f"acceptQuote-{uuid}")
         self.decline = Button(tr("Decline"), "secondary", name=f"declineQuote-{uuid}")
-        self.answer = Button(tr("Answer as sales"), "ghost", "pencil", name=f"answerQuote-{uuid}")
+        self.answer = Button(tr("Answer as sales"), "secondary", "pencil", name=f"answerQuote-{uuid}")
         self.accept.clicked.connect(partial(self.accepted.emit, uuid))
         self.decline.clicked.connect(partial(self.declined.emit, uuid))
         self.answer.clicked.connect(partial(self.answer_wanted.emit, uuid))
