@@ -66,7 +66,7 @@ class LedgerTransfer(Base):
     key: Mapped[str]
     kind: Mapped[str]
     at: Mapped[datetime]
-    memo: Mapped[str]
+    memo: Mapped[dict[str, Any]]
     mac: Mapped[str]
     __table_args__ = (sa.UniqueConstraint("organization_uuid", "key"),)
 
@@ -391,6 +391,10 @@ class InvoiceLineRow(Base):
     unit_micros: Mapped[int | None]
     unit_per: Mapped[int | None]
     amount_micros: Mapped[int]
+    discount_micros: Mapped[int] = mapped_column(default=0)  # its share of what was taken off, of a charged line
+    credit_micros: Mapped[int] = mapped_column(default=0)
+    net_micros: Mapped[int] = mapped_column(default=0)  # amount - discount - credit
+    tax_micros: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str]
     period_start: Mapped[datetime | None]
     period_end: Mapped[datetime | None]

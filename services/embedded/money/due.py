@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -138,7 +139,7 @@ async def run_due(core: Core, duties: Duties, now: datetime) -> int:
                 return done
             continue
         await duties.asking[asking.kind](core, asking)
-        await core.db.run(lambda connection, key=asking.key: finish(connection, key, core.clock.now()))
+        await core.db.run(partial(_finish_now, core, key=asking.key))
         done += 1
 
 
@@ -160,6 +161,10 @@ def _lease(connection: Connection, due: Due, now: datetime) -> bool:
     free = sa.or_(_D.leased_until.is_(None), _D.leased_until <= now, _D.leased_until > now + 2 * LEASE)
     leased = connection.execute(sa.update(_D).where(_D.key == due.key, free).values(leased_until=now + LEASE))
     return leased.rowcount == 1
+
+
+def _finish_now(core: Core, connection: Connection, key: str) -> None:
+    finish(connection, key, core.clock.now())
 
 
 def finish(connection: Connection, key: str, now: datetime) -> None:

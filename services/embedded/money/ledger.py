@@ -90,7 +90,7 @@ def post(core: Core, connection: Connection, transfer: Transfer) -> Posted:
     connection.execute(
         insert_into(_T),
         {"organization_uuid": organization, "seq": row.seq, "uuid": uuid, "key": transfer.key,
-         "kind": transfer.kind.value, "at": transfer.at, "memo": transfer.memo, "mac": row.mac},
+         "kind": transfer.kind.value, "at": transfer.at, "memo": dict(transfer.memo), "mac": row.mac},
     )  # fmt: skip
     connection.execute(_SEAL, {"organization": organization, "new_mac": row.mac})
     return Posted(row.seq, uuid, is_new=True)
@@ -226,7 +226,7 @@ def _orphan(connection: Connection) -> Fault | None:
 def _verify_one(connection: Connection, organization: str, key: bytes) -> Fault | None:
     head = connection.execute(sa.select(_H.seq, _H.mac).where(_H.organization_uuid == organization)).one()
     rows = _Rows(connection, organization)
-    broken = ledger_chain.verify_chain(rows, key, newest=head.seq)
+    broken = ledger_chain.verify_chain(rows, key, organization, newest=head.seq)
     if broken is not None:
         return Fault(organization, broken.seq, broken.fault.value)
     if rows.unbalanced:
@@ -285,7 +285,5 @@ class _Rows:
         if sum(entry.amount.micros for entry in entries):
             self.unbalanced = self.unbalanced or row.seq
         transfer = Transfer(TransferKind(row.kind), row.key, row.at, tuple(entries), row.memo)
-        content = ledger_chain.canonical(transfer, row.seq, self._organization)
-        chained = ChainRow(row.seq, content, self.last_mac, row.mac)
         self.last_mac = row.mac
-        return chained
+        return ChainRow(row.seq, transfer, row.mac)

@@ -309,7 +309,7 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("at", UtcDateTime(timezone=True), nullable=False),
-        sa.Column("memo", sa.Text(), nullable=False),
+        sa.Column("memo", sa.JSON(), nullable=False),
         sa.Column("mac", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_uuid"], ["organizations.uuid"], name=op.f("fk_ledger_transfers_organization_uuid")
@@ -413,6 +413,10 @@ def upgrade() -> None:
         sa.Column("unit_micros", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("unit_per", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("amount_micros", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("discount_micros", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("credit_micros", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("net_micros", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tax_micros", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("period_start", UtcDateTime(timezone=True), nullable=True),
         sa.Column("period_end", UtcDateTime(timezone=True), nullable=True),
