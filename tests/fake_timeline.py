@@ -115,7 +115,9 @@ class FakeTimeline(FakeQuotes):
         now = world.clock.now()
         point = TimePoint(world.ids.uuid(), now, world.real_time or now)
         kept: dict[str, object] = {name: deepcopy(getattr(world, name)) for name in KEPT}
-        world.points[point.uuid] = (point, {**kept, "real_time": world.real_time})
+        # Calls never change and there are many: a copy of the lists is enough.
+        answers = {uuid: list(calls) for uuid, calls in world.answers.items()}
+        world.points[point.uuid] = (point, {**kept, "answers": answers, "real_time": world.real_time})
         world.real_time = world.real_time or now
 
     async def return_to(self, point_uuid: str) -> Timeline:
@@ -127,7 +129,7 @@ class FakeTimeline(FakeQuotes):
             raise NotFound
         point, kept = self.world.points[point_uuid]
         for name, value in kept.items():
-            setattr(self.world, name, deepcopy(value))
+            setattr(self.world, name, deepcopy(value) if name in KEPT else value)
         later = list(self.world.points)
         for uuid in later[later.index(point_uuid) + 1 :]:
             del self.world.points[uuid]

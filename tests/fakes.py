@@ -9,6 +9,9 @@ FakeService obeys the contract by default (it passes the contract tests) and can
     await service.sign_up("ada@example.com")               # the same service, signed in, in one line
     service.world.auto_deploy = False                      # bought agents stay ordered;
     service.advance(uuid), service.break_deployment(uuid)  # walk or fail their steps
+    await samples_money.history(service)                   # three months of subscriptions, invoices and credit
+    service.world.books[organization_uuid]                 # what is kept of its money
+    service.world.is_time_available = False                # time cannot be moved
 """
 
 from __future__ import annotations

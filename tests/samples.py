@@ -54,13 +54,16 @@ def plan(
     calls: int | None,
     overage: Rate | None = None,
     policy: OveragePolicy = OveragePolicy.CHARGE,
+    trial_days: int = 0,
 ) -> Plan:
     """One plan; its uuid comes from the offering's slug and its name."""
     price = None if monthly is None else Money.parse(monthly)
     points = ("Cancel any time",)
     slug = name.lower().replace(" ", "-")
     uuid = uuid_of(f"{offering}/{slug}")
-    return Plan(uuid, slug, name, model, price, yearly_price(price), calls, overage, policy, points)
+    return Plan(
+        uuid, slug, name, model, price, yearly_price(price), calls, overage, policy, points, trial_days=trial_days
+    )
 
 
 def plans_of(offering: str) -> tuple[Plan, ...]:
@@ -68,7 +71,7 @@ def plans_of(offering: str) -> tuple[Plan, ...]:
     return (
         plan(offering, "Free", BillingModel.FREE, "0", 2, policy=OveragePolicy.THROTTLE),
         plan(offering, "Starter", BillingModel.SUBSCRIPTION, "29", 1000, Rate(10_000)),
-        plan(offering, "Pro", BillingModel.SUBSCRIPTION, "99", 10_000, Rate(8_000)),
+        plan(offering, "Pro", BillingModel.SUBSCRIPTION, "99", 10_000, Rate(8_000), trial_days=14),
         plan(offering, "Enterprise", BillingModel.QUOTE, None, None),
         plan(offering, "Pay per use", BillingModel.PAY_PER_USE, "0", 0, Rate(20_000)),
     )
