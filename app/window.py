@@ -12,7 +12,7 @@ from app.settings import Settings
 from ui.bridge import Bridge
 from ui.pages.marketplace import MarketplacePage
 from ui.prefs import Prefs
-from ui.shell import Pages, ViewModels
+from ui.shell import MoneyMakers, Pages, ViewModels
 from ui.theme import Theme
 from ui.viewmodels.agent import AgentViewModel
 from ui.viewmodels.base import ServiceHolder
@@ -20,11 +20,16 @@ from ui.viewmodels.chat import ChatViewModel
 from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.configure import ConfigureViewModel
 from ui.viewmodels.confirmation import ConfirmationViewModel
+from ui.viewmodels.low_balance import LowBalanceViewModel
 from ui.viewmodels.marketplace import MarketplaceViewModel
 from ui.viewmodels.my_agents import MyAgentsViewModel
 from ui.viewmodels.palette import PaletteViewModel
 from ui.viewmodels.pending_cart import PendingCartViewModel
+from ui.viewmodels.plan_change import PlanChangeViewModel
+from ui.viewmodels.quotes import QuotesViewModel
 from ui.viewmodels.session import SessionViewModel, TokenStore
+from ui.viewmodels.subscriptions import SubscriptionsViewModel
+from ui.viewmodels.wallet import WalletViewModel
 
 if TYPE_CHECKING:
     from ui.pages.agent import AgentPage
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
     from ui.pages.my_agents import MyAgentsPage
     from ui.pages.settings import SettingsPage
     from ui.pages.sign_in import SignInSheet
+    from ui.pages.subscriptions import SubscriptionsPage
+    from ui.pages.wallet import WalletPage
 
 
 def build_view_models(
@@ -53,6 +60,11 @@ def build_view_models(
         configure=ConfigureViewModel(bridge, holder),
         palette=PaletteViewModel(bridge, holder, ()),
         pending_cart=PendingCartViewModel(bridge, holder),
+        low_balance=LowBalanceViewModel(bridge, holder, session),
+        wallet=WalletViewModel(bridge, holder, new_key),
+        subscriptions=SubscriptionsViewModel(bridge, holder),
+        plan_change=PlanChangeViewModel(bridge, holder, new_key),
+        quotes=QuotesViewModel(bridge, holder, new_key),
     )
 
 
@@ -108,5 +120,22 @@ def page_makers(vms: ViewModels, look: Theme, prefs: Prefs, settings: Settings, 
         my_agents=my_agents,
         configure=configure,
         settings=settings_page,
+        money=money_makers(vms),
         sign_in=sign_in,
     )
+
+
+def money_makers(vms: ViewModels) -> MoneyMakers:
+    """How the pages of what is paid are made."""
+
+    def wallet() -> WalletPage:
+        from ui.pages.wallet import WalletPage  # lazy: not in the first frame
+
+        return WalletPage(vms.wallet)
+
+    def subscriptions() -> SubscriptionsPage:
+        from ui.pages.subscriptions import SubscriptionsPage  # lazy: not in the first frame
+
+        return SubscriptionsPage(vms.subscriptions, vms.plan_change, vms.quotes)
+
+    return MoneyMakers(wallet=wallet, subscriptions=subscriptions)

@@ -1,26 +1,30 @@
-"""The account corner of the sidebar: a guest can sign in; who is signed in sees name, organization and spending."""
+"""The account corner of the sidebar: a guest can sign in; who is signed in sees balance, name and spending."""
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from services.api.money import Money
 from services.api.types import Account
 from ui import theme
-from ui.text import money, tr
+from ui.text import exact_money, money, short_money, tr
 from ui.widgets import paint
 from ui.widgets.avatar import initials_avatar
 from ui.widgets.controls import Button, IconButton
 
 AVATAR = 32
+NOTHING = Money(0)
 
 
 class AccountCorner(QWidget):
-    """Signals: sign_in_requested(); sign_out_requested(); my_agents_requested(); settings_requested()."""
+    """Signals: sign_in_requested(); sign_out_requested(); my_agents_requested(); settings_requested();
+    wallet_requested()."""
 
     sign_in_requested = Signal()
     sign_out_requested = Signal()
     my_agents_requested = Signal()
     settings_requested = Signal()
+    wallet_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,6 +32,8 @@ class AccountCorner(QWidget):
         self.sign_in = Button(tr("Sign in"), "secondary", name="signInButton")
         self.sign_in.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.sign_in_icon = IconButton("log-in", tr("Sign in"), name="signInIconButton")
+        self.balance = BalanceButton()
+        self.balance.clicked.connect(self.wallet_requested)
         self.account = AccountButton()
         for button in (self.sign_in, self.sign_in_icon):
             button.clicked.connect(self.sign_in_requested)
@@ -35,18 +41,23 @@ class AccountCorner(QWidget):
         self._is_collapsed = False
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(2)
         whole.addWidget(self.sign_in)
         whole.addWidget(self.sign_in_icon, 0, Qt.AlignmentFlag.AlignHCenter)
+        whole.addWidget(self.balance)
         whole.addWidget(self.account)
         self.show_account(None)
 
     def show_account(self, account: Account | None) -> None:
         self.account.show_account(account)
+        if account is not None:
+            self.balance.show_balance(account.balance or NOTHING, is_low=account.is_balance_low)
         self._arrange()
 
     def set_collapsed(self, collapsed: bool) -> None:
         self._is_collapsed = collapsed
         self.account.set_collapsed(collapsed)
+        self.balance.set_collapsed(collapsed)
         self._arrange()
 
     def _arrange(self) -> None:
@@ -54,6 +65,7 @@ class AccountCorner(QWidget):
         self.sign_in.setVisible(is_guest and not self._is_collapsed)
         self.sign_in_icon.setVisible(is_guest and self._is_collapsed)
         self.account.setVisible(not is_guest)
+        self.balance.setVisible(not is_guest)
 
     def _on_account_clicked(self) -> None:
         menu = QMenu(self)
@@ -62,12 +74,90 @@ class AccountCorner(QWidget):
         menu.addAction(self.account.email).setEnabled(False)
         menu.addSeparator()
         menu.addAction(tr("My agents"), self.my_agents_requested.emit)
+        menu.addAction(tr("Wallet"), self.wallet_requested.emit)
         menu.addAction(tr("Settings"), self.settings_requested.emit)
         menu.addSeparator()
         menu.addAction(tr("Sign out"), self.sign_out_requested.emit).setObjectName("signOutAction")
         menu.adjustSize()
         corner = self.account.mapToGlobal(QPoint(0, 0))
         menu.popup(corner - QPoint(0, menu.sizeHint().height() + theme.current().space(1)))
+
+
+class BalanceButton(QPushButton):
+    """The balance, always in sight: a row with its name, or when the sidebar is narrow an icon above a short figure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._amount = NOTHING
+        self._is_low = False
+        self._is_collapsed = False
+        self.setObjectName("balanceButton")
+        self.setAutoDefault(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    @property
+    def amount_text(self) -> str:
+        return exact_money(self._amount)
+
+    def show_balance(self, amount: Money, *, is_low: bool) -> None:
+        self._amount, self._is_low = amount, is_low
+        name = tr("Low balance {amount}", amount=self.amount_text) if is_low else ""
+        self.setAccessibleName(name or tr("Balance {amount}", amount=self.amount_text))
+        self.setAccessibleDescription(tr("Opens the wallet"))
+        self.setToolTip(self.accessibleName())
+        self.update()
+
+    def set_collapsed(self, collapsed: bool) -> None:
+        self._is_collapsed = collapsed
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        look = theme.current()
+        if self._is_collapsed:
+            return QSize(look.px(AVATAR), look.px(16) + look.line("caption") + 3 * look.space(1))
+        return QSize(look.px(120), look.line("body") + 14)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(theme.current().px(AVATAR), self.sizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        look = theme.current()
+        p = paint.painter(self)
+        if self.underMouse() or self.isDown():
+            paint.box(p, self.rect().toRectF(), look.radius("md"), "surfaceActive")
+        role = "warning" if self._is_low else "textMuted"
+        icon = "triangle-alert" if self._is_low else "coins"
+        if self._is_collapsed:
+            self._paint_narrow(p, icon, role)
+        else:
+            self._paint_wide(p, icon, role)
+        p.end()
+
+    def _paint_narrow(self, p: QPainter, icon: str, role: str) -> None:
+        look, side = theme.current(), theme.current().px(16)
+        top = look.space(1)
+        paint.icon(p, QPoint((self.width() - side) // 2, top), icon, role, side)
+        room = QRect(0, top + side + look.space(1), self.width(), look.line("caption"))
+        font = look.font("caption", True, 600)
+        while QFontMetrics(font).horizontalAdvance(short_money(self._amount)) > self.width() and font.pixelSize() > 8:
+            font.setPixelSize(font.pixelSize() - 1)
+        paint.text(p, room, short_money(self._amount), font, "warning" if self._is_low else "text", paint.CENTER)
+
+    def _paint_wide(self, p: QPainter, icon: str, role: str) -> None:
+        look, rtl, side, width = theme.current(), paint.is_rtl(self), theme.current().px(16), self.width()
+        pad, gap = 10, 10
+        mark = paint.mirrored(QRect(pad, (self.height() - side) // 2, side, side), width, rtl)
+        paint.icon(p, mark.topLeft(), icon, role, side)
+        font = look.font("body", True, 600)
+        room = QFontMetrics(font).horizontalAdvance(self.amount_text) + 2
+        start = pad + side + gap
+        title = paint.mirrored(QRect(start, 0, max(width - start - room - pad - gap, 0), self.height()), width, rtl)
+        paint.text(p, title, tr("Balance"), look.font("body", weight=500), "textMuted")
+        amount = paint.mirrored(QRect(width - pad - room, 0, room, self.height()), width, rtl)
+        paint.text(p, amount, self.amount_text, font, "warning" if self._is_low else "text")
 
 
 class AccountButton(QPushButton):

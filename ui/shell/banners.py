@@ -1,4 +1,4 @@
-"""Lasting states above the page: no connection, test mode, a purchase left unfinished."""
+"""Lasting states above the page: no connection, low balance, test mode, a purchase left unfinished."""
 
 from collections.abc import Callable
 
@@ -7,21 +7,27 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ui.bridge import Bridge
 from ui.text import tr
+from ui.viewmodels.low_balance import LowBalanceViewModel
 from ui.viewmodels.pending_cart import PendingCartViewModel
 from ui.widgets.notices import Banner
 
 
 class Banners(QWidget):
-    """Signals: resumed() - on with the kept cart."""
+    """Signals: resumed() - on with the kept cart; top_up_requested()."""
 
     resumed = Signal()
+    top_up_requested = Signal()
 
-    def __init__(self, bridge: Bridge, pending: PendingCartViewModel, *, is_test_mode: bool) -> None:
+    def __init__(
+        self, bridge: Bridge, pending: PendingCartViewModel, low_balance: LowBalanceViewModel, *, is_test_mode: bool
+    ) -> None:
         super().__init__()
-        self._pending = pending
+        self._pending, self._low = pending, low_balance
+        self._may_show_low = True
         self._retry: Callable[[], None] | None = None
         self.setObjectName("banners")
         self.offline = Banner("", "offline", edge=True, name="offlineBanner")
+        self.low_balance = Banner("", "warning", edge=True, name="lowBalanceBanner")
         self.cart = Banner("", "info", closable=True, edge=True, name="cartBanner")
         self.test = Banner(
             tr("Test mode: no real money moves."), "test", closable=True, edge=True, name="testModeBanner"
@@ -30,11 +36,13 @@ class Banners(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for banner in (self.offline, self.cart, self.test):
+        for banner in (self.offline, self.low_balance, self.cart, self.test):
             banner.hide()
             column.addWidget(banner)
         bridge.offline.connect(self._on_offline)
         bridge.online.connect(self.offline.hide)
+        low_balance.changed.connect(self._on_low_balance_changed)
+        self.low_balance.acted.connect(self.top_up_requested)
         pending.changed.connect(self._on_pending_changed)
         self.offline.acted.connect(self._on_retry_clicked)
         self.cart.acted.connect(self.resumed)
@@ -44,6 +52,16 @@ class Banners(QWidget):
     def show_test_mode(self, wanted: bool) -> None:
         """Where it says that something was paid, unless the user has closed it."""
         self.test.setVisible(wanted and self._may_show_test)
+
+    def show_low_balance(self, wanted: bool) -> None:
+        """Nobody is disturbed while paying."""
+        self._may_show_low = wanted
+        self._on_low_balance_changed()
+
+    def _on_low_balance_changed(self) -> None:
+        text = self._low.state.text
+        self.low_balance.setVisible(bool(text) and self._may_show_low)
+        self.low_balance.set_message(text, action=tr("Top up"))
 
     def _on_test_closed(self) -> None:
         self._may_show_test = False

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 MARKETPLACE, AGENT, CHECKOUT, CONFIRMATION = "marketplace", "agent", "checkout", "confirmation"
 CHAT, MY_AGENTS, CONFIGURE, SETTINGS = "chat", "my_agents", "configure", "settings"
-SECTIONS = (MARKETPLACE, MY_AGENTS, SETTINGS)  # reached from the sidebar, with nothing behind them
+WALLET, SUBSCRIPTIONS, INVOICES, COMPARISON = "wallet", "subscriptions", "invoices", "comparison"
+SECTIONS = (
+    MARKETPLACE,
+    MY_AGENTS,
+    WALLET,
+    SUBSCRIPTIONS,
+    INVOICES,
+    SETTINGS,
+)  # reached from the sidebar, with nothing behind them
 BUYING = (AGENT, CHECKOUT, CONFIRMATION)
 
 
@@ -54,6 +62,10 @@ class History:
     def bought(self, place: Place) -> History:
         """A bought agent's page stands behind the list of bought agents."""
         return History((Place(MY_AGENTS), place))
+
+    def compared(self, place: Place) -> History:
+        """What other plans would have cost stands behind the subscriptions."""
+        return History((Place(SUBSCRIPTIONS), place))
 
     def back(self) -> History:
         """One step back; at the beginning it stays."""

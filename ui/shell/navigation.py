@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from services.api.types import OfferingCard, Placed
 from ui.shell import history as at
 from ui.shell.history import History, Place
+from ui.shell.money import MoneyPages
 from ui.shell.parts import Pages, ViewModels
 from ui.text import tr
 from ui.viewmodels.agent import CheckoutRequest
@@ -24,6 +25,11 @@ class _Focusing(Protocol):
     def focus_content(self) -> None: ...
 
 
+class _Resting(Protocol):
+    def load(self) -> None: ...
+    def rest(self) -> None: ...
+
+
 class Navigator(QObject):
     """Signals: moved(Place) - another page is shown; sign_in_requested()."""
 
@@ -34,7 +40,9 @@ class Navigator(QObject):
         super().__init__(stack)
         self._stack = stack
         self._vms = vms
-        self._makers = self._page_makers(pages)
+        self.money = MoneyPages(self, vms, pages.money)
+        self._makers = self._page_makers(pages) | self.money.makers()
+        self._living = self._view_models_that_rest()
         self._pages: dict[str, QWidget] = {}
         self._history = History()
         self._opening_chat = QTimer(self)
@@ -52,6 +60,15 @@ class Navigator(QObject):
             at.MY_AGENTS: partial(self._my_agents, pages),
             at.CONFIGURE: partial(self._configure, pages),
             at.SETTINGS: pages.settings,
+        }
+
+    def _view_models_that_rest(self) -> dict[str, tuple[_Resting, ...]]:
+        """Those that read only while their page is in sight."""
+        vms = self._vms
+        return {
+            at.MY_AGENTS: (vms.my_agents,),
+            at.WALLET: (vms.wallet,),
+            at.SUBSCRIPTIONS: (vms.subscriptions, vms.quotes),
         }
 
     # -- the pages and their signals -------------------------------------------------------------------------------
@@ -169,6 +186,11 @@ class Navigator(QObject):
         self._vms.confirmation.open_order(order_uuid)
         self._become(self._history.bought(Place(at.CONFIRMATION, order_uuid)))
 
+    def show_placed(self, placed: Placed) -> None:
+        """What was just bought elsewhere than at checkout."""
+        self._vms.confirmation.open(placed)
+        self._become(self._history.paid(Place(at.CONFIRMATION, placed.order_uuid)))
+
     def back(self) -> None:
         if self._history.can_go_back:
             self._become(self._history.back(), returns=True)
@@ -183,8 +205,9 @@ class Navigator(QObject):
             at.AGENT: vms.agent.retry,
             at.CONFIRMATION: vms.confirmation.reload,
             at.CHAT: vms.chat.reload,
-            at.MY_AGENTS: vms.my_agents.load,
         }
+        for vm in self._living.get(self.here.page, ()):
+            vm.load()
         if self.here.page in again:
             again[self.here.page]()
 
@@ -230,10 +253,11 @@ class Navigator(QObject):
             self._pages[place.page] = self._makers[place.page]()
             self._stack.addWidget(self._pages[place.page])
         page = self._pages[place.page]
-        if before.page == at.MY_AGENTS != place.page:
-            self._vms.my_agents.rest()
-        if place.page == at.MY_AGENTS:
-            self._vms.my_agents.load()
+        if before.page != place.page:
+            for vm in self._living.get(before.page, ()):
+                vm.rest()
+        for vm in self._living.get(place.page, ()):
+            vm.load()
         self._stack.setCurrentWidget(page)
         if page.isVisible():
             self._enter(page)

@@ -13,11 +13,16 @@ from ui.viewmodels.chat import ChatViewModel
 from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.configure import ConfigureViewModel
 from ui.viewmodels.confirmation import ConfirmationViewModel
+from ui.viewmodels.low_balance import LowBalanceViewModel
 from ui.viewmodels.marketplace import MarketplaceViewModel
 from ui.viewmodels.my_agents import MyAgentsViewModel
 from ui.viewmodels.palette import PaletteViewModel
 from ui.viewmodels.pending_cart import PendingCartViewModel
+from ui.viewmodels.plan_change import PlanChangeViewModel
+from ui.viewmodels.quotes import QuotesViewModel
 from ui.viewmodels.session import SessionViewModel
+from ui.viewmodels.subscriptions import SubscriptionsViewModel
+from ui.viewmodels.wallet import WalletViewModel
 from ui.widgets.overlay import Overlay
 
 if TYPE_CHECKING:
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from ui.pages.marketplace import MarketplacePage
     from ui.pages.my_agents import MyAgentsPage
     from ui.pages.settings import SettingsPage
+    from ui.pages.subscriptions import SubscriptionsPage
+    from ui.pages.wallet import WalletPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,19 @@ class ViewModels:
     configure: ConfigureViewModel
     palette: PaletteViewModel
     pending_cart: PendingCartViewModel
+    low_balance: LowBalanceViewModel
+    wallet: WalletViewModel
+    subscriptions: SubscriptionsViewModel
+    plan_change: PlanChangeViewModel
+    quotes: QuotesViewModel
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyMakers:
+    """The pages of what is paid."""
+
+    wallet: Callable[[], WalletPage]
+    subscriptions: Callable[[], SubscriptionsPage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +77,5 @@ class Pages:
     my_agents: Callable[[], MyAgentsPage]
     configure: Callable[[], ConfigurePage]
     settings: Callable[[], SettingsPage]
+    money: MoneyMakers
     sign_in: Callable[[QWidget], Overlay]

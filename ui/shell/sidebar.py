@@ -2,15 +2,15 @@
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QPaintEvent
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ui import theme
 from ui.shell.account import AccountCorner
-from ui.shell.history import MARKETPLACE, MY_AGENTS, SETTINGS
+from ui.shell.history import MARKETPLACE, MY_AGENTS, SETTINGS, SUBSCRIPTIONS, WALLET
 from ui.shell.keys import key_text
 from ui.text import tr
 from ui.widgets import paint
-from ui.widgets.controls import Icon, IconButton, NavItem, label, row
+from ui.widgets.controls import Icon, IconButton, NavItem, column, label, row, scroll_page
 
 
 class Sidebar(QFrame):
@@ -37,14 +37,27 @@ class Sidebar(QFrame):
         self._whole.setSpacing(2)
         self._whole.addLayout(self._head())
         self._whole.addSpacing(look.space(2))
-        self._add_place(MARKETPLACE, tr("Marketplace"), "store")
-        self._add_place(MY_AGENTS, tr("My agents"), "bot")
-        self._whole.addStretch()
+        self._whole.addWidget(self._where(), 1)
         self._whole.addWidget(self._theme_switch())
-        self._add_place(SETTINGS, tr("Settings"), "settings")
+        self._whole.addWidget(self._place(SETTINGS, tr("Settings"), "settings"))
         self._whole.addSpacing(look.space("1.5"))
         self.account = AccountCorner()
         self._whole.addWidget(self.account)
+
+    def _where(self) -> QWidget:
+        """Scrolls when the window is low or the text large; the account below stays."""
+        places = (
+            (MARKETPLACE, tr("Marketplace"), "store"),
+            (MY_AGENTS, tr("My agents"), "bot"),
+            (WALLET, tr("Wallet"), "wallet"),
+            (SUBSCRIPTIONS, tr("Subscriptions"), "calendar-sync"),
+        )
+        inner = QWidget()
+        inner.setLayout(column(*(self._place(*place) for place in places), None, spacing=2))
+        area = scroll_page(inner, plain=True)
+        area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        area.setMinimumWidth(0)
+        return area
 
     def _head(self) -> QVBoxLayout:
         look = theme.current()
@@ -63,11 +76,11 @@ class Sidebar(QFrame):
         head.addWidget(self.palette_icon, 0, Qt.AlignmentFlag.AlignHCenter)
         return head
 
-    def _add_place(self, page: str, text: str, icon: str) -> None:
+    def _place(self, page: str, text: str, icon: str) -> NavItem:
         item = NavItem(text, icon, name=f"nav-{page}")
         item.clicked.connect(lambda: self.chosen.emit(page))
         self._places[page] = item
-        self._whole.addWidget(item)
+        return item
 
     def _theme_switch(self) -> NavItem:
         self._theme_item = NavItem("", "moon", name="themeToggle")

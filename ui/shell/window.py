@@ -1,5 +1,7 @@
 """The main window: sidebar beside the page stack, banners, palette, shortcuts, and what is kept between runs."""
 
+from functools import partial
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QContextMenuEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
@@ -64,7 +66,8 @@ class Shell(QMainWindow):
     # -- building --------------------------------------------------------------------------------------------------
     def _build(self, bridge: Bridge, is_test_mode: bool) -> None:
         self.sidebar = Sidebar()
-        self.banners = Banners(bridge, self._vms.pending_cart, is_test_mode=is_test_mode)
+        low = self._vms.low_balance
+        self.banners = Banners(bridge, self._vms.pending_cart, low, is_test_mode=is_test_mode)
         self.stack = QStackedWidget()
         self.stack.setObjectName("pages")
         beside = QVBoxLayout()
@@ -91,6 +94,8 @@ class Shell(QMainWindow):
         account.sign_out_requested.connect(vms.session.sign_out)
         account.my_agents_requested.connect(lambda: self.navigator.show_section(at.MY_AGENTS))
         account.settings_requested.connect(lambda: self.navigator.show_section(at.SETTINGS))
+        account.wallet_requested.connect(lambda: self.navigator.show_section(at.WALLET))
+        self.banners.top_up_requested.connect(self.navigator.money.top_up)
         self.banners.resumed.connect(self.navigator.resume_checkout)
         self._look.changed.connect(self._on_look_changed)
         vms.session.changed.connect(self._on_session_changed)
@@ -102,16 +107,11 @@ class Shell(QMainWindow):
         bridge.failed.connect(self._on_failed)
 
     def _actions(self) -> tuple[Action, ...]:
-        go, page = self.navigator.show_section, CommandKind.PAGE
-        places, looks, help_group = tr("Page"), tr("Appearance"), tr("Help")
+        looks, help_group = tr("Appearance"), tr("Help")
         return (
             Action("palette", tr("Search everything"), self.open_palette, ("Ctrl+K",), icon="search", is_listed=False),
-            Action(at.MARKETPLACE, tr("Marketplace"), lambda: go(at.MARKETPLACE), ("Ctrl+1",), places, "store", page,
-                   tr("browse agents catalogue")),
-            Action(at.MY_AGENTS, tr("My agents"), lambda: go(at.MY_AGENTS), ("Ctrl+2",), places, "bot", page,
-                   tr("bought chat")),
-            Action(at.SETTINGS, tr("Settings"), lambda: go(at.SETTINGS), ("Ctrl+,",), places, "settings", page,
-                   tr("preferences theme text size")),
+            *self._place_actions(),
+            *self._money_actions(),
             Action("back", tr("Back"), self.navigator.back, ("Alt+Left",), icon="arrow-left", is_listed=False),
             Action("refresh", tr("Refresh this page"), self.navigator.refresh, ("F5",), icon="refresh-cw"),
             Action("menu", tr("Open the menu of what is chosen"), self._open_menu, ("Shift+F10",), is_listed=False),
@@ -119,6 +119,30 @@ class Shell(QMainWindow):
             *self._look_actions(looks),
             Action("help", tr("Keyboard shortcuts"), self.show_shortcuts, ("?", "F1"), help_group, "keyboard"),
             Action("quit", tr("Quit Souk"), self._quit, ("Ctrl+Q", "Ctrl+W"), icon="log-out", works_above=True),
+        )  # fmt: skip
+
+    def _place_actions(self) -> tuple[Action, ...]:
+        places = (
+            (at.MARKETPLACE, tr("Marketplace"), "Ctrl+1", "store", tr("browse agents catalogue")),
+            (at.MY_AGENTS, tr("My agents"), "Ctrl+2", "bot", tr("bought chat")),
+            (at.WALLET, tr("Wallet"), "Ctrl+3", "wallet", tr("balance credit money movements limits")),
+            (at.SUBSCRIPTIONS, tr("Subscriptions"), "Ctrl+4", "calendar-sync", tr("plans quotes cancel change pause")),
+            (at.SETTINGS, tr("Settings"), "Ctrl+,", "settings", tr("preferences theme text size")),
+        )
+        return tuple(
+            Action(page, title, partial(self.navigator.show_section, page), (keys,), tr("Page"), icon, CommandKind.PAGE,
+                   keywords)
+            for page, title, keys, icon, keywords in places
+        )  # fmt: skip
+
+    def _money_actions(self) -> tuple[Action, ...]:
+        group, money = tr("Money"), self.navigator.money
+        return (
+            Action("top-up", tr("Top up"), money.top_up, group=group, icon="plus", keywords=tr("buy credit wallet")),
+            Action("redeem", tr("Redeem a code"), money.redeem, group=group, icon="gift",
+                   keywords=tr("gift promotional credit")),
+            Action("auto-top-up", tr("Auto-top-up"), money.auto_top_up, group=group, icon="refresh-cw",
+                   keywords=tr("charge automatically threshold")),
         )  # fmt: skip
 
     def _look_actions(self, group: str) -> tuple[Action, ...]:
@@ -192,6 +216,7 @@ class Shell(QMainWindow):
         self.sidebar.setVisible(place.page != at.CHECKOUT)
         self.sidebar.show_place(self.navigator.section)
         self.banners.show_test_mode(place.page == at.CONFIRMATION)  # checkout says it itself
+        self.banners.show_low_balance(place.page != at.CHECKOUT)
         if place.page == at.CHECKOUT:
             self._vms.pending_cart.dismiss()
         page = self.navigator.page

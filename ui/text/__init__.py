@@ -15,6 +15,7 @@ from ui.text.formats import (
     price_words,
     rate,
     saving_text,
+    short_money,
     signed_money,
 )
 from ui.text.language import count, plural, tr
@@ -82,6 +83,7 @@ __all__ = [
     "saved_card_detail",
     "saved_card_label",
     "saving_text",
+    "short_money",
     "signed_money",
     "sort_label",
     "step_text",

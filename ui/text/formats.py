@@ -45,6 +45,21 @@ def exact_money(amount: Money) -> str:
     return f"{sign}{SYMBOLS[amount.currency]}{whole:,}{'.' + digits if digits else ''}"
 
 
+def short_money(amount: Money) -> str:
+    """As few letters as a narrow place has: $9.40, $142, $1.1k, $12k, $3.4M; rounded down, never up."""
+    sign, symbol = (MINUS if amount.micros < 0 else ""), SYMBOLS[amount.currency]
+    whole, cents = abs(amount.micros) // MICROS, abs(amount.micros) // (MICROS // 100)
+    if whole < 10:
+        has_places = EXPONENTS[amount.currency] > 0
+        return f"{sign}{symbol}{whole}.{cents % 100:02d}" if has_places else f"{sign}{symbol}{whole}"
+    if whole < 1_000:
+        return f"{sign}{symbol}{whole}"
+    step, letter = (1_000, tr("k")) if whole < 1_000_000 else (1_000_000, tr("M"))
+    tenths = whole * 10 // step
+    shown = f"{tenths // 10}.{tenths % 10}" if tenths < 100 and tenths % 10 else str(tenths // 10)
+    return f"{sign}{symbol}{shown}{letter}"
+
+
 def signed_money(amount: Money) -> str:
     """The same with its sign always in front: +$25.00, −$0.02; nothing in front of zero."""
     return f"+{exact_money(amount)}" if amount.micros > 0 else exact_money(amount)

@@ -11,11 +11,14 @@ from PySide6.QtCore import Signal
 
 from services.api.contract import Actor
 from services.api.errors import NotSignedIn, ServiceError, SessionExpired
+from services.api.money import Money
 from services.api.types import Account, Organization, Register, Session, SignIn
-from ui.bridge import Bridge, Change
+from ui.bridge import Area, Bridge, Change
 from ui.text import ErrorText, error_text, field_texts, money, tr
 from ui.viewmodels.base import ServiceHolder, ViewModel
 
+MOVES_BALANCE: frozenset[Area] = frozenset({"orders", "wallet", "usage", "subscriptions", "invoices", "timeline"})
+NOTHING = Money(0)
 NO_PROBLEMS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -63,6 +66,16 @@ class SessionState:
     @property
     def organizations(self) -> tuple[Organization, ...]:
         return self.account.organizations if self.account else ()
+
+    @property
+    def balance(self) -> Money:
+        """What the first organization has in credit; nothing before there is one."""
+        found = self.account.balance if self.account else None
+        return found if found is not None else NOTHING
+
+    @property
+    def is_balance_low(self) -> bool:
+        return self.account is not None and self.account.is_balance_low
 
     @property
     def spent_text(self) -> str:
@@ -187,5 +200,5 @@ class SessionViewModel(ViewModel[SessionState]):
         """Signing out of a session that is gone, or without a connection: signed out here all the same."""
 
     def _on_bridge_changed(self, change: Change) -> None:
-        if "orders" in change.areas and change.initiator is not self:
+        if change.areas & MOVES_BALANCE and change.initiator is not self:
             self.refresh()

@@ -20,8 +20,10 @@ from ui.bridge import Bridge
 from ui.pages.agent import AgentPage
 from ui.pages.marketplace import MarketplacePage
 from ui.pages.settings import SettingsPage
+from ui.pages.subscriptions import SubscriptionsPage
+from ui.pages.wallet import WalletPage
 from ui.prefs import Prefs
-from ui.shell import Pages, Shell, ViewModels
+from ui.shell import MoneyMakers, Pages, Shell, ViewModels
 from ui.theme import Theme
 from ui.viewmodels.agent import AgentViewModel
 from ui.viewmodels.base import ServiceHolder, Status
@@ -29,11 +31,16 @@ from ui.viewmodels.chat import ChatViewModel
 from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.configure import ConfigureViewModel
 from ui.viewmodels.confirmation import ConfirmationViewModel
+from ui.viewmodels.low_balance import LowBalanceViewModel
 from ui.viewmodels.marketplace import MarketplaceViewModel
 from ui.viewmodels.my_agents import MyAgentsViewModel
 from ui.viewmodels.palette import PaletteViewModel
 from ui.viewmodels.pending_cart import PendingCartViewModel
+from ui.viewmodels.plan_change import PlanChangeViewModel
+from ui.viewmodels.quotes import QuotesViewModel
 from ui.viewmodels.session import SessionViewModel
+from ui.viewmodels.subscriptions import SubscriptionsViewModel
+from ui.viewmodels.wallet import WalletViewModel
 from ui.widgets.overlay import Dialog, Overlay
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -103,6 +110,11 @@ def vms(bridge: Bridge, holder: ServiceHolder, session: SessionViewModel, new_ke
         configure=ConfigureViewModel(bridge, holder),
         palette=PaletteViewModel(bridge, holder, ()),
         pending_cart=PendingCartViewModel(bridge, holder),
+        low_balance=LowBalanceViewModel(bridge, holder, session),
+        wallet=WalletViewModel(bridge, holder, new_key),
+        subscriptions=SubscriptionsViewModel(bridge, holder),
+        plan_change=PlanChangeViewModel(bridge, holder, new_key),
+        quotes=QuotesViewModel(bridge, holder, new_key),
     )
 
 
@@ -121,6 +133,10 @@ def pages(vms: ViewModels, look: Theme, prefs: Prefs) -> Pages:
         my_agents=plain("myAgentsPage"),
         configure=plain("configurePage"),
         settings=lambda: SettingsPage(look, prefs, data_folder="/data/souk", version="1.2.3"),
+        money=MoneyMakers(
+            wallet=lambda: WalletPage(vms.wallet),
+            subscriptions=lambda: SubscriptionsPage(vms.subscriptions, vms.plan_change, vms.quotes),
+        ),
         sign_in=lambda window: cast(Overlay, Dialog(window, "Sign in", confirm="Sign in", name="signInSheet")),
     )
 
