@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from services.api.money import EXPONENTS, Money
 from services.domain.top_ups import (
+    PACKS,
+    RANGES,
     AutoTopUp,
     Decision,
     Reason,
@@ -40,12 +42,18 @@ def auto(threshold: str = "5", target: str = "25", limit: str = "60") -> AutoTop
 # ---- amounts
 
 
-def test_four_packs_in_every_currency_and_each_can_be_bought() -> None:
-    assert [pack.decimal() for pack in packs("USD")] == ["10.000000", "20.000000", "50.000000", "100.000000"]
-    for currency in EXPONENTS:
-        assert len(packs(currency)) == 4
-        assert [amount_problem(pack) for pack in packs(currency)] == [None] * 4
-        assert list(packs(currency)) == sorted(packs(currency))
+@pytest.mark.parametrize(
+    ("currency", "amounts"),
+    [("USD", "10 20 50 100"), ("EUR", "10 20 50 100"), ("GBP", "10 20 50 100"), ("JPY", "1000 2000 5000 10000"),
+     ("KWD", "3 6 15 30")],
+)  # fmt: skip
+def test_four_packs_in_every_currency_and_each_can_be_bought(currency: str, amounts: str) -> None:
+    assert packs(currency) == tuple(Money.parse(amount, currency) for amount in amounts.split())
+    assert [amount_problem(pack) for pack in packs(currency)] == [None] * 4
+
+
+def test_every_currency_has_its_packs_and_its_range() -> None:
+    assert set(PACKS) == set(RANGES) == set(EXPONENTS)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +62,9 @@ def test_four_packs_in_every_currency_and_each_can_be_bought() -> None:
         ("5", "USD", None), ("4.99", "USD", "out_of_range"), ("10000", "USD", None),
         ("10000.01", "USD", "out_of_range"),
         ("7.77", "USD", None), ("7.775", "USD", "not_whole_minor"), ("5.000001", "USD", "not_whole_minor"),
-        ("0", "USD", "out_of_range"), ("-10", "USD", "out_of_range"), ("10", "EUR", None),
+        ("0", "USD", "out_of_range"), ("-10", "USD", "out_of_range"), ("5", "EUR", None),
         ("4.99", "EUR", "out_of_range"),
+        ("10000", "EUR", None), ("10000.01", "EUR", "out_of_range"), ("5", "GBP", None), ("4.99", "GBP", "out_of_range"),
         ("10000", "GBP", None), ("10000.01", "GBP", "out_of_range"),
         ("500", "JPY", None), ("499", "JPY", "out_of_range"), ("500.5", "JPY", "not_whole_minor"),
         ("1000000", "JPY", None), ("1000001", "JPY", "out_of_range"),
