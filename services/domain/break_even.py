@@ -61,16 +61,17 @@ def bends(model: Model, limit: int, conventions: Conventions) -> set[int]:
     A package has a step for each `limit / size`: keep that ratio small.
     """
     match model:
-        case FlatFee() | PerUnit() | Included(units=None):
+        case FlatFee() | PerUnit():
             points = {ZERO}
-        case Included(units=Decimal() as units, beyond=inner):
-            points = {EXACT.add(Decimal(bend), units) for bend in bends(inner, limit, conventions)} | {ZERO}
+        case Included(units=units, beyond=inner):
+            beyond = set() if units is None else bends(inner, limit, conventions)
+            points = {ZERO} | {EXACT.add(Decimal(bend), units or ZERO) for bend in beyond}
         case Graduated(tiers=tiers) | Volume(tiers=tiers):
             points = {ZERO} | {tier.up_to for tier in tiers if tier.up_to is not None}
         case Package(size=size, free=free):
             steps = max(0, int((limit - free) / size) + 1)
             points = {ZERO} | {EXACT.add(free, EXACT.multiply(size, Decimal(n))) for n in range(steps + 1)}
-        case Bounded():
+        case _:
             return _bounded_bends(model, limit, conventions)
     around = {int(point.to_integral_value(mode)) + n for point in points for mode in _BOTH_WAYS for n in (0, 1)}
     return {point for point in around if point <= limit}

@@ -23,7 +23,7 @@ from services.domain.rating import Event, Line, Period, Terms, count, lines_for,
 DAYS_A_PERIOD = 30
 MONTHS_A_YEAR = 12
 CALLS_MAX = 10_000_000  # a month; a break-even beyond it is none
-STEPS_MAX = 20_000  # of packages that are looked at
+STEPS_MAX = 1_000  # of packages that are looked at
 
 
 class PayMode(StrEnum):
@@ -113,7 +113,8 @@ def curve(option: Option, quantities: Iterable[int]) -> tuple[tuple[int, Money],
 def break_even(a: Option, b: Option) -> int | None:
     """The smallest whole number of calls a month from which on `b` costs no more than `a`; None when it never does.
 
-    Compared before invoices round, and with a twelfth of a yearly price kept exact. Looks at up to CALLS_MAX calls.
+    Compared before invoices round, and with a twelfth of a yearly price kept exact. Looks at up to CALLS_MAX calls,
+    or STEPS_MAX packages.
     A refused call costs nothing: an option that throttles or is capped looks cheap beyond what it serves.
     """
     sizes = [size for option in (a, b) for size in _package_sizes(option.terms.beyond)]
