@@ -1,4 +1,4 @@
-"""Credit of an organization: each grant a row and a ledger account of its own; what is left is that account's balance."""
+"""Credit of an organization: each grant is a row and a ledger account of its own, whose balance is what is left."""
 
 from __future__ import annotations
 
