@@ -50,7 +50,7 @@ class Sidebar(QFrame):
             (MARKETPLACE, tr("Marketplace"), "store"),
             (MY_AGENTS, tr("My agents"), "bot"),
             (WALLET, tr("Wallet"), "wallet"),
-            (SUBSCRIPTIONS, tr("Subscriptions"), "calendar-sync"),
+            (SUBSCRIPTIONS, tr("Subscriptions"), "repeat"),
         )
         inner = QWidget()
         inner.setLayout(column(*(self._place(*place) for place in places), None, spacing=2))

@@ -126,7 +126,7 @@ class Shell(QMainWindow):
             (at.MARKETPLACE, tr("Marketplace"), "Ctrl+1", "store", tr("browse agents catalogue")),
             (at.MY_AGENTS, tr("My agents"), "Ctrl+2", "bot", tr("bought chat")),
             (at.WALLET, tr("Wallet"), "Ctrl+3", "wallet", tr("balance credit money movements limits")),
-            (at.SUBSCRIPTIONS, tr("Subscriptions"), "Ctrl+4", "calendar-sync", tr("plans quotes cancel change pause")),
+            (at.SUBSCRIPTIONS, tr("Subscriptions"), "Ctrl+4", "repeat", tr("plans quotes cancel change pause")),
             (at.SETTINGS, tr("Settings"), "Ctrl+,", "settings", tr("preferences theme text size")),
         )
         return tuple(

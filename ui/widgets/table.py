@@ -41,6 +41,7 @@ __all__ = ["Cell", "Column", "Row", "Table", "TableModel"]
 PAD, AIR = 12, 16  # inside a cell; added to the line height
 NEAR_END = 20  # rows
 LEAST_ROWS = 4
+LEAST_WIDTH = 80  # px at 100 % text, of a column
 FOCUS_REASONS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 
 
@@ -127,20 +128,26 @@ class Table(QTableView):
             return
         look = theme.current()
         self.verticalHeader().setDefaultSectionSize(look.line("body") + AIR)
-        room, shown, free = self.viewport().width(), [], 0
+        whole = self.viewport().width()
+        widths: dict[int, int] = {}
         for number, column in enumerate(self.rows.columns):
-            is_shown = room >= look.px(column.from_width)
+            is_shown = whole >= look.px(column.from_width)
             self.setColumnHidden(number, not is_shown)
-            if is_shown and column.width:
-                width = max(look.px(column.width), self._title_width(column.title))
-                self.setColumnWidth(number, width)
-                room -= width
-            elif is_shown:
-                shown.append(number)
-        for place, number in enumerate(shown):
-            free = room // (len(shown) - place)
-            self.setColumnWidth(number, max(free, look.px(80)))
-            room -= free
+            if is_shown:
+                widths[number] = max(look.px(column.width), self._title_width(column.title)) if column.width else 0
+        self._share(widths, whole - sum(widths.values()))
+
+    def _share(self, widths: dict[int, int], free: int) -> None:
+        """What is left goes to the columns without a width, else to the last one of words."""
+        columns = self.rows.columns
+        growing = [number for number, width in widths.items() if not width]
+        growing = growing or [number for number in widths if not columns[number].at_end][-1:]
+        for place, number in enumerate(growing):
+            part = max(free, 0) // (len(growing) - place)
+            free -= part
+            widths[number] = max(widths[number] + part, theme.current().px(LEAST_WIDTH))
+        for number, width in widths.items():
+            self.setColumnWidth(number, width)
 
     def _title_width(self, title: str) -> int:
         return QFontMetrics(theme.current().font("small", weight=500)).horizontalAdvance(title) + 2 * PAD + 16

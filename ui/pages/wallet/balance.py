@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QGridLayout, QLabel, QWidget
 
@@ -15,8 +15,9 @@ from ui.widgets.amount_link import AmountLink
 from ui.widgets.controls import Button, Card, Icon, column, label, row, rule
 
 FACTS_IN_A_ROW = 5
-SIDE_BY_SIDE = 820  # px at 100 % text
-AUTOMATIC = 340
+SIDE_BY_SIDE = 740  # px at 100 % text
+AUTOMATIC, NARROW = 340, 300
+ROOMY = 900
 WIDEST = (1 << 24) - 1  # Qt's own "no maximum"
 
 
@@ -89,7 +90,7 @@ def _quiet(wallet: Wallet) -> str:
 
 
 class _Facts(QWidget):
-    """Figures with their titles, all side by side, or two in a row."""
+    """Figures with their titles, all side by side, or as many in a row as fit."""
 
     def __init__(self, facts: list[QWidget]) -> None:
         super().__init__()
@@ -112,12 +113,13 @@ class _Facts(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         widest = max(fact.sizeHint().width() for fact in self._facts)
-        return QSize(2 * widest + 20, self._grid.minimumSize().height())
+        return QSize(widest, self._grid.minimumSize().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        wanted = sum(fact.sizeHint().width() for fact in self._facts) + 20 * (FACTS_IN_A_ROW - 1)
-        self._arrange(FACTS_IN_A_ROW if wanted <= self.width() else 2)
+        widest = max(fact.sizeHint().width() for fact in self._facts) + 20
+        fitting = (self.width() + 20) // widest
+        self._arrange(FACTS_IN_A_ROW if fitting >= FACTS_IN_A_ROW else min(max(fitting, 1), 3))
 
 
 class AutomaticCard(Card):
@@ -192,6 +194,6 @@ class TopCards(QWidget):
         is_wide = width >= px(SIDE_BY_SIDE)
         direction = QBoxLayout.Direction
         self._box.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
-        self.automatic.setMinimumWidth(px(AUTOMATIC) if is_wide else 0)
-        self.automatic.setMaximumWidth(px(AUTOMATIC) if is_wide else WIDEST)
-        self._box.setAlignment(self.balance, Qt.AlignmentFlag(0))
+        second = px(AUTOMATIC if width >= px(ROOMY) else NARROW)
+        self.automatic.setMinimumWidth(second if is_wide else 0)
+        self.automatic.setMaximumWidth(second if is_wide else WIDEST)
