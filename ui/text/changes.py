@@ -250,6 +250,6 @@ def plan_points(plan: Plan) -> tuple[str, ...]:
 def current_text(item: Subscription) -> str:
     """What one has now, in one line."""
     plan = plan_with_cycle(item.plan.name, item.billing_model, item.cycle)
-    if item.billing_model is BillingModel.SUBSCRIPTION:
+    if not item.price.is_zero:
         return tr("Now: {plan}, {price}", plan=plan, price=cycle_price(item.price, item.cycle))
     return tr("Now: {plan}", plan=plan)

@@ -181,11 +181,17 @@ def coupon_text(coupon: AppliedCoupon) -> str:
 
 def paid_with_text(item: Subscription) -> str:
     """How the fee and the calls that are not included are paid."""
-    way = tr("Paid with {way}", way=item.paid_with) if item.paid_with else ""
+    way = paid_by(item.paid_with)
     if item.plan.overage is None or item.plan.overage_policy is OveragePolicy.THROTTLE:
         return way
     extra = usage_payment_text(item.usage_payment)
     return tr("{way} · {extra}", way=way, extra=extra) if way else extra
+
+
+def paid_by(paid_with: str) -> str:
+    """ "Paid with Visa •••• 4242"; the wallet and invoices come as their names."""
+    words = {"": "", "wallet": tr("Paid from the wallet"), "invoice": tr("Paid by invoice")}
+    return words.get(paid_with, tr("Paid with {way}", way=paid_with))
 
 
 def usage_payment_text(way: UsagePayment) -> str:

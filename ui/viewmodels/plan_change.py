@@ -40,6 +40,7 @@ from services.api.types import (
 from ui.bridge import Area, Bridge
 from ui.text import error_text
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.checkout_state import preselected_card
 from ui.viewmodels.plan_change_state import ChangePhase, PlanChangeState, Task
 
 # After these nothing was charged under the key and nothing will be: the next try is another attempt.
@@ -138,6 +139,8 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
             invoice=opened.invoice,
             now=opened.now,
         )
+        if self.state.task is Task.PAY and not self.state.payment_token:  # not the card that failed
+            self._set(payment_token=preselected_card(opened.options, ""))
         self._look()
 
     # ---- choosing

@@ -14,6 +14,7 @@ from services.api.money import Money, Rate
 from services.api.types import BillingCycle, Placed, Quote, QuoteState, QuoteTerms
 from ui.bridge import Bridge, Change
 from ui.text import ErrorText, error_text
+from ui.viewmodels.amounts import parse_amount
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 
 AREAS = frozenset({"quotes", "orders", "session", "timeline"})
@@ -21,6 +22,7 @@ DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, WrongState)
 VALID_DAYS = (14, 30, 60)
 CALLS_MAX = 1_000_000_000
 NET_DAYS_MAX = 365
+RATE_LONGEST = 22  # "999.000000000000000001": no call costs more
 NOTE_MAX = 4000
 
 
@@ -45,15 +47,13 @@ class AnswerDraft:
     @property
     def price(self) -> Money | None:
         """What a month costs, or None while that is no amount."""
-        try:
-            return Money.parse(_figures(self.price_text))
-        except ValueError:
-            return None
+        return parse_amount(self.price_text)
 
     @property
     def overage(self) -> Rate | None:
+        figures = _figures(self.overage_text)
         try:
-            return Rate.parse(_figures(self.overage_text))
+            return Rate.parse(figures) if len(figures) <= RATE_LONGEST else None
         except ValueError:
             return None
 

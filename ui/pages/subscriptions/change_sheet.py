@@ -5,10 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
+from services.api.types import PaymentMethod
 from ui.pages.subscriptions.arithmetic import Arithmetic
 from ui.pages.subscriptions.parts import CancelPart, Part, PausePart, PlanPart, UsagePaymentPart
 from ui.text import exact_money, tr
 from ui.text.changes import change_problem, change_title, commit_label, moved_text
+from ui.text.subscriptions import paid_by
 from ui.text.wallet import card_items, card_label
 from ui.viewmodels.base import Status
 from ui.viewmodels.plan_change import PlanChangeViewModel
@@ -29,6 +31,7 @@ PARTS: dict[Task, type[Part]] = {
 WITH_SUMS = (Task.PLAN, Task.RESUME, Task.UNDO, Task.PAY)
 WIDE, NARROW = 780, 520
 EDGES = 2  # the panel's frame, on both sides
+AIR = 12  # below the last line, so that no scroll bar comes for a rounded pixel
 OTHER_CARD = frozenset(
     {"payment_failed", "card_declined", "insufficient_funds", "confirmation_declined", "payment_profile_needed"}
 )
@@ -126,7 +129,7 @@ class ChangeSheet(Sheet):
         items = [layout.itemAt(index) for index in range(layout.count())]
         around = sum(item.sizeHint().height() for item in items if item is not None and item.widget() is not self.area)
         wanted = max(inner.totalHeightForWidth(side.width() - EDGES), inner.totalMinimumSize().height()) + EDGES
-        height = min(around + wanted, side.height())
+        height = min(around + wanted + AIR, side.height())
         return QRect((self.width() - side.width()) // 2, (self.height() - height) // 2, side.width(), height)
 
     # -- what is done ----------------------------------------------------------------------------------------------
@@ -180,6 +183,9 @@ class ChangeSheet(Sheet):
             self._show_ready(state)
         self._show_buttons(state, is_bank=is_bank)
         self._is_rendering = False
+        if self.isVisible():
+            QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+            self._arrange()  # the lines may be others now
         self._follow(state, is_bank=is_bank)
         self._said = "" if self.notice.isHidden() else self.notice.text
 
@@ -203,18 +209,21 @@ class ChangeSheet(Sheet):
 
     @staticmethod
     def _own_way(state: PlanChangeState) -> str:
-        return state.subscription.paid_with if state.subscription is not None else ""
+        """The card this subscription has; the wallet and invoices are no cards."""
+        item = state.subscription
+        return item.paid_with if item is not None and item.payment_method is PaymentMethod.CARD else ""
 
     def _show_cards(self, state: PlanChangeState) -> None:
         is_paying = state.charges or self._task in (Task.CARD, Task.PAY) or state.has_opened_cards
         has_choice = is_paying and state.needs_card_choice
         own = self._own_way(state)
         self._own_card.setVisible(is_paying and not has_choice and bool(own))
-        self._paid_with.setText(tr("Paid with {way}", way=own))
+        self._paid_with.setText(paid_by(own))
         self.cards.setVisible(has_choice)
         first = tr("{way}, as now", way=own) if own else tr("The card on file")
-        items: list[tuple[str, object]] = [] if self._task is Task.CARD else [(first, "")]
-        if self._task is Task.CARD and not state.payment_token:
+        must_choose = self._task in (Task.CARD, Task.PAY)
+        items: list[tuple[str, object]] = [] if must_choose else [(first, "")]
+        if must_choose and not state.payment_token:
             items.append((tr("Choose a card"), ""))
         items += card_items(state.options)
         self.cards.select.set_items(items)
@@ -274,7 +283,6 @@ class ChangeSheet(Sheet):
 
     def _reveal(self, widget: QWidget) -> None:
         """Brings what was just said into view."""
-        QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # the words have just come
         if isinstance(self.area, ScrollPage):
             self.area.reveal(widget)
 

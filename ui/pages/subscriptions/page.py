@@ -32,7 +32,7 @@ from ui.widgets.overlay import Dialog
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
 WIDTH = 880
-AT_ONCE = 8  # cards made in one go; more follow when the window is drawn
+AT_ONCE = 4  # cards made in one go; more follow when the window is drawn
 SEARCH_FROM = 9  # so many one sees at a glance
 
 

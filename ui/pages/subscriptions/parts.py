@@ -120,7 +120,8 @@ class PlanPart(Part):
         self.quantity.set_text(state.quantity_text)
         code = state.problems.get("quantity")
         self.quantity.set_error(change_problem("quantity", code, QUANTITY_MAX) if code else None)
-        self._custom.setVisible(state.quote_plan is not None)
+        is_custom = state.quote_plan is not None and state.quote_plan.uuid == item.plan.uuid
+        self._custom.setVisible(state.quote_plan is not None and not is_custom)
         if state.quote_plan is not None:
             words = tr("{plan} has a price of its own: ask for it on the agent’s page.", plan=state.quote_plan.name)
             self._custom.setText(words)
