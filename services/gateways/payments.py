@@ -62,6 +62,11 @@ class Charge:
 
 class Payments(Protocol):
     @property
+    def name(self) -> str:
+        """What the provider is called in our books."""
+        ...
+
+    @property
     def is_test_mode(self) -> bool:
         """True when no real money moves."""
         ...
@@ -130,6 +135,10 @@ class TestProvider:
         self._latency_s = latency_s
         self._connection: sqlite3.Connection | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="souk-test-provider")
+
+    @property
+    def name(self) -> str:
+        return "test"
 
     @property
     def is_test_mode(self) -> bool:

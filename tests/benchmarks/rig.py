@@ -21,6 +21,7 @@ T = TypeVar("T")
 class InstantPayments:
     """Implements `Payments`: says yes to everything at once and remembers it in memory only."""
 
+    name = "instant"
     is_test_mode = True
     test_cards: tuple[TestCard, ...] = TEST_CARDS
 

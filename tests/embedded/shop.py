@@ -102,6 +102,10 @@ class WatchedProvider(Steps):
         self.inner = TestProvider(file)
 
     @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
     def is_test_mode(self) -> bool:
         return self.inner.is_test_mode
 

@@ -85,6 +85,10 @@ class AnnouncedProvider:
         self._inner, self._announcer = TestProvider(file), announcer
 
     @property
+    def name(self) -> str:
+        return "test"
+
+    @property
     def is_test_mode(self) -> bool:
         return True
 

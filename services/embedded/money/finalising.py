@@ -125,3 +125,17 @@ def mark_paid(
     )
     note_happening(core, connection, row.organization_uuid, "invoice_paid", at, ref=f"invoice:{invoice_uuid}",
                    number=row.number, amount_micros=owed.micros, currency=row.currency)  # fmt: skip
+
+
+def issue_receipt(connection: Connection, draft_uuid: str, at: datetime, *, paid_with: str) -> str:
+    """A drafted receipt becomes final, paid already; the top-up itself posted the sums. Returns its number."""
+    number = take_number(connection, InvoiceKind.RECEIPT, at)
+    connection.execute(
+        sa.update(_I)
+        .where(_I.uuid == draft_uuid)
+        .values(
+            state=InvoiceState.PAID.value, kind=InvoiceKind.RECEIPT.value, number=number, issued_at=at, due_at=at,
+            paid_at=at, paid_with=paid_with, paid_micros=_I.total_micros,
+        )
+    )  # fmt: skip
+    return number

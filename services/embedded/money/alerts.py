@@ -1,0 +1,121 @@
+"""What a change of the balance sets off: the low-balance alert, told once, and the automatic top-up, due at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.money import Money
+from services.db import money_models as mm
+from services.db import portable
+from services.domain import top_ups as rules
+from services.domain.top_ups import AutoTopUp, Reason
+from services.domain.wallet import AlertState, alert
+from services.embedded.core import Core
+from services.embedded.money import due, grants
+from services.embedded.money.happenings import note_happening
+
+CURRENCY = "USD"  # of a wallet that has no credit yet
+
+_W, _P = mm.WalletSettings, mm.PaymentIntent
+_ROW = sa.select(*_W.__table__.c).where(_W.organization_uuid == sa.bindparam("of"))
+
+
+def settings_row(connection: Connection, organization_uuid: str, *, lock: bool = False) -> Any:  # Any: a row, or None
+    """The wallet's settings; None when nobody ever changed any."""
+    statement = _ROW.with_for_update() if lock else _ROW
+    return connection.execute(statement, {"of": organization_uuid}).one_or_none()
+
+
+def save_settings(connection: Connection, organization_uuid: str, **values: Any) -> None:
+    """Writes some of a wallet's settings; the others stay, or begin with nothing."""
+    empty = {"is_low": False, "auto_is_on": False, "auto_token": "", "auto_problem": "", "details": {}}
+    connection.execute(
+        portable.insert(_W)
+        .values(organization_uuid=organization_uuid, **(empty | values))
+        .on_conflict_do_update(index_elements=["organization_uuid"], set_=values)
+    )
+
+
+def auto_settings(row: Any, currency: str) -> AutoTopUp:  # Any: a row of WalletSettings, or None
+    """The rule as it is set; off when nothing is."""
+    if row is None:
+        return AutoTopUp()
+
+    def money(micros: int | None) -> Money | None:
+        return None if micros is None else Money(micros, currency)
+
+    return AutoTopUp(
+        row.auto_is_on, money(row.auto_threshold_micros), money(row.auto_target_micros), money(row.auto_limit_micros)
+    )
+
+
+def charged_this_month(connection: Connection, organization_uuid: str, currency: str, at: datetime) -> Money:
+    """The credit bought by automatic top-ups that succeeded in the UTC month of `at`."""
+    start = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    rows = connection.execute(
+        sa.select(_P.subject).where(
+            _P.organization_uuid == organization_uuid,
+            _P.purpose == "auto_top_up",
+            _P.state == "succeeded",
+            _P.created_at >= start,
+            _P.created_at <= at,
+            _P.currency == currency,
+        )
+    ).scalars()
+    return Money(sum(subject["credit_micros"] for subject in rows), currency)
+
+
+def pending(connection: Connection, organization_uuid: str, currency: str) -> Money:
+    """The automatic top-up in flight; nothing when there is none."""
+    subject = connection.execute(
+        sa.select(_P.subject).where(
+            _P.organization_uuid == organization_uuid,
+            _P.purpose == "auto_top_up",
+            _P.state.in_(["sent", "action_required"]),
+        )
+    ).scalar()
+    return Money(subject["credit_micros"] if subject else 0, currency)
+
+
+def after_change(core: Core, connection: Connection, organization_uuid: str, at: datetime) -> None:
+    """To be called in every transaction that changed the balance, after the change."""
+    row = settings_row(connection, organization_uuid)
+    if row is None or (row.alert_threshold_micros is None and not row.auto_is_on):
+        return
+    balance = grants.balance(connection, organization_uuid, CURRENCY, at)
+    _warn(core, connection, row, balance, at)
+    settings = auto_settings(row, balance.currency)
+    decision = rules.decide(
+        settings,
+        balance,
+        charged_this_month(connection, organization_uuid, balance.currency, at),
+        pending(connection, organization_uuid, balance.currency),
+    )
+    problem = row.auto_problem
+    if decision.reason is Reason.DUE and problem not in ("", Reason.MONTHLY_LIMIT.value):
+        return  # the card was refused: nothing more is tried before a person has looked at it
+    if decision.reason is Reason.DUE:
+        due.schedule(connection, "auto_top_up", organization_uuid, organization_uuid, at, part=at.isoformat())
+    if decision.reason is Reason.MONTHLY_LIMIT and problem != Reason.MONTHLY_LIMIT.value:
+        save_settings(connection, organization_uuid, auto_problem=Reason.MONTHLY_LIMIT.value)
+        note_happening(core, connection, organization_uuid, "auto_top_up_refused", at,
+                       ref=f"wallet:{organization_uuid}", problem=Reason.MONTHLY_LIMIT.value,
+                       balance_micros=balance.micros, currency=balance.currency)  # fmt: skip
+
+
+def _warn(core: Core, connection: Connection, row: Any, balance: Money, at: datetime) -> None:
+    if row.alert_threshold_micros is None:
+        return
+    previous = AlertState.FIRED if row.is_low else AlertState.ARMED
+    threshold = Money(row.alert_threshold_micros, balance.currency)
+    state, fired = alert(previous, balance, threshold)
+    if state is not previous:
+        save_settings(connection, row.organization_uuid, is_low=state is AlertState.FIRED)
+    if fired:
+        note_happening(core, connection, row.organization_uuid, "balance_low", at,
+                       ref=f"wallet:{row.organization_uuid}", balance_micros=balance.micros,
+                       threshold_micros=threshold.micros, currency=balance.currency)  # fmt: skip
