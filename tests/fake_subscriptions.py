@@ -90,7 +90,8 @@ class FakeSubscriptions(FakeWallet):
             SubscribedResource(part.uuid, self._resource(part.uuid).name, self._resource(part.uuid).usage)
             for part in one.resources
         )
-        may = [action for action in _MAY[one.state] if one.pending is None or action is not ChangeAction.CANCEL_AT_END]
+        ends = one.pending is not None and one.pending.kind == "cancel"
+        may = [action for action in _MAY[one.state] if not (ends and action is ChangeAction.CANCEL_AT_END)]
         if one.pending:
             may.append(ChangeAction.UNDO)
         return replace(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from services.api.contract import Service
 from services.api.errors import NotInTestMode, PaymentUnknown
 from services.api.money import Money
 from services.api.types import (
+    BillingModel,
     ChangeAction,
     Changed,
     ChangeRequest,
@@ -17,6 +19,9 @@ from services.api.types import (
     PaymentMethod,
     Plan,
     QuickCheckout,
+    Quote,
+    QuoteTerms,
+    RequestQuote,
     Subscription,
     TimeStep,
     TopUp,
@@ -40,8 +45,7 @@ def plan_of(offering: Offering, slug: str) -> Plan:
 
 async def per_use(market: Market) -> QuickCheckout:
     """An order for an agent that is paid from the wallet, call by call."""
-    offering = await market.agent()
-    plan = plan_of(offering, "pay-per-use")
+    offering, plan = await market.plan(BillingModel.PAY_PER_USE)
     return QuickCheckout(offering.card.uuid, plan.uuid, PaymentMethod.WALLET, terms_accepted=True)
 
 
@@ -91,3 +95,21 @@ async def can_move_time(buyer: Service) -> bool:
 def total(amounts: Any) -> Money:  # Any: an iterable of Money or None
     """Their sum."""
     return sum((amount for amount in amounts if amount is not None), ZERO)
+
+
+async def asked(market: Market, buyer: Service) -> Quote:
+    """A wish for a price made by hand."""
+    offering = await market.agent()
+    email = (await buyer.get_account()).email
+    request = RequestQuote(offering.card.uuid, plan_of(offering, "enterprise").uuid, email, "200 seats")
+    uuid = (await buyer.request_quote(request)).uuid
+    return next(quote for quote in await buyer.list_quotes() if quote.uuid == uuid)
+
+
+async def offered(market: Market, buyer: Service, text: str = "450", **changes: Any) -> Quote:
+    """A quote that can be accepted for three weeks."""  # Any: fields of QuoteTerms
+    valid_until = (await buyer.get_timeline()).now + timedelta(days=21)
+    quote = await asked(market, buyer)
+    return await buyer.offer_quote(
+        quote.uuid, QuoteTerms(**{"monthly_price": usd(text), "valid_until": valid_until, **changes})
+    )
