@@ -184,6 +184,7 @@ def test_given_fees_come_first_and_are_not_touched() -> None:
     fee = Line("fee", "", "fee", "plan_month", Money.parse("29"))
     lines = rate(calls(4), replace(terms(3), fees=(fee,)), MARCH)
     assert lines[0] is fee
+    assert fee.quantity == 1
     assert [each.id for each in lines] == ["fee", "usage", "usage.1", "usage.2"]
     assert events_of(calls(4), replace(terms(3), fees=(fee,)), MARCH, "fee") == ()
 
@@ -286,6 +287,7 @@ def test_a_throttled_plan_refuses_once_the_included_is_used_up(used: int | str, 
 
 def test_a_call_over_the_border_pays_for_what_is_beyond() -> None:
     assert cost_of_call(terms(3), 2, Decimal("1.5")) == Money.parse("0.005")
+    assert cost_of_call(terms(3), 3) == Money.parse("0.01")
     assert cost_of_call(terms(3, cap="0.02"), 3, 2) == Money.parse("0.02")
     assert cost_of_call(terms(3, cap="0.02"), 3, 3) == Money(0)
     assert refusal(terms(3, cap="0.02"), 3, 3) == "cap_reached"
