@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+
+from services.api.types import SubscriptionState
 
 RETRY_DAYS = (1, 3, 5, 7)
 
 # The card will never work again, so trying it can only cost. Everything else, unknown codes too, may pass tomorrow:
 # card_declined and insufficient_funds above all.
 HARD_DECLINES = frozenset({"stolen_card", "lost_card", "account_closed", "card_not_supported"})
-
-
-class Standing(StrEnum):
-    ACTIVE = "active"
-    PAST_DUE = "past_due"
-    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +53,12 @@ def next_attempt(failure: Failure) -> datetime | None:
     return planned[failure.failed_retries] if failure.failed_retries < len(planned) else None
 
 
-def standing(failure: Failure | None, now: datetime) -> Standing:
+def standing(failure: Failure | None, now: datetime) -> SubscriptionState:
     """Where a subscription stands. None means that nothing is unpaid: paying at any time restores at once.
 
     With retries left it is past due however late they are made: nobody is suspended for a sweep that slept.
     """
     if failure is None:
-        return Standing.ACTIVE
-    is_over = now >= calendar(failure.first_at, failure.decline_code).suspend_at
-    return Standing.SUSPENDED if is_over and next_attempt(failure) is None else Standing.PAST_DUE
+        return SubscriptionState.ACTIVE
+    is_over = now >= calendar(failure.first_at, failure.decline_code).suspend_at and next_attempt(failure) is None
+    return SubscriptionState.SUSPENDED if is_over else SubscriptionState.PAST_DUE

@@ -108,7 +108,7 @@ def test_what_is_still_to_be_paid_gets_less_before_anything_goes_back(
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [(money("0"), "not_positive"), (money("-1"), "not_positive"), (money("79.38"), "over_invoice"),
-     (money("0.008"), "not_whole_minor"), ({"plan": money("76.95")}, "over_invoice"),
+     (money("0.008"), "not_whole_minor"), (Money(1), "not_whole_minor"), ({"plan": money("76.95")}, "over_invoice"),
      ({"plan": money("0")}, "not_positive"),
      ({"plan": money("1"), "usage": money("-0.01")}, "not_positive"), ({"plan": money("0.001")}, "not_whole_minor"),
      ({"nobody": money("1")}, "unknown_line"), ({}, "not_positive")],

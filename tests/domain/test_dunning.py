@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.dunning import Calendar, Failure, Standing, calendar, is_hard, next_attempt, standing
+from services.api.types import SubscriptionState
+from services.domain.dunning import Calendar, Failure, calendar, is_hard, next_attempt, standing
 
 FIRST = datetime(2026, 1, 31, 9, 30, 15, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -41,26 +42,30 @@ def test_the_next_retry(code: str, failed: int, at: datetime | None) -> None:
     assert next_attempt(Failure(FIRST, code, failed)) == at
 
 
+def test_a_new_failure_has_no_failed_retry() -> None:
+    assert next_attempt(Failure(FIRST, "card_declined")) == RETRIES[0]
+
+
 @pytest.mark.parametrize(
     ("code", "failed", "after", "expected"),
-    [("card_declined", 0, timedelta(0), Standing.PAST_DUE),
-     ("card_declined", 3, timedelta(days=7) - TICK, Standing.PAST_DUE),
-     ("card_declined", 3, timedelta(days=7), Standing.PAST_DUE),  # the last retry is not made yet
-     ("card_declined", 3, timedelta(days=30), Standing.PAST_DUE),  # nor now: the sweep slept
-     ("card_declined", 4, timedelta(days=7) - TICK, Standing.PAST_DUE),
-     ("card_declined", 4, timedelta(days=7), Standing.SUSPENDED),
-     ("stolen_card", 0, timedelta(days=7) - TICK, Standing.PAST_DUE),
-     ("stolen_card", 0, timedelta(days=7), Standing.SUSPENDED),
-     ("stolen_card", 2, timedelta(days=7), Standing.SUSPENDED)],  # the second retry said so
+    [("card_declined", 0, timedelta(0), SubscriptionState.PAST_DUE),
+     ("card_declined", 3, timedelta(days=7) - TICK, SubscriptionState.PAST_DUE),
+     ("card_declined", 3, timedelta(days=7), SubscriptionState.PAST_DUE),  # the last retry is not made yet
+     ("card_declined", 3, timedelta(days=30), SubscriptionState.PAST_DUE),  # nor now: the sweep slept
+     ("card_declined", 4, timedelta(days=7) - TICK, SubscriptionState.PAST_DUE),
+     ("card_declined", 4, timedelta(days=7), SubscriptionState.SUSPENDED),
+     ("stolen_card", 0, timedelta(days=7) - TICK, SubscriptionState.PAST_DUE),
+     ("stolen_card", 0, timedelta(days=7), SubscriptionState.SUSPENDED),
+     ("stolen_card", 2, timedelta(days=7), SubscriptionState.SUSPENDED)],  # the second retry said so
 )  # fmt: skip
 def test_past_due_until_the_last_retry_failed_then_suspended(
-    code: str, failed: int, after: timedelta, expected: Standing
+    code: str, failed: int, after: timedelta, expected: SubscriptionState
 ) -> None:
     assert standing(Failure(FIRST, code, failed), FIRST + after) is expected
 
 
 def test_paying_at_any_time_restores() -> None:
-    assert standing(None, FIRST + timedelta(days=400)) is Standing.ACTIVE
+    assert standing(None, FIRST + timedelta(days=400)) is SubscriptionState.ACTIVE
 
 
 @given(st.datetimes(timezones=st.just(UTC), min_value=EARLY, max_value=LATE), st.sampled_from([BERLIN, UTC]))
