@@ -1,0 +1,267 @@
+"""One call, from its reservation to its price: counted, its price set aside, then settled, or given back on failure.
+
+Counting, caps and wallet are conditional UPDATEs in the transaction that writes the event, so none of them is ever
+exceeded, whatever else runs at once. Whoever opens the transaction retries it when credit went meanwhile (`retrying`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api import errors
+from services.api.money import Money
+from services.api.types import SubscriptionState, UsagePayment
+from services.db import models as m
+from services.db import money_models as mm
+from services.db import portable
+from services.domain import movements, rating, subscription_states
+from services.domain.movements import Stamp
+from services.domain.periods import MONTHLY, Anchor, Period, period_at
+from services.domain.wallet import GrantKind, Share
+from services.embedded.core import Core, insert_into
+from services.embedded.money import agreed, alerts, caps, due, grants, ledger, rollups
+
+T = TypeVar("T")
+
+HELD_FOR = timedelta(minutes=5)
+RACES_MAX = 20  # how often credit may be spent by somebody else between looking and taking
+
+_E, _H, _S, _U = m.UsageEvent, mm.HoldRow, mm.SubscriptionRow, m.UsageTotal
+_SUBSCRIPTION = (
+    sa.select(*_S.__table__.c)
+    .join(m.ResourceRow, m.ResourceRow.order_uuid == _S.order_uuid)
+    .where(m.ResourceRow.uuid == sa.bindparam("resource"))
+)
+_NEW_TOTAL = portable.insert(_U).values(calls=0, cost_micros=0).on_conflict_do_nothing()
+_COUNT = (
+    sa.update(_U)
+    .where(_U.resource_uuid == sa.bindparam("resource"), _U.period_start == sa.bindparam("start"))
+    .values(calls=_U.calls + sa.bindparam("more"))
+    .returning(_U.calls)
+)
+_ADD_COST = (
+    sa.update(_U)
+    .where(_U.resource_uuid == sa.bindparam("resource"), _U.period_start == sa.bindparam("start"))
+    .values(cost_micros=_U.cost_micros + sa.bindparam("more"))
+)
+_NEW_EVENT = portable.insert(_E).on_conflict_do_nothing().returning(_E.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a bought agent. (source, id) makes a repeat the same call; an agent's own key is its resource."""
+
+    source: str
+    id: str
+    resource_uuid: str
+    project_uuid: str
+    user_uuid: str
+    at: datetime
+    key_uuid: str = ""
+    purpose: str = "chat"
+
+    @property
+    def hold_key(self) -> str:
+        return f"{self.source}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What the call will cost when it succeeds, and what pays: included | wallet | invoice."""
+
+    cost: Money
+    paid_from: str
+
+
+async def retrying(core: Core, work: Callable[[Connection], T]) -> T:
+    """One transaction, begun again when somebody else spent the credit it had looked at."""
+    for _ in range(RACES_MAX):
+        try:
+            return await core.db.run(work)
+        except ledger.BelowFloor:
+            continue
+    raise errors.DatabaseBusy
+
+
+def subscription_of(connection: Connection, resource_uuid: str) -> Any:  # Any: a row of SubscriptionRow
+    """The subscription a resource belongs to. NotFound."""
+    row = connection.execute(_SUBSCRIPTION, {"resource": resource_uuid}).one_or_none()
+    if row is None:
+        raise errors.NotFound(what="subscription")
+    return row
+
+
+def month_of(subscription: Any, at: datetime) -> Period:
+    """The allowance period that holds `at`: monthly from the anchor, also where the fee is yearly."""
+    return period_at(Anchor.of(subscription.anchor_at, subscription.zone), MONTHLY, at)
+
+
+def check_serves(subscription: Any) -> None:
+    """SubscriptionSuspended when an invoice is unpaid, WrongState when it is paused or over."""
+    state = SubscriptionState(subscription.state)
+    if subscription_states.serves(state):
+        return
+    if state is SubscriptionState.SUSPENDED:
+        raise errors.SubscriptionSuspended(invoice_uuid=subscription.unpaid_invoice_uuid)
+    raise errors.WrongState(state=state.value)
+
+
+def reserve(core: Core, connection: Connection, call: Call) -> Reserved:
+    """Counts a call and sets its price aside. RequestInProgress for a repeat, LimitReached, InsufficientCredit,
+    SubscriptionSuspended, WrongState: nothing is written then (the transaction is the caller's)."""
+    subscription = subscription_of(connection, call.resource_uuid)
+    check_serves(subscription)
+    month = month_of(subscription, call.at)
+    used = _count(connection, call.resource_uuid, month.start, 1) - 1
+    terms = agreed.rating_terms(subscription.terms, subscription.quantity)
+    if reason := rating.refusal(terms, used):
+        raise errors.LimitReached(limit="plan", included=subscription.terms["included"], left=0, reason=reason)
+    cost = rating.cost_of_call(terms, used)
+    paid_from = "included"
+    if not cost.is_zero:
+        scopes = caps.Scopes(subscription.organization_uuid, call.project_uuid, call.key_uuid or call.resource_uuid)
+        caps.reserve(connection, scopes, cost, call.at)
+        paid_from = _set_aside(core, connection, subscription, call, cost)
+    if not _write_event(connection, call, cost, paid_from):
+        raise errors.RequestInProgress(key=call.id)
+    connection.execute(_ADD_COST, {"resource": call.resource_uuid, "start": month.start, "more": cost.micros})
+    return Reserved(cost, paid_from)
+
+
+def _count(connection: Connection, resource_uuid: str, start: datetime, more: int) -> int:
+    """The calls of the month with this one; its row stays locked, so the next caller prices after us."""
+    connection.execute(_NEW_TOTAL, {"resource_uuid": resource_uuid, "period_start": start})
+    return int(connection.execute(_COUNT, {"resource": resource_uuid, "start": start, "more": more}).scalar_one())
+
+
+def _write_event(connection: Connection, call: Call, cost: Money, paid_from: str) -> bool:
+    row = {
+        "source": call.source, "id": call.id, "resource_uuid": call.resource_uuid, "meter": "calls", "quantity": 1,
+        "at": call.at, "purpose": call.purpose, "state": "reserved", "cost_micros": cost.micros,
+        "currency": cost.currency, "paid_from": paid_from, "would_cost_micros": 0,
+        "key_uuid": call.key_uuid or call.resource_uuid, "user_uuid": call.user_uuid, "recorded_at": call.at,
+        "invoice_uuid": "",
+    }  # fmt: skip
+    return connection.execute(_NEW_EVENT, row).first() is not None
+
+
+def _set_aside(core: Core, connection: Connection, subscription: Any, call: Call, cost: Money) -> str:
+    """The wallet when it can pay the whole price, else the next invoice when that was agreed."""
+    organization = subscription.organization_uuid
+    drawn = grants.draw(connection, organization, cost, call.at)
+    if drawn.missing.is_zero:
+        _hold(core, connection, organization, call, cost, drawn.shares)
+        return "wallet"
+    if subscription.usage_payment == UsagePayment.POSTPAID.value:
+        return "invoice"
+    balance = grants.balance(connection, organization, cost.currency, call.at)
+    raise errors.InsufficientCredit(balance=balance.micros, price=cost.micros, currency=cost.currency)
+
+
+def _hold(
+    core: Core, connection: Connection, organization: str, call: Call, cost: Money, shares: Sequence[Share]
+) -> None:
+    stamp = Stamp(organization, f"hold:{call.hold_key}", call.at, {"resource": call.resource_uuid})
+    ledger.post(core, connection, movements.hold(stamp, shares))
+    expires_at = call.at + HELD_FOR
+    connection.execute(
+        insert_into(_H),
+        {"organization_uuid": organization, "key": call.hold_key, "amount_micros": cost.micros,
+         "currency": cost.currency,
+         "shares": [[share.grant_id, share.kind.value, share.amount.micros] for share in shares],
+         "state": "held", "expires_at": expires_at, "created_at": call.at},
+    )  # fmt: skip
+    due.schedule(connection, "hold_expires", call.hold_key, organization, expires_at)
+
+
+def shares_of(hold: Any) -> tuple[Share, ...]:  # Any: a row of HoldRow
+    """Who pays a hold, in the order drawn."""
+    return tuple(Share(grant, GrantKind(kind), Money(micros, hold.currency)) for grant, kind, micros in hold.shares)
+
+
+# ---- afterwards
+
+
+def settle(core: Core, connection: Connection, source: str, event_id: str, at: datetime) -> bool:
+    """The call succeeded: it is final and paid. False when it was not reserved (any more)."""
+    event = _take(connection, source, event_id, {"state": "settled"})
+    if event is None:
+        return False
+    subscription = subscription_of(connection, event.resource_uuid)
+    cost = Money(event.cost_micros, event.currency)
+    rollups.add(connection, event.resource_uuid, event.at, event.quantity, cost)
+    if cost.is_zero:
+        return True
+    caps.settle(connection, _scopes(connection, subscription, event), cost, event.at)
+    if event.paid_from == "wallet":
+        hold = _finish_hold(connection, subscription.organization_uuid, f"{source}:{event_id}", "settled")
+        if hold is not None:
+            stamp = Stamp(subscription.organization_uuid, f"settle:{source}:{event_id}", at,
+                          {"resource": event.resource_uuid, "event": f"{source}:{event_id}"})  # fmt: skip
+            ledger.post(core, connection, movements.settle_hold(stamp, shares_of(hold), cost))
+            alerts.after_change(core, connection, subscription.organization_uuid, at)
+    return True
+
+
+def release(core: Core, connection: Connection, source: str, event_id: str, at: datetime) -> bool:
+    """The call failed or never came back: it costs nothing and counts for nothing."""
+    event = _take(connection, source, event_id, None)
+    if event is None:
+        return False
+    subscription = subscription_of(connection, event.resource_uuid)
+    cost = Money(event.cost_micros, event.currency)
+    start = month_of(subscription, event.at).start
+    _count(connection, event.resource_uuid, start, -event.quantity)
+    if not cost.is_zero:
+        connection.execute(_ADD_COST, {"resource": event.resource_uuid, "start": start, "more": -cost.micros})
+        caps.release(connection, _scopes(connection, subscription, event), cost, event.at)
+    _give_back(core, connection, subscription.organization_uuid, f"{source}:{event_id}", at)
+    return True
+
+
+def _take(connection: Connection, source: str, event_id: str, values: dict[str, Any] | None) -> Any:
+    """A reserved event, changed or removed by exactly one caller; None when somebody else was first."""
+    this = (_E.source == source, _E.id == event_id, _E.state == "reserved")
+    columns = (_E.resource_uuid, _E.at, _E.quantity, _E.cost_micros, _E.currency, _E.paid_from, _E.key_uuid)
+    statement = sa.delete(_E).where(*this) if values is None else sa.update(_E).where(*this).values(**values)
+    return connection.execute(statement.returning(*columns)).one_or_none()
+
+
+def _scopes(connection: Connection, subscription: Any, event: Any) -> caps.Scopes:
+    project = connection.execute(
+        sa.select(m.ResourceRow.project_uuid).where(m.ResourceRow.uuid == event.resource_uuid)
+    ).scalar_one()
+    return caps.Scopes(subscription.organization_uuid, project, event.key_uuid)
+
+
+def _finish_hold(connection: Connection, organization: str, key: str, state: str) -> Any:  # Any: a row, or None
+    done = connection.execute(
+        sa.update(_H)
+        .where(_H.organization_uuid == organization, _H.key == key, _H.state == "held")
+        .values(state=state)
+        .returning(*_H.__table__.c)
+    ).one_or_none()
+    if done is not None:
+        due.drop(connection, key, "hold_expires")
+    return done
+
+
+def _give_back(core: Core, connection: Connection, organization: str, key: str, at: datetime) -> None:
+    hold = _finish_hold(connection, organization, key, "released")
+    if hold is not None:
+        stamp = Stamp(organization, f"release:{key}", at, {})
+        ledger.post(core, connection, movements.release_hold(stamp, shares_of(hold)))
+        alerts.after_change(core, connection, organization, at)
+
+
+def on_hold_expires(core: Core, connection: Connection, item: due.Due) -> None:
+    """A process died before the answer came: the call is undone, its credit returns."""
+    source, _, event_id = item.subject_uuid.partition(":")
+    if not release(core, connection, source, event_id, item.at):
+        _give_back(core, connection, item.organization_uuid, item.subject_uuid, item.at)
