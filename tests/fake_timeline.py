@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from services.api.errors import NotFound, NotInTestMode
@@ -30,6 +30,7 @@ from tests.fake_books import ZERO, Books, Held, issued, settled
 from tests.fake_money import refuse
 from tests.fake_quotes import FakeQuotes
 from tests.fake_subscriptions import resumed
+from tests.fake_world import Payment
 
 RETRY_DAYS = (1, 3, 5, 7)  # after the first failure (BILLING, "Dunning")
 REMINDER = timedelta(days=3)
@@ -56,6 +57,20 @@ class Due:
     at: datetime
     kind: str
     do: Callable[[], None]
+
+
+def _copied(value: object) -> object:
+    """What changes is copied, values are shared: deepcopy takes longer than a callback may."""
+    if isinstance(value, dict):
+        return {key: _copied(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return list(value)
+    if isinstance(value, Books):
+        twin = copy(value)
+        for one in fields(twin):
+            setattr(twin, one.name, _copied(getattr(twin, one.name)))
+        return twin
+    return copy(value) if isinstance(value, Held | Payment) else value
 
 
 class FakeTimeline(FakeQuotes):
@@ -114,10 +129,8 @@ class FakeTimeline(FakeQuotes):
         world = self.world
         now = world.clock.now()
         point = TimePoint(world.ids.uuid(), now, world.real_time or now)
-        kept: dict[str, object] = {name: deepcopy(getattr(world, name)) for name in KEPT}
-        # Calls never change and there are many: a copy of the lists is enough.
-        answers = {uuid: list(calls) for uuid, calls in world.answers.items()}
-        world.points[point.uuid] = (point, {**kept, "answers": answers, "real_time": world.real_time})
+        kept = {name: _copied(getattr(world, name)) for name in KEPT}
+        world.points[point.uuid] = (point, {**kept, "real_time": world.real_time})
         world.real_time = world.real_time or now
 
     async def return_to(self, point_uuid: str) -> Timeline:
@@ -129,7 +142,7 @@ class FakeTimeline(FakeQuotes):
             raise NotFound
         point, kept = self.world.points[point_uuid]
         for name, value in kept.items():
-            setattr(self.world, name, deepcopy(value) if name in KEPT else value)
+            setattr(self.world, name, _copied(value))
         later = list(self.world.points)
         for uuid in later[later.index(point_uuid) + 1 :]:
             del self.world.points[uuid]
