@@ -117,7 +117,8 @@ class TopUpViewModel(ViewModel[TopUpState]):
 
     def type_amount(self, text: str) -> None:
         if self._may_change() and text != self.state.amount_text:
-            self._edit("amount", amount_text=text, quote=None)
+            self._bridge.cancel(self, "quote")
+            self._edit("amount", amount_text=text, quote=None, is_quoting=False)
             self._typing.trigger()
 
     def choose_pack(self, pack: Money) -> None:

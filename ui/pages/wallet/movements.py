@@ -39,7 +39,7 @@ class MovementSection(QWidget):
         kinds: list[tuple[str, object]] = [(tr("All kinds"), None)]
         kinds += [(movement_kind(kind), kind) for kind in MovementKind]
         self.kind = Select(kinds, label=tr("Kind"), name="movementKind", quiet=True)
-        self.kind.picked.connect(self._vm.choose_kind)
+        self.kind.picked.connect(self._on_kind_picked)
         self.month = Select([(tr("All months"), "")], label=tr("Month"), name="movementMonth", quiet=True)
         self.month.picked.connect(self._vm.choose_month)
         self.export = Button(tr("Save as CSV"), "secondary", "file-down", name="exportButton")
@@ -119,6 +119,10 @@ class MovementSection(QWidget):
         self._shown = movements
         self._refs = {movement.uuid: movement.ref for movement in movements}
         self.table.show_rows([movement_row(movement) for movement in movements])
+
+    def _on_kind_picked(self, picked: object) -> None:
+        """Qt keeps a StrEnum as a plain string."""
+        self._vm.choose_kind(MovementKind(str(picked)) if picked is not None else None)
 
     def _on_opened(self, uuid: str) -> None:
         if ref := self._refs.get(uuid):

@@ -158,7 +158,8 @@ class CapDialog(_Question):
             cap = self._cap
             self.chosen.emit(CapScope(cap.level, cap.scope_uuid, cap.scope_name), cap.window, amount)
         else:
-            self.chosen.emit(self.scope.select.current(), self.window_field.select.current(), amount)
+            window = CapWindow(str(self.window_field.select.current()))  # Qt keeps a StrEnum as a plain string
+            self.chosen.emit(self.scope.select.current(), window, amount)
 
     def show_problems(self, problems: Mapping[str, str], error: ErrorText | None, *, is_busy: bool) -> None:
         self.show_answer(problems.get("limit"), error, is_busy=is_busy)
