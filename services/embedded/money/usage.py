@@ -114,7 +114,13 @@ def _counted(
     connection: Connection, subscription: Any, mine: Iterable[sa.ColumnElement[bool]], month: Period
 ) -> list[_Calls]:
     rows = connection.execute(
-        sa.select(_E.resource_uuid, _R.name, _E.cost_micros, _E.paid_from, portable.sum_of(_E.quantity.expression).label("calls"))
+        sa.select(
+            _E.resource_uuid,
+            _R.name,
+            _E.cost_micros,
+            _E.paid_from,
+            portable.sum_of(_E.quantity.expression).label("calls"),
+        )
         .join(_R, _R.uuid == _E.resource_uuid)
         .where(*mine, _E.at >= month.start, _E.at < month.end)
         .group_by(_E.resource_uuid, _R.name, _E.cost_micros, _E.paid_from)
