@@ -307,7 +307,7 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
             self._set(attempt_key="")
         if isinstance(error, SumMoved):
             self._known.clear()
-            self._set(phase=ChangePhase.IDLE, moved_from=before or Money.zero(), previews={})
+            self._set(phase=ChangePhase.IDLE, moved_from=before or Money.zero(), preview=None, previews={})
             self._look()
             return
         refused = dict(error.fields) if isinstance(error, InvalidInput) else {}

@@ -7,12 +7,13 @@ from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from services.api.types import ChangeAction, OfferingKind, Subscription, SubscriptionState
 from ui import theme
 from ui.pages.subscriptions.attempts import AttemptCalendar
 from ui.pages.subscriptions.calls import CallsLine
+from ui.pages.subscriptions.flowing import flowing
 from ui.text import exact_money, tr
 from ui.text.subscriptions import (
     charge_day,
@@ -28,8 +29,7 @@ from ui.viewmodels.plan_change_state import Task
 from ui.viewmodels.subscriptions import SubscriptionsState
 from ui.widgets.amount_link import AmountLink
 from ui.widgets.avatar import Avatar
-from ui.widgets.controls import Badge, Button, Card, IconButton, badge, clear, column, label, row
-from ui.widgets.flow import FlowLayout
+from ui.widgets.controls import Button, Card, IconButton, badge, clear, column, label, row
 from ui.widgets.folding import FoldingRow
 from ui.widgets.notices import Banner, toast_area
 
@@ -118,7 +118,7 @@ class SubscriptionCard(Card):
         self._coupon = badge("", name=f"coupon-{self.item.uuid}")
         self._waiting = QWidget()
         self._waiting.setLayout(row(self._pending, self._undo, spacing=10))
-        self._strip = _flowing(self._waiting, self._coupon, gap=12)
+        self._strip = flowing(self._waiting, self._coupon, gap=12)
         return self._strip
 
     def _foot(self) -> QWidget:
@@ -139,7 +139,7 @@ class SubscriptionCard(Card):
         )
         for button, act in acts:
             button.clicked.connect(act)
-        self._buttons = _flowing(*(button for button, _ in acts), gap=8)
+        self._buttons = flowing(*(button for button, _ in acts), gap=8)
         return self._buttons
 
     def _want(self, task: Task) -> None:
@@ -271,14 +271,3 @@ class SubscriptionCard(Card):
     def _copy_id(self) -> None:
         QGuiApplication.clipboard().setText(self.item.uuid)
         toast_area(self).show_toast(tr("Id of {name} copied.", name=self.item.offering_name), icon="copy-check")
-
-
-def _flowing(*parts: QWidget | Badge, gap: int) -> QWidget:
-    box = QWidget()
-    flow = FlowLayout(box, gap=gap, line_gap=8)
-    for part in parts:
-        flow.addWidget(part)
-    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-    policy.setHeightForWidth(True)
-    box.setSizePolicy(policy)
-    return box

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from services.api.types import Quote, QuoteState
+from ui.pages.subscriptions.flowing import flowing
 from ui.text import tr
 from ui.text.quotes import (
     accept_label,
@@ -82,8 +83,7 @@ class QuoteCard(Card):
         self.accept.clicked.connect(partial(self.accepted.emit, uuid))
         self.decline.clicked.connect(partial(self.declined.emit, uuid))
         self.answer.clicked.connect(partial(self.answer_wanted.emit, uuid))
-        self._buttons = QWidget()
-        self._buttons.setLayout(row(self.accept, self.decline, self.answer, None))
+        self._buttons = flowing(self.accept, self.decline, self.answer)
         return self._buttons
 
     def show_quote(self, quote: Quote, state: QuotesState, *, is_main: bool) -> None:
