@@ -54,10 +54,9 @@ class Sidebar(QFrame):
         )
         inner = QWidget()
         inner.setLayout(column(*(self._place(*place) for place in places), None, spacing=2))
-        area = scroll_page(inner, plain=True)
-        area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        area.setMinimumWidth(0)
-        return area
+        self._area = scroll_page(inner, plain=True)
+        self._area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        return self._area
 
     def _head(self) -> QVBoxLayout:
         look = theme.current()
@@ -115,6 +114,8 @@ class Sidebar(QFrame):
     def _fold(self, collapsed: bool) -> None:
         for item in (*self._places.values(), self._theme_item):
             item.set_collapsed(collapsed)
+        bar = Qt.ScrollBarPolicy  # a bar would take a third of the icons; wheel and keyboard still scroll
+        self._area.setVerticalScrollBarPolicy(bar.ScrollBarAlwaysOff if collapsed else bar.ScrollBarAsNeeded)
         edge = 0 if collapsed else theme.current().space(2)
         self._line.setContentsMargins(edge, 0, edge, 0)
         self._line.setAlignment(self._mark, Qt.AlignmentFlag.AlignHCenter if collapsed else Qt.AlignmentFlag(0))
