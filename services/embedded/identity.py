@@ -119,7 +119,6 @@ class EmbeddedIdentity(Area):
              "expires_at": expires_at, "revoked_at": None},
         )  # fmt: skip
         if device := self._device_owner():
-            portable.one_at_a_time(connection, device)
             move_cart(connection, device, caller.owner)
             connection.execute(
                 sa.update(m.ChatMessageRow)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -171,14 +172,15 @@ def test_as_many_write_at_once_as_there_are_connections(database: ServerDatabase
         together(barrier)
 
     async def all_three() -> None:
-        await asyncio.gather(*(database.run(lambda c, n=n: meet(c, n)) for n in range(3)))
+        await asyncio.gather(*(database.run(partial(meet, number=number)) for number in range(3)))
 
     loop.run(all_three())
     assert sorted(loop.run(database.read(facts))) == ["0", "1", "2"]
 
 
 def test_a_deadlock_is_done_again(database: ServerDatabase, loop: asyncio.Runner) -> None:
-    loop.run(database.run(lambda c: (add(c, "a"), add(c, "b"))))
+    for value in ("a", "b"):
+        loop.run(database.run(partial(add, value=value)))
     barrier, runs = threading.Barrier(2), []
 
     def cross(connection: Connection, first: str, second: str) -> None:
@@ -263,7 +265,7 @@ def test_what_was_given_is_finished_before_closing(url: str, loop: asyncio.Runne
     database = ServerDatabase(url, connections=2)
 
     async def give_and_leave() -> None:
-        given = [asyncio.create_task(database.run(lambda c, n=n: add(c, f"given {n}"))) for n in range(5)]
+        given = [asyncio.create_task(database.run(partial(add, value=f"given {number}"))) for number in range(5)]
         await asyncio.sleep(0)
         await asyncio.to_thread(database.close)
         await asyncio.gather(*given)
