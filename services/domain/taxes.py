@@ -32,7 +32,7 @@ class TaxKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CountryTax:
-    """One row of the table. `rate` is a fraction of the net price (19 % = 19/100); `note` is the treatment's code."""
+    """One row of the table. `rate` is a fraction of the net price (19 % = 19/100); `note`: "" | not_computed."""
 
     name: str
     rate: Fraction
@@ -92,6 +92,8 @@ def _row(country: object, row: object) -> CountryTax:
         raise ValueError(f"{country}: {wrong[0]} has the wrong type")
     if not _PERCENT.fullmatch(row["rate"]):
         raise ValueError(f"{country}: the rate is not plain decimal text below 100")
+    if row["note"] not in ("", NOT_COMPUTED):
+        raise ValueError(f"{country}: unknown note {row['note']!r}")
     return CountryTax(**{**row, "rate": Fraction(row["rate"]) / 100})
 
 

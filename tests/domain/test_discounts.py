@@ -116,6 +116,7 @@ LIMITED = replace(percent("20"), max_redemptions=10, max_per_customer=2)
      (LIMITED, replace(ENTERED, redeemed_by_customer=1), None),
      (LIMITED, replace(ENTERED, redeemed_by_customer=2), "already_used"),
      (LIMITED, replace(ENTERED, redeemed=10, redeemed_by_customer=2), "already_used"),
+     (replace(percent("20"), max_redemptions=1, max_per_customer=1), ENTERED, None),
      (percent("20"), replace(ENTERED, redeemed=10**6, redeemed_by_customer=10**6), None)],
 )  # fmt: skip
 def test_what_stands_against_a_coupon(coupon: Coupon, context: Redemption, code: str | None) -> None:
@@ -135,6 +136,11 @@ def test_how_many_periods_a_coupon_still_covers(
 ) -> None:
     coupon = Coupon("X", percent=Decimal(5), duration=duration, months=months)
     assert periods_left(coupon, used, per_period) == left
+
+
+def test_durations_have_the_names_they_are_stored_under() -> None:
+    assert [duration.value for duration in Duration] == ["once", "months", "forever"]
+    assert [rounding.value for rounding in Rounding] == ["total", "line"]
 
 
 def test_a_period_is_a_month_unless_said_otherwise() -> None:

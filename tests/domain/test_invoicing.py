@@ -131,6 +131,11 @@ def test_small_invoices(
     assert sums(draft) == expected
 
 
+def test_an_item_is_one_fee_unless_said_otherwise() -> None:
+    item = compose([Item("a", money("29"))], currency="USD").lines[0].item
+    assert (item.kind, item.quantity, item.unit, item.parent) == ("fee", Decimal(1), None, "")
+
+
 def test_an_invoice_of_nothing_is_nothing() -> None:
     draft = compose([], currency="JPY", treatment=JCT10, coupons=[percent("5")], credit_available=money("5", "JPY"))
     assert sums(draft) == "0 - 0 - 0 | 0 + 0 = 0"
@@ -368,6 +373,10 @@ ALLOWED = {
 }
 
 
+def test_actions_have_the_names_they_are_recorded_under() -> None:
+    assert [action.value for action in InvoiceAction] == ["finalize", "pay", "void", "write_off"]
+
+
 @pytest.mark.parametrize("state", list(InvoiceState))
 @pytest.mark.parametrize("action", list(InvoiceAction))
 def test_an_invoice_only_goes_where_it_may(state: InvoiceState, action: InvoiceAction) -> None:
@@ -420,7 +429,7 @@ def test_a_cell_is_never_a_formula(start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "harmless", ["", " ", "Customer Care", "3.12", "-3.12", "-3", "a=b", "'=1", "1-1", "SK-2026-000042"]
+    "harmless", ["", " ", "Customer Care", "X", "3.12", "-3.12", "-3", "a=b", "'=1", "1-1", "SK-2026-000042"]
 )
 def test_harmless_text_and_plain_numbers_stay(harmless: str) -> None:
     assert csv_cell(harmless) == harmless

@@ -64,7 +64,8 @@ def test_a_rate_is_plain_decimal_text(rate: str) -> None:
      ({"countries": {"de": ROW}}, "not a country"), ({"countries": {1: ROW}}, "not a country"),
      ({"countries": {"DE": 19}}, "other fields"), ({"countries": {"DE": {**ROW, "more": 1}}}, "other fields"),
      ({"countries": {"DE": {"name": "VAT"}}}, "other fields"), ({"countries": {"DE": {**ROW, "rate": 19}}}, "rate has"),
-     ({"countries": {"DE": {**ROW, "is_eu": 1}}}, "is_eu has the wrong type")],
+     ({"countries": {"DE": {**ROW, "is_eu": 1}}}, "is_eu has the wrong type"),
+     ({"countries": {"DE": {**ROW, "note": "reverse_charge"}}}, "unknown note 'reverse_charge'")],
 )  # fmt: skip
 def test_a_broken_table_is_refused_with_its_place(table: Any, why: str) -> None:  # Any: whatever a file may hold
     with pytest.raises(ValueError, match=why):
@@ -96,6 +97,10 @@ def test_the_buyers_country_and_vat_id_decide(country: str, vat_id: str, seller:
 
 def test_an_exempt_buyer_pays_nothing_and_the_invoice_says_why() -> None:
     assert tax_for("AT", AUSTRIAN, "DE", RATES, is_exempt=True) == Treatment(TaxKind.EXEMPT, name="VAT", code="exempt")
+
+
+def test_kinds_have_the_names_they_are_stored_under() -> None:
+    assert [kind.value for kind in TaxKind] == ["standard", "reverse_charge", "exempt", "none"]
 
 
 def test_a_negative_rate_is_refused() -> None:
