@@ -74,7 +74,7 @@ class SubscriptionsPage(ArrangedPage):
         self._waiting_frame = column(title, skeleton_rows(4, height=150, gap=16), spacing=20)
         self._waiting.setLayout(self._waiting_frame)
         self._empty = EmptyState(
-            "refresh-cw", tr("You have no subscriptions"),
+            "repeat", tr("You have no subscriptions"),
             tr("What you pay for every month or year stands here, with what it costs next and when."),
             tr("Browse agents"), name="subscriptionsEmpty",
         )  # fmt: skip
