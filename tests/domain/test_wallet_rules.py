@@ -329,6 +329,7 @@ def test_between_two_alerts_the_balance_was_clearly_above(balances: list[int]) -
         (["2"], "1", DAY / 2),
         (["0", "2"], "1", DAY),
         (["3"], "1", DAY / 3),
+        (["0.000001"], "0.000001", DAY),
         (["0.000003"], "0.000001", DAY / 3),
         (["1"], "0.000001", timedelta(microseconds=86_400)),
         (["1"], "0", timedelta(0)),
