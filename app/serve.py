@@ -133,7 +133,9 @@ def serve(settings: Settings) -> int:
             print(f"souk: {error}", file=sys.stderr)
             return WRONG_SETTING
         except ServiceError as error:
-            print(f"souk: {error}", file=sys.stderr)
+            # no such database, a wrong password: only the server's own words tell them apart from one that is away
+            why = f" ({error.__cause__})" if settings.database and error.__cause__ else ""
+            print(f"souk: {error}{why}", file=sys.stderr)
             return 1
     return 0
 

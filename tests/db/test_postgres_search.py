@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.compose import build_embedded
+from app.serve import serve
 from app.settings import Settings, SettingsError, load
 from services.api.errors import DatabaseBusy
 from services.api.money import Money
@@ -23,7 +24,7 @@ from services.db import models as m
 from services.embedded import search, search_postgres
 from services.gateways.agents import ScriptedAgents
 from tests.embedded.shop import stocked_template
-from tests.postgres import new_database
+from tests.postgres import new_database, server
 
 pytestmark = pytest.mark.postgres
 
@@ -100,7 +101,7 @@ def test_what_is_asked_for_is_found_at_all(here: Connection) -> None:
     assert sum(total > 0 for total in found) >= 12
 
 
-@pytest.mark.parametrize("text", ["custmer", "custommer care", "anlyst", "qqqq", "ab"])
+@pytest.mark.parametrize("text", ["custmer", "custommer care", "anlyst", "qqqq", "ab", "qz"])
 def test_a_mistyped_word_is_understood_alike(text: str, here: Connection, there: sqlite3.Cursor) -> None:
     ours, theirs = both(here, there, OfferingQuery(text=text, page_size=300))
     assert (sorted(ours.ids), ours.corrected_text) == (sorted(theirs.ids), theirs.corrected_text)
@@ -169,6 +170,22 @@ def test_a_server_that_does_not_answer_is_busy(data_dir: Path, loop: asyncio.Run
     loop.get_loop().slow_callback_duration = 5.0
     with pytest.raises(DatabaseBusy):
         loop.run(build_embedded(Settings(data_dir, database="postgresql://souk@/souk?host=/nowhere")))
+
+
+@pytest.mark.loopback
+def test_an_operator_is_told_what_the_server_said(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    address = server().url("no_such_database").replace("souk@", "souk:secret@")
+    assert serve(Settings(data_dir, port=0, database=address)) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("souk: database_busy (")
+    assert 'database "no_such_database" does not exist' in told
+    assert "secret" not in told
+
+
+@pytest.mark.loopback
+def test_an_operator_is_told_of_a_wrong_setting(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve(Settings(data_dir, port=0, database="mysql://ada:secret@db/souk")) == 2
+    assert capsys.readouterr().err == "souk: database: not a PostgreSQL address\n"
 
 
 def test_a_password_is_not_shown(data_dir: Path) -> None:
