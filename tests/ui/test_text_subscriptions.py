@@ -171,6 +171,7 @@ def test_how_it_is_paid() -> None:
     assert words.paid_with_text(item()) == "Paid with Visa •••• 4242 · extra calls from the wallet"
     assert words.paid_with_text(item(FREE, paid_with="")) == ""
     assert words.paid_with_text(item(paid_with="")) == "extra calls from the wallet"
+    assert words.paid_with_text(item(PER_USE, paid_with="wallet")) == "Paid from the wallet"
     assert words.paid_by("wallet") == "Paid from the wallet"
     assert words.paid_by("invoice") == "Paid by invoice"
 

@@ -182,7 +182,8 @@ def coupon_text(coupon: AppliedCoupon) -> str:
 def paid_with_text(item: Subscription) -> str:
     """How the fee and the calls that are not included are paid."""
     way = paid_by(item.paid_with)
-    if item.plan.overage is None or item.plan.overage_policy is OveragePolicy.THROTTLE:
+    has_extra = item.plan.overage is not None and item.plan.overage_policy is OveragePolicy.CHARGE
+    if not has_extra or (way and item.billing_model is BillingModel.PAY_PER_USE):
         return way
     extra = usage_payment_text(item.usage_payment)
     return tr("{way} · {extra}", way=way, extra=extra) if way else extra
