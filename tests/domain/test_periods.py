@@ -108,6 +108,7 @@ def test_an_anchor_in_the_second_of_two_equal_hours_starts_there_and_goes_on_wit
     assert boundary(anchor, DAILY, 0) == anchor.instant == second
     assert boundary(anchor, YEARLY, 1) == at("2027-11-01 05:30")
     assert boundary(anchor, YEARLY, 6) == at("2032-11-01 05:30")
+    assert boundary(anchor, YEARLY, 11) == at("2037-11-01 05:30")  # a Sunday again, with two of 01:30
     sunday = boundary(anchor, Interval(Unit.DAY, 7 * 53), 1)  # 7 November 2027, again the day of two equal hours
     assert sunday == at("2027-11-07 05:30")
 
