@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.api.errors import FIELD_CODES, InvalidInput, LimitReached, TooManyTries, all_errors
+from services.api.errors import FIELD_CODES, InsufficientCredit, InvalidInput, LimitReached, TooManyTries, all_errors
 from services.api.money import Money, Rate
 from services.api.types import (
     BillingCycle,
@@ -153,6 +153,24 @@ def test_errors_use_what_they_carry() -> None:
     assert "in 1 second." in text.error_text(TooManyTries(seconds=1)).detail
     assert text.error_text(LimitReached(included=1000)).title == "All 1,000 included calls of this month are used"
     assert "sample" in text.error_text(LimitReached(limit="sample", included=10)).title
+    missing = text.error_text(InsufficientCredit(balance=12_000, price=20_000))
+    assert missing.detail.startswith("It costs $0.02, and $0.012 is left.")
+    assert text.error_text(InsufficientCredit(balance=12_000)).detail.startswith("This call was not made")
+
+
+@pytest.mark.parametrize(
+    ("level", "title"),
+    [
+        ("organization", "The limit of your organization is reached"),
+        ("project", "The limit of this project is reached"),
+        ("key", "The limit of this agent is reached"),
+    ],
+)
+def test_limit_that_was_reached_is_named_with_what_is_left_on_each(level: str, title: str) -> None:
+    said = text.error_text(LimitReached(limit=level, left_organization=5_000_000, left_key=0))
+    assert said.title == title
+    assert said.detail.endswith("Left: organization $5.00, agent $0.00.")
+    assert "Left" not in text.error_text(LimitReached(limit=level)).detail
 
 
 @pytest.mark.parametrize("code", sorted(FIELD_CODES))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.api.errors import ServiceError
+from services.api.money import EXPONENTS, Money
+from ui.text.formats import exact_money
 from ui.text.language import count, plural, tr
 
 Params = Mapping[str, str | int | None]
@@ -88,6 +90,15 @@ def _request(code: str, _params: Params) -> ErrorText | None:
             return ErrorText(
                 tr("This cannot be done now"), tr("Load it again to see what can be done."), tr("Load again")
             )
+        case "sum_moved":
+            return ErrorText(
+                tr("The sum has changed meanwhile"), tr("Nothing was charged. Look at the new sum, then decide."),
+                tr("Show the new sum"),
+            )  # fmt: skip
+        case "not_in_test_mode":
+            return ErrorText(
+                tr("Only a test workspace can do this"), tr("Time moves by itself where money is real.")
+            )  # fmt: skip
     return None
 
 
@@ -109,6 +120,9 @@ def _payment(code: str, _params: Params) -> ErrorText | None:
         case "payment_not_completed":
             detail = tr("Nothing was charged and no order was made. Pay again when you are ready.")
             return ErrorText(tr("The payment was interrupted"), detail, tr("Try again"))
+        case "payment_profile_needed":
+            detail = tr("Calls that are paid afterwards need a card on file. Add one, then try again.")
+            return ErrorText(tr("Add a card first"), detail, card)
         case "payment_unknown":
             title = tr("We do not know yet whether the payment went through")
             detail = tr("Check again: the same order is asked for, and it is charged once at most.")
@@ -116,8 +130,55 @@ def _payment(code: str, _params: Params) -> ErrorText | None:
     return None
 
 
+def _amount(params: Params, name: str) -> str:
+    """An amount a refusal carries in micros; empty when it does not."""
+    micros, currency = params.get(name), params.get("currency", "USD")
+    is_known = isinstance(currency, str) and currency in EXPONENTS
+    return exact_money(Money(micros, str(currency))) if isinstance(micros, int) and is_known else ""
+
+
+def _credit(code: str, params: Params) -> ErrorText | None:
+    match code:
+        case "insufficient_credit":
+            balance, price = _amount(params, "balance"), _amount(params, "price")
+            detail = tr("This call was not made and costs nothing. Top up, then ask again.")
+            if balance and price:
+                text = tr("It costs {price}, and {balance} is left. It was not made. Top up, then ask again.",
+                          price=price, balance=balance)  # fmt: skip
+                return ErrorText(tr("There is not enough credit for this call"), text, tr("Top up"))
+            return ErrorText(tr("There is not enough credit for this call"), detail, tr("Top up"))
+        case "subscription_suspended":
+            return ErrorText(
+                tr("This agent waits for an unpaid invoice"), tr("Pay it, and the agent answers again at once."),
+                tr("Pay the invoice"),
+            )  # fmt: skip
+    return None
+
+
+CAPS = ("organization", "project", "key")
+
+
+def _cap_text(level: str, params: Params) -> ErrorText:
+    """A limit somebody has set: which one, and what is left on each."""
+    titles = {
+        "organization": tr("The limit of your organization is reached"),
+        "project": tr("The limit of this project is reached"),
+        "key": tr("The limit of this agent is reached"),
+    }
+    names = {"organization": tr("organization"), "project": tr("project"), "key": tr("agent")}
+    lefts = [
+        tr("{name} {amount}", name=names[one], amount=left) for one in CAPS if (left := _amount(params, f"left_{one}"))
+    ]
+    detail = tr("This call was not made and costs nothing. Raise the limit in the wallet, or wait until it is over.")
+    if lefts:
+        detail = f"{detail} {tr('Left: {amounts}.', amounts=', '.join(lefts))}"
+    return ErrorText(titles[level], detail, tr("See limits"))
+
+
 def _use(code: str, params: Params) -> ErrorText | None:
     match code:
+        case "limit_reached" if params.get("limit") in CAPS:
+            return _cap_text(str(params["limit"]), params)
         case "limit_reached":
             included = params.get("included")
             detail = tr("This plan does not charge for more. Wait for the next month, or choose a larger plan.")
@@ -164,6 +225,11 @@ def _storage(code: str, _params: Params) -> ErrorText | None:
                 tr("It is left as it is. Open the last backup, or read what can be read."),
                 tr("Open a backup"),
             )
+        case "ledger_broken":
+            return ErrorText(
+                tr("The books do not add up"),
+                tr("Nothing more is charged or spent until they were checked. Tell support; nothing is lost."),
+            )
         case "read_only":
             return ErrorText(
                 tr("Souk is open for reading only"),
@@ -173,7 +239,9 @@ def _storage(code: str, _params: Params) -> ErrorText | None:
     return None
 
 
-_AREAS: tuple[Callable[[str, Params], ErrorText | None], ...] = (_account, _request, _payment, _use, _storage)
+_AREAS: tuple[Callable[[str, Params], ErrorText | None], ...] = (
+    _account, _request, _payment, _credit, _use, _storage,
+)  # fmt: skip
 
 
 def error_text(error: ServiceError) -> ErrorText:
@@ -236,7 +304,34 @@ def field_text(field: str, code: str, params: Params | None = None) -> str:
         "already_used": tr("This was used before. Choose another."),
         "unexpected": tr("This cannot be set here. Leave it empty."),
     }
-    return sentences.get(code, tr("Check this and try again."))
+    return sentences.get(code) or _money_field(code) or tr("Check this and try again.")
+
+
+def _money_field(code: str) -> str:
+    """Amounts, codes, dates and tax numbers; empty for a code that is none of theirs."""
+    sentences = {
+        "not_positive": tr("Enter more than zero."),
+        "not_whole_minor": tr("Enter a whole amount such as 25 or 12.50."),
+        "wrong_currency": tr("This account pays in another currency."),
+        "too_small": tr("Enter a higher amount."),
+        "too_large": tr("Enter a lower amount."),
+        "below_threshold": tr("Fill up to more than the balance at which it starts."),
+        "gap_too_small": tr("Fill up to more: the difference is less than the smallest top-up."),
+        "below_target": tr("The monthly limit must allow one whole top-up."),
+        "exhausted": tr("This code has been used as often as it may be."),
+        "not_yet": tr("This code cannot be used yet."),
+        "not_for_this": tr("This code is not for what you are buying."),
+        "in_past": tr("Choose a day that is still to come."),
+        "trial_used": tr("Your organization has tried this before; a trial is possible once."),
+        "insufficient_credit": tr("There is not enough credit in the wallet. Choose a card, or top up."),
+        "vat_format": tr("This is not written as VAT numbers of this country are. Check it letter by letter."),
+        "vat_checksum": tr("A digit of this VAT number is wrong. Check it against your papers."),
+        "vat_country": tr("This VAT number belongs to another country. Change one of the two."),
+        "over_invoice": tr("This is more than what is left of the invoice."),
+        "nothing_left": tr("There is nothing left of this invoice to give back."),
+        "unknown_line": tr("This is not a line of the invoice."),
+    }
+    return sentences.get(code, "")
 
 
 def field_texts(error: ServiceError) -> dict[str, str]:
