@@ -177,6 +177,40 @@ def test_more_rows_come_page_by_page_each_once(
     assert service.calls == []
 
 
+def test_rows_read_further_down_stay_when_something_new_comes(
+    funded: WalletViewModel, bridge: Bridge, service: FakeService, holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    live(service, holder.service, run, PAGE + 30, "0.02")
+    funded.load()
+    qtbot.waitUntil(lambda: len(funded.state.movements) == PAGE)
+    funded.more()
+    qtbot.waitUntil(lambda: len(funded.state.movements) == PAGE + 32)
+    before = funded.state.movements
+    run(holder.service.top_up(TopUp(M("20"), CARD), key="new"))
+    bridge.announce("wallet")
+    qtbot.waitUntil(lambda: funded.state.movement_total == PAGE + 33)
+    assert funded.state.movements[1:] == before
+    assert funded.state.movements[0].amount == M("20")
+    assert funded.state.has_all
+    funded.choose_kind(MovementKind.TOP_UP)
+    qtbot.waitUntil(lambda: funded.state.movement_total == 3)
+    assert len(funded.state.movements) == 3
+
+
+def test_movements_that_are_gone_are_not_kept(
+    funded: WalletViewModel, bridge: Bridge, service: FakeService, holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    """As when a test workspace goes back in time."""
+    run(holder.service.top_up(TopUp(M("20"), CARD), key="new"))
+    funded.load()
+    qtbot.waitUntil(lambda: funded.state.movement_total == 2)
+    books = service.world.books[run(holder.service.get_wallet()).organization_uuid]
+    books.movements.pop()
+    bridge.announce("timeline")
+    qtbot.waitUntil(lambda: funded.state.movement_total == 1)
+    assert [movement.amount for movement in funded.state.movements] == [M("50")]
+
+
 def test_rows_that_cannot_be_read_are_said(funded: WalletViewModel, service: FakeService, qtbot: QtBot) -> None:
     service.fail("list_movements", DatabaseBusy())
     funded.choose_kind(MovementKind.GIFT)

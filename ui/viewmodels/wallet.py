@@ -308,12 +308,21 @@ class WalletViewModel(ViewModel[WalletState]):
         found, months = loaded
         self._bridge.cancel(self, "more")
         self._set(
-            movements=found.items,
+            movements=self._with_older(found),
             movement_total=found.total,
             movement_status=Status.READY if found.items else Status.EMPTY,
             movement_error=None,
             months=self.state.months if months is None else months,
         )
+
+    def _with_older(self, found: MovementPage) -> tuple[Movement, ...]:
+        """What was read further down stays, as movements never change; not under another filter or when some are gone."""
+        state = self.state
+        fresh = found.total - state.movement_total
+        is_same = state.movement_status is Status.READY and 0 <= fresh < len(found.items)
+        if not is_same or found.items[fresh:] != state.movements[: len(found.items) - fresh]:
+            return found.items
+        return (*found.items[:fresh], *state.movements)
 
     def _on_movements_failed(self, error: ServiceError) -> None:
         status = Status.ERROR if self.state.movement_status is Status.LOADING else self.state.movement_status

@@ -29,6 +29,7 @@ class MovementSection(QWidget):
         self.setObjectName("movementSection")
         self._vm = vm
         self._refs: dict[str, str] = {}
+        self._rows: dict[str, Row] = {}  # made once: a movement never changes
         self._shown: tuple[Movement, ...] = ()
         self.setLayout(column(self._filters(), self._views(), self._foot(), spacing=12))
 
@@ -118,7 +119,9 @@ class MovementSection(QWidget):
     def _show_rows(self, movements: tuple[Movement, ...]) -> None:
         self._shown = movements
         self._refs = {movement.uuid: movement.ref for movement in movements}
-        self.table.show_rows([movement_row(movement) for movement in movements])
+        known = self._rows
+        self._rows = {one.uuid: known.get(one.uuid) or movement_row(one) for one in movements}
+        self.table.show_rows(tuple(self._rows.values()))
 
     def _on_kind_picked(self, picked: object) -> None:
         """Qt keeps a StrEnum as a plain string."""
