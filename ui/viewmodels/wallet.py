@@ -316,7 +316,7 @@ class WalletViewModel(ViewModel[WalletState]):
         )
 
     def _with_older(self, found: MovementPage) -> tuple[Movement, ...]:
-        """What was read further down stays, as movements never change; not when the filter is another or some are gone."""
+        """What was read further down stays, unless the filter is another or movements are gone."""
         state = self.state
         fresh = found.total - state.movement_total
         is_same = state.movement_status is Status.READY and 0 <= fresh < len(found.items)
