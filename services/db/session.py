@@ -77,6 +77,7 @@ class Lanes(Protocol):
     """Does work in threads of its own."""
 
     async def do(self, work: Work[T]) -> T: ...
+    async def between(self, work: Callable[[], T]) -> T: ...
     def close(self) -> None: ...
 
 
@@ -105,6 +106,10 @@ class Lane:
     async def do(self, work: Work[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._do, work)
 
+    async def between(self, work: Callable[[], T]) -> T:
+        """Does `work` while this thread has no transaction open."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -127,6 +132,10 @@ class ManyLanes:
 
     async def do(self, work: Work[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._do, work)
+
+    async def between(self, work: Callable[[], T]) -> T:
+        """Does `work` in one of the threads; the others go on."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def close(self) -> None:
         self._executor.shutdown()
@@ -161,6 +170,20 @@ class Database:
     async def read(self, work: Work[T]) -> T:
         """One transaction that only reads, on a snapshot."""
         return await self._reader.do(work)
+
+    async def between_writes(self, work: Callable[[], T]) -> T:
+        """Work on the file itself, while no transaction of this process writes to it. OSError and sqlite3's errors
+        leave as errors of services.api."""
+        if self.is_read_only:
+            raise ReadOnly
+
+        def guarded() -> T:
+            try:
+                return work()
+            except (OSError, sqlite3.Error) as error:
+                raise storage_error(error) or error from error
+
+        return await self._writer.between(guarded)
 
     def close(self) -> None:
         """Finishes what was given and lets go of the database."""

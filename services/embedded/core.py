@@ -17,6 +17,7 @@ from services.api.contract import Actor
 from services.api.errors import NotFound, NotSignedIn, SessionExpired
 from services.db import models as m
 from services.db.session import Database
+from services.embedded.workspace import Workspace
 from services.gateways.agents import AgentHost
 from services.gateways.payments import Payments
 
@@ -29,7 +30,8 @@ class Core:
 
     `wake` tells the worker that a job is due; `hashing` lets two passwords be checked at once (19 MiB each); `backups`
     is the folder of the daily backups, None for none; `ledger_key` seals the ledger. `clock` gives the workspace's
-    time, which a test-mode workspace may simulate, `real_clock` the real one, by which sessions end.
+    time, which a test-mode workspace may simulate, `real_clock` the real one, by which sessions end; `workspace` is
+    what moves in time, None where it may not.
     """
 
     db: Database
@@ -39,6 +41,7 @@ class Core:
     agents: AgentHost
     ledger_key: bytes = field(repr=False)
     real_clock: Clock | None = None
+    workspace: Workspace | None = None
     backups: Path | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

@@ -172,6 +172,11 @@ class TestProvider:
     async def refund(self, charge_id: str, amount: Money, *, key: str) -> Charge:
         return await self._do(lambda db: self._refund(db, charge_id, amount, key))
 
+    async def between_writes(self, work: Callable[[Path], None]) -> None:
+        """Work on the file of its record, while nothing is being written there: snapshots of a workspace."""
+        await self._do(lambda _db: None)  # the file is there
+        await asyncio.get_running_loop().run_in_executor(self._executor, work, self._path)
+
     def count_charges(self, reference: str = "") -> int:
         """How many charges succeeded, for one of our orders or for all; for tests and the simulator."""
         with sqlite3.connect(self._path) as db:
