@@ -12,6 +12,7 @@ from services.db import migrate, postgres
 from services.db.session import Database, ServerDatabase
 from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
+from services.embedded.workspace import Workspace, WorkspaceClock
 from services.gateways.agents import AgentHost
 from services.gateways.openai_agents import OpenAICompatibleAgents
 from services.gateways.payments import TestProvider
@@ -64,17 +65,24 @@ async def build_embedded(
     agents: AgentHost | None = None,
     is_prepared: bool = False,
     read_only: bool = False,
+    moves_in_time: bool = False,
 ) -> EmbeddedService:
     """The embedded service, started: schema current, catalogue loaded, crash leftovers settled. Preparing blocks;
-    a caller with a window does it in a thread and says `is_prepared`."""
+    a caller with a window does it in a thread and says `is_prepared`. `moves_in_time`: in test mode the time of a
+    workspace in a file may be simulated."""
     clock, ids = clock or SystemClock(), ids or SystemIds()
+    workspace_clock = WorkspaceClock(clock)
     if not is_prepared and not read_only:
         prepare_database(settings, clock)
+    provider = TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S)
+    may_move = moves_in_time and not settings.database
     core = Core(
         db=_open(settings, read_only=read_only),
-        clock=clock,
+        clock=workspace_clock,
+        real_clock=clock,
+        workspace=Workspace(workspace_clock, settings.timeline, provider) if may_move else None,
         ids=ids,
-        payments=TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S),
+        payments=provider,
         agents=agents or build_agents(settings),
         ledger_key=ledger_key(settings.data, settings.ledger_key, ids),
         backups=None if settings.database else settings.backups,  # a server's database has backups of its own

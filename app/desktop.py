@@ -135,7 +135,7 @@ class Desktop(QObject):
         if not read_only:
             await asyncio.to_thread(compose.prepare_database, self.settings, self._clock)
         service = await compose.build_embedded(
-            self.settings, clock=self._clock, ids=self._ids, is_prepared=True, read_only=read_only
+            self.settings, clock=self._clock, ids=self._ids, is_prepared=True, read_only=read_only, moves_in_time=True
         )
         self._close_service = service.close
         self._ready.set_result(service)

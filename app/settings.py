@@ -53,6 +53,11 @@ class Settings:
         return self.data / "backups"
 
     @property
+    def timeline(self) -> Path:
+        """Snapshots of a test-mode workspace whose time is moved."""
+        return self.data / "timeline"
+
+    @property
     def preferences(self) -> Path:
         """Window size, theme and the like."""
         return self.data / "preferences.ini"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from services.api.contract import Actor
 from services.embedded import catalogue_store, settlement, worker
@@ -15,12 +16,22 @@ from services.embedded.checkout import EmbeddedCheckout
 from services.embedded.core import Core
 from services.embedded.funnel import EmbeddedFunnel
 from services.embedded.identity import EmbeddedIdentity
+from services.embedded.money import due, outcomes, timeline
+from services.embedded.money.duties import DUTIES
+from services.embedded.money.timeline import EmbeddedTimelines
 
 log = logging.getLogger("souk.service")
 
 
 class EmbeddedService(
-    EmbeddedCatalogue, EmbeddedIdentity, EmbeddedCarts, EmbeddedCheckout, EmbeddedAgents, EmbeddedChat, EmbeddedFunnel
+    EmbeddedCatalogue,
+    EmbeddedIdentity,
+    EmbeddedCarts,
+    EmbeddedCheckout,
+    EmbeddedAgents,
+    EmbeddedChat,
+    EmbeddedFunnel,
+    EmbeddedTimelines,
 ):
     """Implements `services.api.contract.Service`."""
 
@@ -34,8 +45,10 @@ class EmbeddedService(
         """Loads the shipped catalogue when it changed and settles what a crash left. Before the first call."""
         if not self._core.db.is_read_only:
             await self._core.db.run(catalogue_store.load_bundled)
+            await timeline.restore_clock(self._core)
             try:
                 await settlement.sweep(self._core)
+                await outcomes.sweep(self._core)
             except Exception:
                 log.exception("sweep_failed: the worker tries again; everything else works")
 
@@ -46,10 +59,15 @@ class EmbeddedService(
     async def run_due_jobs(self) -> int:
         """Does every job that is due now and returns how many; for tests and scripts without a worker."""
         await settlement.sweep(self._core)
-        done = 0
+        await outcomes.sweep(self._core)
+        done = await self.run_due(self._core.clock.now())
         while await worker.run_one(self._core):
             done += 1
         return done
+
+    async def run_due(self, now: datetime) -> int:
+        """Does everything that time owes until `now`, once each, in time order; returns how many items."""
+        return await due.run_due(self._core, DUTIES, now)
 
     def close(self) -> None:
         """Lets go of the database and the provider."""

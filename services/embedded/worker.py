@@ -22,6 +22,8 @@ from services.domain import provisioning
 from services.embedded import chat, settlement, upkeep
 from services.embedded.core import Core
 from services.embedded.funnel import note
+from services.embedded.money import due, outcomes
+from services.embedded.money.duties import DUTIES
 from services.embedded.orders import close_order
 from services.embedded.resources import spec_of, steps_from, steps_to_json
 from services.gateways.agents import DeploymentFailed, HostUnavailable
@@ -47,30 +49,49 @@ async def run(core: Core, announce: Callable[[], None] = lambda: None) -> None:
         group.create_task(upkeep.run(core))
 
 
-async def _work(core: Core, announce: Callable[[], None]) -> None:
-    told: set[str] = set()
+class _Rounds:
+    """Everything there is to do, again and again. A bug in one duty must not end the others."""
 
-    async def survive(duty: Callable[[], Awaitable[object]]) -> None:
-        """A bug in one duty must not end the others: it is logged, once, and the duty tried again in the next round."""
+    def __init__(self, core: Core, announce: Callable[[], None]) -> None:
+        self._core = core
+        self._announce = announce
+        self._told: set[str] = set()
+
+    async def one(self) -> None:
+        """Each duty once."""
+        core = self._core
+        await self._survive(lambda: settlement.sweep(core))
+        await self._survive(lambda: outcomes.sweep(core))
+        await self._survive(self._owed)
+        await self._survive(lambda: core.db.run(lambda connection: chat.release_stale(connection, core.clock.now())))
+        await self._survive(self._jobs)
+
+    async def _survive(self, duty: Callable[[], Awaitable[object]]) -> None:
+        """A bug is logged, once, and the duty tried again in the next round."""
         try:
             await duty()
         except StorageError as error:
             log.info("worker_waits: %s", error)  # disk full, database busy: what is to do is still there
         except Exception as error:
-            if (what := repr(error)) not in told:
-                told.add(what)
+            if (what := repr(error)) not in self._told:
+                self._told.add(what)
                 log.exception("worker_bug")
 
-    async def jobs() -> None:
-        while claim := await _next_claim(core):
-            await _do_or_put_off(core, claim)
-            announce()
+    async def _owed(self) -> None:
+        if await due.run_due(self._core, DUTIES, self._core.clock.now()):
+            self._announce()
 
+    async def _jobs(self) -> None:
+        while claim := await _next_claim(self._core):
+            await _do_or_put_off(self._core, claim)
+            self._announce()
+
+
+async def _work(core: Core, announce: Callable[[], None]) -> None:
+    rounds = _Rounds(core, announce)
     while True:
         core.wake.clear()
-        await survive(lambda: settlement.sweep(core))
-        await survive(lambda: core.db.run(lambda connection: chat.release_stale(connection, core.clock.now())))
-        await survive(jobs)
+        await rounds.one()
         try:
             await asyncio.wait_for(core.wake.wait(), IDLE_S)
         except TimeoutError:
