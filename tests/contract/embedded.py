@@ -14,6 +14,7 @@ from services.db import migrate
 from services.db.session import Database
 from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
+from services.embedded.workspace import Workspace, WorkspaceClock
 from services.gateways.agents import AgentHost, ScriptedAgents
 from services.gateways.payments import Payments, TestProvider
 from tests.fakes import FakeClock
@@ -45,12 +46,17 @@ async def build_embedded(
     agents: AgentHost | None = None,
     db: Database | None = None,
 ) -> EmbeddedService:
-    """A started service on `db`, or on its own file in `folder`; call `close()` at the end."""
+    """A started service on `db`, or on its own file in `folder`, whose time may be moved then; `close()` at the end."""
+    real, provider = clock or FakeClock(START), TestProvider(folder / "test-provider.db")
+    workspace_clock = WorkspaceClock(real)
+    may_move = db is None and payments is None
     core = Core(
         db=db or _file(folder / "souk.db"),
-        clock=clock or FakeClock(START),
+        clock=workspace_clock,
+        real_clock=real,
+        workspace=Workspace(workspace_clock, folder / "timeline", provider) if may_move else None,
         ids=ids or SeededIds(1),
-        payments=payments or TestProvider(folder / "test-provider.db"),
+        payments=payments or provider,
         agents=agents or ScriptedAgents(),
         ledger_key=LEDGER_KEY,
     )
