@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from app import operate
 from app.settings import SettingsError, load
 from app.version import VERSION
 
@@ -30,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=None, help="port to listen on (default 8741)")
     serve.add_argument("--database", default=None, metavar="URL", help="a PostgreSQL database (default: a file in DIR)")
     serve.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="keep everything in DIR")
+    operate.add_parsers(commands)
     return parser
 
 
@@ -54,6 +56,10 @@ def main(argv: list[str] | None = None) -> int:
         from app.serve import serve  # lazy: the server's libraries are not for the desktop
 
         return serve(settings)
+    if arguments.command in operate.NAMES:
+        from app.operator_commands import run as operate_now  # lazy: the desktop needs none of it
+
+        return operate_now(arguments, settings)
     if arguments.command == "journey" or not has_display():
         from app.journey import play  # lazy: tests and tours only
 

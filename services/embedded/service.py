@@ -38,6 +38,11 @@ class EmbeddedService(
     def __init__(self, core: Core, actor: Actor | None = None) -> None:
         super().__init__(core, actor or Actor())
 
+    @property
+    def core(self) -> Core:
+        """What its areas share: for the commands of an operator, who acts for nobody."""
+        return self._core
+
     def for_actor(self, actor: Actor) -> EmbeddedService:
         return EmbeddedService(self._core, actor)
 

@@ -1,0 +1,215 @@
+"""What an operator does from a shell: the books checked, what is due done, staff named, codes made.
+
+Each command opens the same database as the window or the server and leaves it as a transaction would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.compose import build_embedded
+from app.settings import Settings
+from services.api.errors import ServiceError
+from services.api.money import Money
+from services.db import models as m
+from services.db import money_models as mm
+from services.domain.identity import normalize_email
+from services.embedded.core import Core, insert_into
+from services.embedded.money import due, happenings, ledger
+from services.embedded.money.duties import DUTIES
+
+Done = tuple[int, Any]  # exit code, what to print: lines, or one JSON value
+
+
+class Refused(Exception):
+    """The command cannot be done; the text says why."""
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Does one of the commands; returns the exit code: 1 for what was found wrong, 2 for what cannot be done."""
+    try:
+        code, told = asyncio.run(_run(arguments, settings))
+    except (ServiceError, Refused) as error:
+        print(f"souk: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(told, default=str, indent=2) if arguments.json else "\n".join(_lines(told)))
+    return code
+
+
+def _lines(told: Any) -> list[str]:
+    if isinstance(told, dict):
+        return [f"{name}: {value}" for name, value in told.items()]
+    rows = [" ".join(f"{value}" for value in row.values()) if isinstance(row, dict) else str(row) for row in told]
+    return rows or ["nothing"]
+
+
+async def _run(arguments: argparse.Namespace, settings: Settings) -> Done:
+    service = await build_embedded(settings, moves_in_time=True)
+    try:
+        return await COMMANDS[arguments.command](service.core, arguments)
+    finally:
+        service.close()
+
+
+# ---- the books
+
+
+async def _ledger(core: Core, arguments: argparse.Namespace) -> Done:
+    return await core.db.read(lambda connection: LEDGER[arguments.what](core, connection))
+
+
+def _verify(core: Core, connection: Connection) -> Done:
+    found = ledger.verify(connection, core.ledger_key)
+    told: dict[str, Any] = {"organizations": found.organizations, "transfers": found.transfers,
+                            "entries": found.entries, "sound": found.fault is None}  # fmt: skip
+    if found.fault is not None:
+        told |= {"organization": found.fault.organization_uuid, "first bad row": found.fault.seq,
+                 "what": found.fault.what, "detail": found.fault.detail}  # fmt: skip
+    return (0 if found.fault is None else 1), told
+
+
+def _balance(_core: Core, connection: Connection) -> Done:
+    a, e = mm.LedgerAccount, mm.LedgerEntry
+    rows = connection.execute(
+        sa.select(a.kind, e.currency, sa.func.sum(e.amount_micros).label("micros"))
+        .join(e, e.account_id == a.id)
+        .group_by(a.kind, e.currency)
+        .order_by(a.kind, e.currency)
+    ).all()
+    lines = [
+        {"account": row.kind, "amount": Money(int(row.micros), row.currency).decimal(), "currency": row.currency}
+        for row in rows
+    ]
+    left = sum(int(row.micros) for row in rows)
+    return (0 if left == 0 else 1), [*lines, {"account": "trial balance", "amount": Money(left).decimal()}]
+
+
+LEDGER: dict[str, Callable[[Core, Connection], Done]] = {"verify": _verify, "balance": _balance}
+
+
+# ---- time
+
+
+async def _due(core: Core, _arguments: argparse.Namespace) -> Done:
+    before = await core.db.read(happenings.newest_seq)
+    await due.run_due(core, DUTIES, core.clock.now())
+    told = await core.db.read(lambda connection: happenings.latest(connection, None, limit=1000, after=before))
+    return 0, [{"at": one.at.isoformat(timespec="seconds"), "what": one.kind, **one.params} for one in reversed(told)]
+
+
+# ---- staff
+
+
+async def _staff(core: Core, arguments: argparse.Namespace) -> Done:
+    if arguments.what == "list":
+        emails = sa.select(m.User.email).where(m.User.is_staff).order_by(m.User.email)
+        return 0, list(await core.db.read(lambda connection: connection.execute(emails).scalars().all()))
+    is_staff = arguments.what == "add"
+    change = sa.update(m.User).where(m.User.email == normalize_email(arguments.email)).values(is_staff=is_staff)
+    changed = await core.db.run(lambda connection: connection.execute(change).rowcount)
+    if not changed:
+        raise Refused(f"nobody has an account with the address {arguments.email!r}")
+    return 0, [f"{arguments.email} {'is' if is_staff else 'is not'} staff"]
+
+
+# ---- codes
+
+
+async def _codes(core: Core, arguments: argparse.Namespace) -> Done:
+    if arguments.what == "list":
+        return 0, await core.db.read(_list_codes)
+    if not arguments.code.strip():
+        raise Refused("a code needs a name, e.g. souk codes add SUMMER --percent 20")
+    if sum(value is not None for value in (arguments.percent, arguments.off, arguments.credit)) != 1:
+        raise Refused("say one of --percent, --off and --credit")
+    table, row = _credit_code(arguments) if arguments.credit is not None else _coupon(arguments)
+    await core.db.run(lambda connection: _add_code(connection, table, row))
+    return 0, [f"{row['code']} works now"]
+
+
+def _list_codes(connection: Connection) -> list[dict[str, Any]]:
+    coupons = connection.execute(sa.select(*mm.CouponRow.__table__.c).order_by(mm.CouponRow.code))
+    credits = connection.execute(sa.select(*mm.CreditCode.__table__.c).order_by(mm.CreditCode.code))
+    return [
+        *({"code": row.code, "gives": f"{row.percent} % off" if row.percent else f"{_text(row)} off",
+           "lasts": f"{row.periods} months" if row.periods else row.duration, "redeemed": row.redeemed}
+          for row in coupons),
+        *({"code": row.code, "gives": f"{_text(row)} credit", "lasts": f"{row.valid_days or 'no'} days",
+           "redeemed": row.redeemed} for row in credits),
+    ]  # fmt: skip
+
+
+def _text(row: Any) -> str:  # Any: a row with an amount
+    return f"{row.currency} {Money(row.amount_micros, row.currency).decimal()}"
+
+
+def _amount(text: str) -> int:
+    try:
+        amount = Money.parse(text)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    if amount.micros <= 0 or amount.rounded() != amount:
+        raise Refused(f"{text!r} is not a number of whole cents above 0")
+    return amount.micros
+
+
+def _ends(arguments: argparse.Namespace) -> datetime | None:
+    """The first instant after the last day."""
+    if arguments.ends is None:
+        return None
+    try:
+        return datetime.fromisoformat(arguments.ends).replace(tzinfo=UTC) + timedelta(days=1)
+    except ValueError as error:
+        raise Refused(f"{arguments.ends!r} is not a day such as 2027-01-31") from error
+
+
+def _coupon(arguments: argparse.Namespace) -> tuple[type[m.Base], dict[str, Any]]:
+    percent = ""
+    if arguments.percent is not None:
+        try:
+            value = Decimal(arguments.percent)
+        except InvalidOperation as error:
+            raise Refused(f"{arguments.percent!r} is not a number") from error
+        if not (value.is_finite() and 0 < value <= 100):
+            raise Refused("a percentage is above 0 and at most 100")
+        percent = format(value, "f")
+    duration = {None: "once", 0: "forever"}.get(arguments.months, "months")
+    return mm.CouponRow, {
+        "code": arguments.code.strip().upper(), "percent": percent,
+        "amount_micros": None if percent else _amount(arguments.off), "currency": "USD", "duration": duration,
+        "periods": arguments.months or None, "max_total": arguments.max_total, "max_per_customer": 1, "redeemed": 0,
+        "starts_at": None, "ends_at": _ends(arguments), "offerings": [],
+    }  # fmt: skip
+
+
+def _credit_code(arguments: argparse.Namespace) -> tuple[type[m.Base], dict[str, Any]]:
+    return mm.CreditCode, {
+        "code": arguments.code.strip().upper(), "kind": "promotional", "amount_micros": _amount(arguments.credit),
+        "currency": "USD", "max_total": arguments.max_total, "redeemed": 0, "starts_at": None,
+        "ends_at": _ends(arguments), "valid_days": arguments.valid_days, "priority": 0,
+    }  # fmt: skip
+
+
+def _add_code(connection: Connection, table: type[m.Base], row: dict[str, Any]) -> None:
+    for kind in (mm.CouponRow, mm.CreditCode):
+        if connection.execute(sa.select(kind.code).where(kind.code == row["code"])).first():
+            raise Refused(f"{row['code']} exists already")
+    connection.execute(insert_into(table), row)
+
+
+COMMANDS: dict[str, Callable[[Core, argparse.Namespace], Awaitable[Done]]] = {
+    "ledger": _ledger,
+    "due": _due,
+    "staff": _staff,
+    "codes": _codes,
+}
