@@ -152,6 +152,17 @@ def date(value: datetime) -> str:
     return f"{local.day} {_month(local.month)} {local.year}"
 
 
+def short_date(value: datetime) -> str:
+    """22 Nov 2027: as short as a column wants it."""
+    local = value.astimezone()
+    return tr("{day} {month} {year}", day=local.day, month=_month(local.month)[:3], year=local.year)
+
+
+def exact_time(value: datetime) -> str:
+    """22 Nov 2027, 14:05:09: of one call among many."""
+    return tr("{day}, {time}", day=short_date(value), time=f"{value.astimezone():%H:%M:%S}")
+
+
 def day_time(value: datetime) -> str:
     """22 Nov 2027, 14:05: as short as a column wants it."""
     local = value.astimezone()
