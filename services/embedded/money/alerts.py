@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,13 +12,15 @@ from services.api.money import Money
 from services.db import money_models as mm
 from services.db import portable
 from services.domain import top_ups as rules
-from services.domain.top_ups import AutoTopUp, Reason
+from services.domain import wallet
+from services.domain.top_ups import AutoTopUp, Decision, Reason
 from services.domain.wallet import AlertState, alert
 from services.embedded.core import Core
 from services.embedded.money import due, grants
 from services.embedded.money.happenings import note_happening
 
-CURRENCY = "USD"  # of a wallet that has no credit yet
+CURRENCY = "USD"  # of every wallet: what credit is sold in
+AUTO_TOP_UP = "auto_top_up"  # what is due, and the purpose of its payment
 
 _W, _P = mm.WalletSettings, mm.PaymentIntent
 _ROW = sa.select(*_W.__table__.c).where(_W.organization_uuid == sa.bindparam("of"))
@@ -55,18 +57,26 @@ def auto_settings(row: Any, currency: str) -> AutoTopUp:  # Any: a row of Wallet
 
 def charged_this_month(connection: Connection, organization_uuid: str, currency: str, at: datetime) -> Money:
     """The credit bought by automatic top-ups that succeeded in the UTC month of `at`."""
-    start = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     rows = connection.execute(
         sa.select(_P.subject).where(
             _P.organization_uuid == organization_uuid,
-            _P.purpose == "auto_top_up",
+            _P.purpose == AUTO_TOP_UP,
             _P.state == "succeeded",
-            _P.created_at >= start,
-            _P.created_at <= at,
+            _P.created_at >= _month(at),
+            _P.created_at < next_month(at),
             _P.currency == currency,
         )
     ).scalars()
     return Money(sum(subject["credit_micros"] for subject in rows), currency)
+
+
+def _month(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def next_month(at: datetime) -> datetime:
+    """When the next UTC month begins."""
+    return (_month(at) + timedelta(days=31)).replace(day=1)
 
 
 def pending(connection: Connection, organization_uuid: str, currency: str) -> Money:
@@ -74,7 +84,7 @@ def pending(connection: Connection, organization_uuid: str, currency: str) -> Mo
     subject = connection.execute(
         sa.select(_P.subject).where(
             _P.organization_uuid == organization_uuid,
-            _P.purpose == "auto_top_up",
+            _P.purpose == AUTO_TOP_UP,
             _P.state.in_(["sent", "action_required"]),
         )
     ).scalar()
@@ -88,23 +98,50 @@ def after_change(core: Core, connection: Connection, organization_uuid: str, at:
         return
     balance = grants.balance(connection, organization_uuid, CURRENCY, at)
     _warn(core, connection, row, balance, at)
-    settings = auto_settings(row, balance.currency)
-    decision = rules.decide(
-        settings,
-        balance,
-        charged_this_month(connection, organization_uuid, balance.currency, at),
-        pending(connection, organization_uuid, balance.currency),
-    )
-    problem = row.auto_problem
-    if decision.reason is Reason.DUE and problem not in ("", Reason.MONTHLY_LIMIT.value):
-        return  # the card was refused: nothing more is tried before a person has looked at it
+    decision = decide(connection, row, balance, at)
     if decision.reason is Reason.DUE:
-        due.schedule(connection, "auto_top_up", organization_uuid, organization_uuid, at, part=at.isoformat())
-    if decision.reason is Reason.MONTHLY_LIMIT and problem != Reason.MONTHLY_LIMIT.value:
-        save_settings(connection, organization_uuid, auto_problem=Reason.MONTHLY_LIMIT.value)
-        note_happening(core, connection, organization_uuid, "auto_top_up_refused", at,
-                       ref=f"wallet:{organization_uuid}", problem=Reason.MONTHLY_LIMIT.value,
-                       balance_micros=balance.micros, currency=balance.currency)  # fmt: skip
+        due.schedule(connection, AUTO_TOP_UP, organization_uuid, organization_uuid, at, part=at.isoformat())
+    elif decision.reason is Reason.MONTHLY_LIMIT:
+        refuse_for_this_month(core, connection, row, at)
+
+
+def after_return(core: Core, connection: Connection, organization_uuid: str, at: datetime) -> None:
+    """The same where credit came back to the grants it was taken from: some may be over by now, and expire again."""
+    for grant in grants.load(connection, organization_uuid):
+        if wallet.has_expired(grant, at):
+            due.schedule(connection, "credit_expires", grant.id, organization_uuid, at, part=at.isoformat())
+    after_change(core, connection, organization_uuid, at)
+
+
+def decide(connection: Connection, row: Any, balance: Money, at: datetime) -> Decision:
+    """What the automatic top-up is to do. It is off while the card was refused: nothing more is tried before a person
+    has looked at it. `row`: the wallet's settings."""
+    if row.auto_problem not in ("", Reason.MONTHLY_LIMIT.value):
+        return Decision(None, Reason.OFF)
+    return rules.decide(
+        auto_settings(row, balance.currency),
+        balance,
+        charged_this_month(connection, row.organization_uuid, balance.currency, at),
+        pending(connection, row.organization_uuid, balance.currency),
+    )
+
+
+def refuse_for_this_month(core: Core, connection: Connection, row: Any, at: datetime) -> None:
+    """The limit is reached: said once, and looked at again when the next month begins."""
+    start = next_month(at)
+    due.schedule(
+        connection, AUTO_TOP_UP, row.organization_uuid, row.organization_uuid, start, part=f"month:{start:%Y-%m}"
+    )
+    if row.auto_problem != Reason.MONTHLY_LIMIT.value:
+        note_problem(core, connection, row.organization_uuid, Reason.MONTHLY_LIMIT.value, at)
+
+
+def note_problem(core: Core, connection: Connection, organization_uuid: str, problem: str, at: datetime) -> None:
+    """An automatic top-up did not happen, and why (see `api.types.AutoTopUp`)."""
+    save_settings(connection, organization_uuid, auto_problem=problem)
+    balance = grants.balance(connection, organization_uuid, CURRENCY, at)
+    note_happening(core, connection, organization_uuid, "auto_top_up_refused", at, ref=f"wallet:{organization_uuid}",
+                   problem=problem, balance_micros=balance.micros, currency=balance.currency)  # fmt: skip
 
 
 def _warn(core: Core, connection: Connection, row: Any, balance: Money, at: datetime) -> None:

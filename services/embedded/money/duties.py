@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from services.embedded.money import reservations
+from services.embedded.money import auto_top_up, credit_expiry, reservations
 from services.embedded.money.due import Duties
 
 DUTIES = Duties(
     plain={
+        "credit_effective": credit_expiry.on_effective,
+        "credit_expires": credit_expiry.on_expires,
         "hold_expires": reservations.on_hold_expires,
     },
-    asking={},
+    asking={
+        "auto_top_up": auto_top_up.on_due,
+    },
 )

@@ -58,6 +58,10 @@ class BelowFloor(Exception):
         super().__init__(account.kind.value)
 
 
+class OtherContent(ValueError):
+    """The key stands in the books for another movement: a bug of the caller. Nothing may be committed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
     seq: int
@@ -66,16 +70,17 @@ class Posted:
 
 
 def post(core: Core, connection: Connection, transfer: Transfer) -> Posted:
-    """Writes a transfer, once. BelowFloor (roll the transaction back), InvalidTransfer (a bug of the caller)."""
+    """Writes a transfer, once. BelowFloor (roll the transaction back), InvalidTransfer and OtherContent (bugs of the
+    caller)."""
     checked(transfer)
     organization = transfer.entries[0].account.organization
     if known := _find(connection, organization, transfer.key):
-        return known
+        return _same(connection, transfer, known)
     connection.execute(_FIRST, {"organization_uuid": organization})
     head = connection.execute(_NEXT, {"organization": organization}).one()
     if known := _find(connection, organization, transfer.key):  # written while we waited for the head
         connection.execute(sa.update(_H).where(_H.organization_uuid == organization).values(seq=_H.seq - 1))
-        return known
+        return _same(connection, transfer, known)
     row = ledger_chain.sealed(transfer, organization, core.ledger_key, Link(head.seq - 1, head.mac))
     connection.execute(
         insert_into(_E),
@@ -99,6 +104,17 @@ def post(core: Core, connection: Connection, transfer: Transfer) -> Posted:
 def _find(connection: Connection, organization: str, key: str) -> Posted | None:
     row = connection.execute(_KNOWN, {"organization": organization, "known_key": key}).one_or_none()
     return None if row is None else Posted(row.seq, row.uuid, is_new=False)
+
+
+def _same(connection: Connection, transfer: Transfer, known: Posted) -> Posted:
+    """A repeat may come at another time and say it in other words, but it moves the same money."""
+    organization = transfer.entries[0].account.organization
+    kind = connection.execute(
+        sa.select(_T.kind).where(_T.organization_uuid == organization, _T.seq == known.seq)
+    ).scalar_one()
+    if kind != transfer.kind.value or set(entries_of(connection, organization, known.seq)) != set(transfer.entries):
+        raise OtherContent(transfer.key)
+    return known
 
 
 def _move(connection: Connection, entry: Entry) -> int:

@@ -7,8 +7,8 @@ intent that nobody waits for any more is settled by the sweep from the provider'
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,13 +20,17 @@ from services.api.money import Money
 from services.api.types import Action, Paid, PaymentState
 from services.db import models as m
 from services.db import money_models as mm
+from services.db import portable
 from services.embedded.core import Core, insert_into
 from services.gateways.payments import Charge, ChargeRequest, ProviderUnreachable
 
 LEASE = timedelta(seconds=20)
+CONFIRMATION_LIFETIME = timedelta(days=1)
 RETRY_PAUSES_S = (0.1, 0.4)  # a lost answer is asked for again before a person is told to wait
 NOT_COMPLETED = errors.PaymentNotCompleted.code
 REFUND = "refund"  # the purpose that sends money back
+
+_OPEN = (PaymentState.SENT.value, PaymentState.ACTION_REQUIRED.value)
 
 _P = mm.PaymentIntent
 _ROW = sa.select(*_P.__table__.c).where(_P.uuid == sa.bindparam("intent"))
@@ -98,9 +102,33 @@ def set_state(
     values: dict[str, Any] = {"state": state.value, "error_code": code}
     if charge is not None:
         values |= {"charge_id": charge.id, "action_url": charge.action_url}
-    open_states = (PaymentState.SENT.value, PaymentState.ACTION_REQUIRED.value)
-    changed = connection.execute(sa.update(_P).where(_P.uuid == uuid, _P.state.in_(open_states)).values(**values))
+    changed = connection.execute(sa.update(_P).where(_P.uuid == uuid, _P.state.in_(_OPEN)).values(**values))
     return changed.rowcount == 1
+
+
+def reopen(connection: Connection, found: Intent, now: datetime) -> Intent:
+    """Somebody waits for the provider's answer (again). What was given up because the provider had never heard of it
+    is asked for once more under its key; a charge that turned up afterwards is on its way back and pays for nothing."""
+    was_given_up = found.state is PaymentState.FAILED and found.error_code == NOT_COMPLETED and not found.charge_id
+    state = PaymentState.SENT if was_given_up else found.state
+    connection.execute(
+        sa.update(_P)
+        .where(_P.uuid == found.uuid)
+        .values(leased_until=now + LEASE, state=state.value, error_code="" if was_given_up else found.error_code)
+    )
+    return replace(found, state=state)
+
+
+def send_back(core: Core, connection: Connection, found: Intent, charge: Charge, at: datetime) -> None:
+    """A charge for something that was given up meanwhile goes back, once; the sweep carries it out."""
+    turned_up = connection.execute(
+        sa.update(_P).where(_P.uuid == found.uuid, _P.charge_id == "").values(charge_id=charge.id)
+    )
+    if turned_up.rowcount == 1:
+        open_intent(
+            core, connection, organization_uuid=found.organization_uuid, purpose=REFUND,
+            subject={"given_up": found.uuid}, provider_token="", amount=charge.amount, charge_id=charge.id, at=at,
+        )  # fmt: skip
 
 
 def set_invoice(connection: Connection, uuid: str, invoice_uuid: str) -> None:
@@ -109,16 +137,34 @@ def set_invoice(connection: Connection, uuid: str, invoice_uuid: str) -> None:
 
 
 def renew_lease(connection: Connection, uuid: str, now: datetime) -> None:
-    """Somebody waits for the provider again."""
+    """Nothing is to be asked about it for a while."""
     connection.execute(sa.update(_P).where(_P.uuid == uuid).values(leased_until=now + LEASE))
 
 
-def unheard(connection: Connection, now: datetime) -> list[str]:
-    """Intents without an outcome that nobody waits for; a lease longer than any can be is not believed."""
+def unheard(connection: Connection, now: datetime, uuid: str = "") -> list[str]:
+    """Intents without an outcome that nobody waits for; a lease longer than any can be is not believed. Of one intent
+    when `uuid` names it."""
     nobody_waits = sa.or_(_P.leased_until <= now, _P.leased_until > now + 2 * LEASE)
-    open_states = (PaymentState.SENT.value, PaymentState.ACTION_REQUIRED.value)
-    statement = sa.select(_P.uuid).where(_P.state.in_(open_states), nobody_waits).order_by(_P.created_at, _P.uuid)
+    statement = sa.select(_P.uuid).where(_P.state.in_(_OPEN), nobody_waits).order_by(_P.created_at, _P.uuid)
+    if uuid:
+        statement = statement.where(_P.uuid == uuid)
     return list(connection.execute(statement).scalars())
+
+
+def paid_since(connection: Connection, organizations: Sequence[str], start: datetime, currency: str) -> Money:
+    """What cards paid outside orders from `start` on, less what went back to them."""
+    rows = connection.execute(
+        sa.select(_P.purpose == REFUND, portable.sum_of(_P.amount_micros.expression))
+        .where(
+            _P.organization_uuid.in_(organizations),
+            _P.currency == currency,
+            _P.created_at >= start,
+            sa.or_(_P.state == PaymentState.SUCCEEDED.value, _P.purpose == REFUND),
+            _P.subject["given_up"].as_string().is_(None),  # that charge is not counted either
+        )
+        .group_by(_P.purpose == REFUND)
+    )
+    return Money(sum(-micros if is_refund else micros for is_refund, micros in rows), currency)
 
 
 async def ask(core: Core, wanted: Intent) -> Charge | None:
