@@ -32,6 +32,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--database", default=None, metavar="URL", help="a PostgreSQL database (default: a file in DIR)")
     serve.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="keep everything in DIR")
     operate.add_parsers(commands)
+
+    simulate = commands.add_parser("simulate", help="live random months on the real services and check every rule")
+    simulate.add_argument("--seeds", type=int, default=20, metavar="N", help="how many lives (default 20)")
+    simulate.add_argument("--start", type=int, default=1, metavar="S", help="the first seed (default 1)")
+    simulate.add_argument("--months", type=int, default=5, metavar="M", help="how long each life is (default 5)")
+    simulate.add_argument("--story", action="store_true", help="print what happened, also when all is well")
+    simulate.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
@@ -56,6 +63,12 @@ def main(argv: list[str] | None = None) -> int:
         from app.serve import serve  # lazy: the server's libraries are not for the desktop
 
         return serve(settings)
+    if arguments.command == "simulate":
+        from app.simulate.run import simulate  # lazy: tests and operators only
+
+        return simulate(
+            arguments.seeds, arguments.start, arguments.months, as_json=arguments.json, story=arguments.story
+        )
     if arguments.command in operate.NAMES:
         from app.operator_commands import run as operate_now  # lazy: the desktop needs none of it
 
