@@ -70,6 +70,7 @@ def _plan(offering: str, use: str | Json, templates: Json) -> Plan:
         overage_policy=OveragePolicy(facts["overage_policy"]),
         points=tuple(facts["points"]),
         badge=facts.get("badge", ""),
+        trial_days=facts.get("trial_days", 0),
     )
 
 
@@ -88,6 +89,7 @@ def _bundle_plan(plan: Plan, count: int, discount: int) -> Plan:
         uuid=plan.uuid, slug=plan.slug, name=plan.name, billing_model=plan.billing_model, monthly_price=price,
         yearly_price=rules.yearly_price(price), included_calls=plan.included_calls, overage=plan.overage,
         overage_policy=plan.overage_policy, points=points, badge=plan.badge, list_monthly_price=listed,
+        trial_days=plan.trial_days,
     )  # fmt: skip
 
 

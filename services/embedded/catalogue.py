@@ -62,6 +62,7 @@ def plan_from(row: Any) -> Plan:  # Any: a row with the columns of PlanRow
         points=tuple(row.points),
         badge=row.badge,
         list_monthly_price=listed,
+        trial_days=row.trial_days,
     )
 
 

@@ -177,7 +177,7 @@ def _plan(offering_id: int, position: int, plan: Plan) -> dict[str, Any]:
         "overage_micros": plan.overage.micros if plan.overage else None,
         "overage_units": plan.overage.per if plan.overage else None,
         "overage_policy": plan.overage_policy.value, "points": list(plan.points), "badge": plan.badge,
-        "is_active": True,
+        "is_active": True, "trial_days": plan.trial_days,
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api import errors
+from services.api.money import Money
 from services.api.types import (
     BillingModel,
     Order,
@@ -29,6 +30,9 @@ from services.domain import identity as identity_rules
 from services.embedded import placing, settlement
 from services.embedded.core import KEY_MAX, Area, Caller
 from services.embedded.identity import organizations_of
+from services.embedded.money import grants
+from services.embedded.money.alerts import CURRENCY
+from services.embedded.money.reservations import retrying
 from services.embedded.orders import find_orders
 from services.gateways.payments import Charge, ProviderUnreachable
 
@@ -41,19 +45,30 @@ _KNOWN = sa.select(m.IdempotencyKey.request_hash, m.IdempotencyKey.order_uuid).w
 
 class EmbeddedCheckout(Area):
     async def summarize(self, request: QuickCheckout) -> OrderSummary:
-        now = self._now()
-        return await self._core.db.read(lambda connection: placing.choose(connection, request, now).summary)
+        return await self._core.db.read(lambda connection: self._summary(connection, request))
+
+    def _summary(self, connection: Connection, request: QuickCheckout) -> OrderSummary:
+        goods = placing.choose(connection, request)
+        organization_uuid = ""
+        if self._actor.session:
+            organization_uuid = placing.organization_for(connection, self._caller(connection), request)
+        return placing.price(connection, goods, request, organization_uuid, self._now()).summary
 
     async def get_payment_options(self) -> PaymentOptions:
-        saved, agreed = await self._core.db.read(self._remembered) if self._actor.session else ((), False)
-        payments = self._core.payments
-        return PaymentOptions(payments.is_test_mode, (PaymentMethod.CARD,), saved, payments.test_cards, agreed)
+        payments, cards = self._core.payments, (PaymentMethod.CARD,)
+        if not self._actor.session:
+            return PaymentOptions(payments.is_test_mode, cards, (), payments.test_cards)
+        saved, has_agreed, balance = await self._core.db.read(self._remembered)
+        methods = cards if balance.is_zero else (*cards, PaymentMethod.WALLET)
+        return PaymentOptions(payments.is_test_mode, methods, saved, payments.test_cards, has_agreed, balance)
 
-    def _remembered(self, connection: Connection) -> tuple[tuple[SavedCard, ...], bool]:
-        """The caller's cards, and whether an earlier order was paid (its terms were accepted)."""
+    def _remembered(self, connection: Connection) -> tuple[tuple[SavedCard, ...], bool, Money]:
+        """The caller's cards, whether an earlier order was paid (its terms were accepted), and the wallet's balance."""
         o = m.OrderRow
         paid = sa.select(o.uuid).where(o.user_uuid == self._caller(connection).uuid, o.paid_at.is_not(None)).limit(1)
-        return self._saved_cards(connection), connection.execute(paid).first() is not None
+        organization_uuid = placing.organization_for(connection, self._caller(connection), QuickCheckout("", ""))
+        balance = grants.balance(connection, organization_uuid, CURRENCY, self._now())
+        return self._saved_cards(connection), connection.execute(paid).first() is not None, balance
 
     def _saved_cards(self, connection: Connection) -> tuple[SavedCard, ...]:
         caller, c = self._caller(connection), m.PaymentCard
@@ -86,7 +101,7 @@ class EmbeddedCheckout(Area):
     async def quick_checkout(self, request: QuickCheckout, *, key: str) -> Placed:
         if not 0 < len(key) <= KEY_MAX:
             raise errors.InvalidInput(fields={"idempotency_key": "out_of_range"})
-        opened = await self._core.db.run(lambda connection: self._open(connection, request, key))
+        opened = await retrying(self._core, lambda connection: self._open(connection, request, key))
         if isinstance(opened, placing.Intent):
             return await self._charge(opened)
         self._core.wake.set()
@@ -167,14 +182,14 @@ class EmbeddedCheckout(Area):
 
     def _request_quote(self, connection: Connection, request: RequestQuote) -> QuoteRequested:
         now = self._now()
-        choice = placing.choose(connection, QuickCheckout(request.offering_uuid, request.plan_uuid), now)
-        if choice.plan.billing_model is not BillingModel.QUOTE:
+        goods = placing.choose(connection, QuickCheckout(request.offering_uuid, request.plan_uuid))
+        if goods.plan.billing_model is not BillingModel.QUOTE:
             raise errors.InvalidInput(fields={"plan_uuid": "not_available"})
         uuid = self._core.ids.uuid()
         connection.execute(
             sa.insert(m.QuoteRow),
-            {"uuid": uuid, "owner": self._owner(connection), "offering_id": choice.offering_id,
-             "plan_uuid": choice.plan.uuid, "email": identity_rules.normalize_email(request.email),
+            {"uuid": uuid, "owner": self._owner(connection), "offering_id": goods.offering_id,
+             "plan_uuid": goods.plan.uuid, "email": identity_rules.normalize_email(request.email),
              "message": request.message.strip(), "created_at": now},
         )  # fmt: skip
         return QuoteRequested(uuid, now)

@@ -8,14 +8,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.money import Money
-from services.api.types import Action, BillingCycle, Order, OrderState, Placed, ResourceState, SummaryLine
+from services.api.types import Action, BillingCycle, InvoiceKind, Order, OrderState, Placed, ResourceState, SummaryLine
 from services.db import models as m
+from services.db import money_models as mm
 
 PENDING = (OrderState.PENDING_PROVIDER.value, OrderState.PENDING_CONSUMER.value)
 
 
 def lines_to_json(lines: tuple[SummaryLine, ...]) -> list[list[Any]]:
-    """How the arithmetic is kept with the order: [kind, label, micros, unit micros, quantity] a line."""
+    """How the arithmetic is kept with the order: [kind, label, micros, unit micros, quantity, params]."""
     return [
         [
             line.kind,
@@ -23,6 +24,7 @@ def lines_to_json(lines: tuple[SummaryLine, ...]) -> list[list[Any]]:
             line.amount.micros,
             None if line.unit_price is None else line.unit_price.micros,
             line.quantity,
+            line.params,
         ]
         for line in lines
     ]
@@ -30,9 +32,27 @@ def lines_to_json(lines: tuple[SummaryLine, ...]) -> list[list[Any]]:
 
 def _lines(stored: list[list[Any]], currency: str) -> tuple[SummaryLine, ...]:
     return tuple(
-        SummaryLine(kind, label, Money(micros, currency), None if unit is None else Money(unit, currency), quantity)
-        for kind, label, micros, unit, quantity in stored
+        SummaryLine(
+            kind, label, Money(micros, currency), None if unit is None else Money(unit, currency), quantity, *params
+        )
+        for kind, label, micros, unit, quantity, *params in stored  # without params before version 2
     )
+
+
+# The invoice that came with the order; one that replaced it names it in `corrects_uuid`.
+_FIRST_INVOICE = (
+    sa.select(mm.InvoiceRow.uuid)
+    .where(
+        mm.InvoiceRow.organization_uuid == m.OrderRow.organization_uuid,
+        mm.InvoiceRow.order_uuid == m.OrderRow.uuid,
+        mm.InvoiceRow.kind == InvoiceKind.INVOICE.value,
+        mm.InvoiceRow.corrects_uuid == "",
+    )
+    .order_by(mm.InvoiceRow.created_at)
+    .limit(1)
+    .correlate(m.OrderRow)
+    .scalar_subquery()
+)
 
 
 def _select() -> sa.Select[Any]:
@@ -46,6 +66,7 @@ def _select() -> sa.Select[Any]:
             m.User.email.label("buyer_email"),
             m.OfferingRow.uuid.label("offering_uuid"),
             m.PaymentRow.action_url,
+            _FIRST_INVOICE.label("invoice_uuid"),
         )
         .join(m.OrganizationRow, m.OrganizationRow.uuid == o.organization_uuid)
         .join(m.ProjectRow, m.ProjectRow.uuid == o.project_uuid)
@@ -95,6 +116,7 @@ def _order(row: Any, resources: tuple[str, ...]) -> Order:  # Any: a row of _sel
         renews_at=row.renews_at,
         error_code=row.error_code,
         action=Action("redirect", row.action_url) if waits and row.action_url else None,
+        invoice_uuid=row.invoice_uuid or "",
     )
 
 

@@ -21,15 +21,17 @@ from services.api.types import (
     OrderState,
     OrderSummary,
     PaymentMethod,
-    Plan,
     QuickCheckout,
 )
 from services.db import models as m
 from services.domain import billing
 from services.domain import identity as identity_rules
+from services.domain.billing import Bill
 from services.embedded.catalogue import PLAN_COLUMNS, plan_from
 from services.embedded.core import Caller, Core, insert_into
 from services.embedded.identity import organizations_of
+from services.embedded.money import agreed, alerts, buyers, coupons
+from services.embedded.money.buyers import Asking, Goods
 from services.embedded.orders import lines_to_json
 
 # While the lease runs somebody is waiting for the provider's answer; afterwards the sweep settles the order.
@@ -37,9 +39,14 @@ LEASE = timedelta(seconds=20)
 NOT_COMPLETED = errors.PaymentNotCompleted.code
 OUR_CARD = "card_"  # how our own tokens of saved cards begin
 
-_OFFERING = sa.select(m.OfferingRow.id, m.OfferingRow.uuid, m.OfferingRow.name).where(
-    m.OfferingRow.uuid == sa.bindparam("offering"), m.OfferingRow.is_active
-)
+_OFFERING = sa.select(
+    m.OfferingRow.id,
+    m.OfferingRow.uuid,
+    m.OfferingRow.slug,
+    m.OfferingRow.name,
+    m.OfferingRow.kind,
+    m.OfferingRow.content,
+).where(m.OfferingRow.uuid == sa.bindparam("offering"), m.OfferingRow.is_active)
 _PLAN = sa.select(*PLAN_COLUMNS).where(m.PlanRow.uuid == sa.bindparam("plan"), m.PlanRow.is_active)
 _CARD = (
     sa.select(m.PaymentCard.provider_token)
@@ -62,17 +69,24 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The catalogue's side of a request: what is bought at which price."""
+class Priced:
+    """What is bought by whom, and what that costs."""
 
-    offering_id: int
-    offering_name: str
-    plan: Plan
-    summary: OrderSummary
+    goods: Goods
+    asking: Asking
+    bill: Bill
+
+    @property
+    def summary(self) -> OrderSummary:
+        return self.bill.summary
+
+    @property
+    def total(self) -> Money:
+        return self.summary.total or Money.zero()
 
 
-def choose(connection: Connection, request: QuickCheckout, now: datetime) -> Choice:
-    """Looks offering and plan up and prices them. InvalidInput with the field at fault."""
+def choose(connection: Connection, request: QuickCheckout) -> Goods:
+    """Looks offering and plan up. InvalidInput with the field at fault."""
     offering = connection.execute(_OFFERING, {"offering": request.offering_uuid}).one_or_none()
     if offering is None:
         raise errors.InvalidInput(fields={"offering_uuid": "unknown"})
@@ -81,9 +95,18 @@ def choose(connection: Connection, request: QuickCheckout, now: datetime) -> Cho
         raise errors.InvalidInput(fields={"plan_uuid": "unknown"})
     if row.offering_id != offering.id:
         raise errors.InvalidInput(fields={"plan_uuid": "not_of_offering"})
-    plan = plan_from(row)
-    summary = billing.summarize(offering.uuid, offering.name, plan, request.billing_cycle, now)
-    return Choice(offering.id, offering.name, plan, summary)
+    return Goods(*offering, plan_from(row))
+
+
+def price(
+    connection: Connection, goods: Goods, request: QuickCheckout, organization_uuid: str, now: datetime
+) -> Priced:
+    """What an order of the organization ("": of somebody who has none) costs. InvalidInput."""
+    asking = buyers.ask(connection, goods, request, organization_uuid, now)
+    made = billing.bill(goods.offering_uuid, goods.name, goods.plan, request.billing_cycle, now, asking.buyer)
+    if made.nothing_missing:
+        raise errors.InvalidInput(fields={"offering_uuid": "already_used"})
+    return Priced(goods, asking, made)
 
 
 def request_hash(request: QuickCheckout) -> str:
@@ -91,14 +114,15 @@ def request_hash(request: QuickCheckout) -> str:
     return hashlib.sha256(json.dumps(asdict(request), sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _problems(request: QuickCheckout, choice: Choice) -> dict[str, str]:
+def _problems(request: QuickCheckout, goods: Goods) -> dict[str, str]:
+    model = goods.plan.billing_model
     found = {
         "terms_accepted": None if request.terms_accepted else "must_accept",
-        "plan_uuid": "needs_quote" if choice.plan.billing_model is BillingModel.QUOTE else None,
+        "plan_uuid": "needs_quote" if model is BillingModel.QUOTE else None,
         "organization_name": "too_long" if len(request.organization_name) > identity_rules.NAME_MAX else None,
         "project_name": "too_long" if len(request.project_name) > identity_rules.NAME_MAX else None,
     }
-    if choice.plan.billing_model is not BillingModel.FREE:
+    if model is not BillingModel.FREE and request.payment_method is not PaymentMethod.WALLET:
         if request.payment_method is not PaymentMethod.CARD:
             found["payment_method"] = "not_available"
         elif not request.payment_token:
@@ -118,27 +142,28 @@ def provider_token(core: Core, connection: Connection, caller: Caller, token: st
 def open_order(core: Core, connection: Connection, caller: Caller, request: QuickCheckout, key: str) -> Intent:
     """Saves a new order with its payment intent. InvalidInput."""
     now = core.clock.now()
-    choice = choose(connection, request, now)
-    if problems := _problems(request, choice):
+    goods = choose(connection, request)
+    if problems := _problems(request, goods):
         raise errors.InvalidInput(fields=problems)
-    total = choice.summary.total or Money.zero()
-    is_free = choice.plan.billing_model is BillingModel.FREE
-    token = "" if is_free else provider_token(core, connection, caller, request.payment_token)
-    organization_uuid, project_uuid = _provide_organization(core, connection, caller, request, now)
+    by_card = goods.plan.billing_model is not BillingModel.FREE and request.payment_method is PaymentMethod.CARD
+    token = provider_token(core, connection, caller, request.payment_token) if by_card else ""
+    place = provide_organization(core, connection, caller, request, now)
+    priced = price(connection, goods, request, place[0], now)
+    if _is_short(request, priced):
+        raise errors.InvalidInput(fields={"payment_method": "insufficient_credit"})
     order_uuid = core.ids.uuid()
-    facts = core.payments.describe(token)
     connection.execute(
         insert_into(m.OrderRow),
-        _order_row(order_uuid, caller, choice, now)
-        | {"organization_uuid": organization_uuid, "project_uuid": project_uuid,
-           "paid_with": f"{facts.brand} •••• {facts.last4}" if facts else ""},
-    )  # fmt: skip
-    intent = Intent(order_uuid, f"order:{order_uuid}", token, total)
+        order_row(order_uuid, caller, priced, place, now)
+        | {"request": _agreed(request, priced), "paid_with": _paid_with(core, request, priced, token)},
+    )
+    _remember(connection, request, priced, place[0], order_uuid, now)
+    intent = Intent(order_uuid, f"order:{order_uuid}", token, priced.total)
     connection.execute(
         insert_into(m.PaymentRow),
         {"key": intent.key, "order_uuid": order_uuid, "state": "sent", "provider_token": token, "charge_id": "",
-         "action_url": "", "amount_micros": total.micros, "currency": total.currency, "leased_until": now + LEASE,
-         "created_at": now},
+         "action_url": "", "amount_micros": intent.amount.micros, "currency": intent.amount.currency,
+         "leased_until": now + LEASE, "created_at": now},
     )  # fmt: skip
     connection.execute(
         insert_into(m.IdempotencyKey),
@@ -148,19 +173,76 @@ def open_order(core: Core, connection: Connection, caller: Caller, request: Quic
     return intent
 
 
-def _order_row(order_uuid: str, caller: Caller, choice: Choice, now: datetime) -> dict[str, Any]:
-    summary, total = choice.summary, choice.summary.total or Money.zero()
+def _is_short(request: QuickCheckout, priced: Priced) -> bool:
+    """Whether the wallet is to pay now and cannot."""
+    pays_now = request.payment_method is PaymentMethod.WALLET and not priced.summary.is_trial
+    return pays_now and priced.summary.credit_left is None
+
+
+def _paid_with(core: Core, request: QuickCheckout, priced: Priced, token: str) -> str:
+    """ "Visa •••• 4242", "wallet", or "" for what is free."""
+    if request.payment_method is PaymentMethod.WALLET and priced.goods.plan.billing_model is not BillingModel.FREE:
+        return PaymentMethod.WALLET.value
+    facts = core.payments.describe(token)
+    return f"{facts.brand} •••• {facts.last4}" if facts else ""
+
+
+def _remember(
+    connection: Connection,
+    request: QuickCheckout,
+    priced: Priced,
+    organization_uuid: str,
+    order_uuid: str,
+    now: datetime,
+) -> None:
+    """The coupon is taken before anything is charged, the country that was typed is kept."""
+    if priced.asking.buyer.coupon is not None:
+        coupons.take(connection, priced.asking.buyer.coupon, organization_uuid, order_uuid, now)
+    if request.country.strip():
+        alerts.save_settings(connection, organization_uuid, details=asdict(priced.asking.details))
+
+
+def _agreed(request: QuickCheckout, priced: Priced) -> dict[str, Any]:
+    """What was agreed with the order, for the subscription and the invoice that come from it (`subscribing`)."""
+    buyer = priced.asking.buyer
+    return {
+        "method": request.payment_method.value,
+        "terms": agreed.agree(priced.goods.plan, priced.bill.monthly),
+        "coupon": coupons.to_json(buyer.coupon),
+        "is_trial": buyer.is_trial,
+        "trial_days": buyer.trial_days if buyer.is_trial else 0,
+        "details": asdict(priced.asking.details),
+        "parts": list(priced.asking.missing),
+        "slug": priced.goods.slug,
+    }
+
+
+def order_row(order_uuid: str, caller: Caller, priced: Priced, place: tuple[str, str], now: datetime) -> dict[str, Any]:
+    """An order that is not paid yet, for an organization and its project."""
+    summary, goods = priced.summary, priced.goods
+    organization_uuid, project_uuid = place
     return {
         "uuid": order_uuid, "number": None, "state": OrderState.PENDING_PROVIDER.value, "user_uuid": caller.uuid,
-        "offering_id": choice.offering_id, "plan_uuid": choice.plan.uuid, "offering_name": choice.offering_name,
-        "plan_name": choice.plan.name, "billing_cycle": summary.billing_cycle.value,
-        "lines": lines_to_json(summary.lines), "total_micros": total.micros, "refunded_micros": 0,
-        "currency": total.currency, "error_code": "", "created_at": now, "paid_at": None,
+        "organization_uuid": organization_uuid, "project_uuid": project_uuid,
+        "offering_id": goods.offering_id, "plan_uuid": goods.plan.uuid, "offering_name": goods.name,
+        "plan_name": goods.plan.name, "billing_cycle": summary.billing_cycle.value,
+        "lines": lines_to_json(summary.lines), "total_micros": priced.total.micros, "refunded_micros": 0,
+        "currency": priced.total.currency, "error_code": "", "created_at": now, "paid_at": None,
         "renews_at": summary.renews_at,
     }  # fmt: skip
 
 
-def _provide_organization(
+def organization_for(connection: Connection, caller: Caller, request: QuickCheckout) -> str:
+    """The organization an order would be for, "" when it would make one."""
+    existing = organizations_of(connection, caller)
+    unused = _unused(connection, [o.uuid for o in existing]) if request.organization_name else frozenset()
+    choice = identity_rules.choose_organization(
+        existing, request.organization_name, request.project_name, caller.email, unused=unused
+    )
+    return choice.organization.uuid if choice.organization else ""
+
+
+def provide_organization(
     core: Core, connection: Connection, caller: Caller, request: QuickCheckout, now: datetime
 ) -> tuple[str, str]:
     """Who has an organization keeps it; who has none gets one, and every one has its project (API, "Buying")."""

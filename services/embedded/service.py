@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+
+from sqlalchemy.engine import Connection
 
 from services.api.contract import Actor
 from services.embedded import catalogue_store, settlement, worker
@@ -16,7 +19,7 @@ from services.embedded.checkout import EmbeddedCheckout
 from services.embedded.core import Core
 from services.embedded.funnel import EmbeddedFunnel
 from services.embedded.identity import EmbeddedIdentity
-from services.embedded.money import due, outcomes, timeline
+from services.embedded.money import coupons, due, outcomes, subscribing, timeline
 from services.embedded.money.duties import DUTIES
 from services.embedded.money.timeline import EmbeddedTimelines
 
@@ -50,6 +53,7 @@ class EmbeddedService(
         """Loads the shipped catalogue when it changed and settles what a crash left. Before the first call."""
         if not self._core.db.is_read_only:
             await self._core.db.run(catalogue_store.load_bundled)
+            await self._core.db.run(partial(_prepare_money, self._core))
             await timeline.restore_clock(self._core)
             try:
                 await settlement.sweep(self._core)
@@ -78,3 +82,10 @@ class EmbeddedService(
         """Lets go of the database and the provider."""
         self._core.db.close()
         self._core.payments.close()
+
+
+def _prepare_money(core: Core, connection: Connection) -> None:
+    """Orders of the previous version get their subscription, a test-mode workspace the codes one can try."""
+    subscribing.adopt(core, connection)
+    if core.payments.is_test_mode:
+        coupons.seed(connection)

@@ -22,6 +22,8 @@ from services.db import portable
 from services.domain import provisioning
 from services.embedded.core import Core, insert_into
 from services.embedded.funnel import note
+from services.embedded.money import coupons, subscribing
+from services.embedded.money.subscribing import Payment
 from services.embedded.orders import PENDING, bought, lock_order, placed
 from services.embedded.placing import LEASE, NOT_COMPLETED, OUR_CARD, Intent
 from services.gateways.agents import DEPLOYMENT_STEPS
@@ -45,14 +47,15 @@ _SET_STATE_AND_READ = _SET_STATE.returning(
     m.OrderRow.project_uuid,
     m.OrderRow.offering_id,
     m.OrderRow.plan_uuid,
+    m.OrderRow.offering_name,
+    m.OrderRow.billing_cycle,
     m.OrderRow.total_micros,
     m.OrderRow.currency,
+    m.OrderRow.paid_with,
+    m.OrderRow.request,
 )
-_SET_PAID = (
-    sa.update(m.OrderRow)
-    .where(_THIS)
-    .values(number=sa.bindparam("new_number"), paid_at=sa.bindparam("now"), error_code="")
-)
+_SET_PAID = sa.update(m.OrderRow).where(_THIS).values(paid_at=sa.bindparam("now"), error_code="")
+_SET_NUMBER = sa.update(m.OrderRow).where(_THIS).values(number=sa.bindparam("new_number"))
 _SET_PAYMENT = (
     sa.update(m.PaymentRow)
     .where(m.PaymentRow.order_uuid == sa.bindparam("order"))
@@ -126,6 +129,7 @@ def record_charge(core: Core, connection: Connection, order_uuid: str, answer: C
         code = answer.decline_code or NOT_COMPLETED
         if _set_state(connection, order_uuid, OrderState.ERRED, code):
             _set_payment(connection, order_uuid, answer.state, answer)
+            coupons.give_back(connection, order_uuid)
     elif answer.state == ACTION_REQUIRED:
         if _set_state(connection, order_uuid, OrderState.PENDING_CONSUMER):
             _set_payment(connection, order_uuid, "action_required", answer)
@@ -161,13 +165,23 @@ def _is_paid(connection: Connection, order_uuid: str) -> bool:
 
 
 def _deliver(core: Core, connection: Connection, order: Any, token: str) -> Placed:  # Any: from _start
-    """A paid order: its number, resources, deployment jobs, the card kept, the cart emptied, samples carried over."""
+    """A paid order: the card kept, and all that follows from it."""
     now = core.clock.now()
-    number = connection.execute(_NEXT_NUMBER).scalar_one()
-    connection.execute(_SET_PAID, {"order": order.uuid, "new_number": f"SK-{number:06d}", "now": now})
-    resources = _create_resources(core, connection, order, now)
+    card = ""
     if core.payments.describe(token):  # what is paid is delivered, also when the provider has forgotten the card
-        keep_card(core, connection, order.organization_uuid, token, now)
+        card = keep_card(core, connection, order.organization_uuid, token, now)
+    connection.execute(_SET_PAID, {"order": order.uuid, "now": now})
+    provider = core.payments.name if token else ""
+    return deliver(core, connection, order, now, Payment(order.paid_with, card, provider))
+
+
+def deliver(core: Core, connection: Connection, order: Any, now: datetime, payment: Payment) -> Placed:
+    """What an order brings: its number, subscription and invoice, resources with their deployment jobs, the cart
+    emptied, samples carried over."""
+    number = connection.execute(_NEXT_NUMBER).scalar_one()
+    connection.execute(_SET_NUMBER, {"order": order.uuid, "new_number": f"SK-{number:06d}"})
+    subscribing.start(core, connection, order, now, payment)
+    resources = _create_resources(core, connection, order, now)
     owner = f"user:{order.user_uuid}"
     connection.execute(_EMPTY_CART, {"buyer": owner})
     for uuid, offering_uuid in resources:
@@ -180,7 +194,8 @@ def _create_resources(core: Core, connection: Connection, order: Any, now: datet
     ordered = {"offering": order.offering_id}
     parts = connection.execute(_ITSELF, ordered).all()
     if parts[0].kind == OfferingKind.BUNDLE.value:
-        parts = connection.execute(_PARTS, ordered).all() or parts
+        missing = order.request["parts"]
+        parts = [part for part in connection.execute(_PARTS, ordered) if part.id in missing] or parts
     unit = Money(0, order.currency).minor_unit
     shares = split_largest_remainder(order.total_micros // unit, [1] * len(parts))
     steps = [[step.name, step.state.value, ""] for step in provisioning.first_steps(DEPLOYMENT_STEPS)]
@@ -327,13 +342,24 @@ def _settle(core: Core, connection: Connection, row: Any, answer: Charge | None)
     # A lease taken since the provider was asked: the buyer came back, and is waiting for a charge of their own.
     if nobody_waits and _set_state(connection, row.order_uuid, OrderState.CANCELED, NOT_COMPLETED):
         connection.execute(sa.update(p).where(p.key == row.key).values(state=FAILED))
+        coupons.give_back(connection, row.order_uuid)
 
 
 def resume(connection: Connection, order_uuid: str, now: datetime) -> Intent | None:
     """The intent of an order that may still be charged under its key: unanswered, or undone without a charge."""
     o, p = m.OrderRow, m.PaymentRow
     row = connection.execute(
-        sa.select(o.state, o.error_code, p.key, p.state.label("payment"), p.provider_token, p.amount_micros, p.currency)
+        sa.select(
+            o.state,
+            o.error_code,
+            o.organization_uuid,
+            o.request,
+            p.key,
+            p.state.label("payment"),
+            p.provider_token,
+            p.amount_micros,
+            p.currency,
+        )
         .join(p, p.order_uuid == o.uuid)
         .where(o.uuid == order_uuid)
         .with_for_update()
@@ -342,6 +368,8 @@ def resume(connection: Connection, order_uuid: str, now: datetime) -> Intent | N
     undone = row.state == OrderState.CANCELED.value and row.error_code == NOT_COMPLETED and row.payment == FAILED
     if row.state != OrderState.PENDING_PROVIDER.value and not undone:
         return None
+    if undone and (coupon := coupons.from_json(row.request.get("coupon", {}))):
+        coupons.take(connection, coupon, row.organization_uuid, order_uuid, now)
     connection.execute(
         sa.update(o).where(o.uuid == order_uuid).values(state=OrderState.PENDING_PROVIDER.value, error_code="")
     )

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from services.api.money import Money, Rate
-from services.api.types import BillingCycle, BillingModel, OveragePolicy, Plan
-from services.domain import catalogue
-from services.domain.periods import MONTHLY, YEARLY, Interval
+from services.api.types import BillingCycle, OveragePolicy, Plan
+from services.domain import billing
+from services.domain.periods import Interval
 from services.domain.pricing import PerUnit
 from services.domain.rating import Terms
 
@@ -36,14 +36,12 @@ def agree(plan: Plan, monthly_price: Money | None = None, included_calls: int | 
 
 def price_of(terms: Mapping[str, Any], cycle: BillingCycle, quantity: int = 1) -> Money:
     """What one cycle costs: a month, or a year at ten months' price."""
-    monthly = Money(terms["monthly_micros"], terms["currency"])
-    yearly = cycle is BillingCycle.YEARLY and terms["model"] != BillingModel.QUOTE.value
-    return (catalogue.yearly_price(monthly) or monthly if yearly else monthly) * quantity
+    return billing.price_of(Money(terms["monthly_micros"], terms["currency"]), cycle) * quantity
 
 
 def interval_of(cycle: BillingCycle) -> Interval:
     """The length of a fee period. Allowances are monthly in every cycle."""
-    return YEARLY if cycle is BillingCycle.YEARLY else MONTHLY
+    return billing.interval_of(cycle)
 
 
 def rating_terms(terms: Mapping[str, Any], quantity: int = 1) -> Terms:
