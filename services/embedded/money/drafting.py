@@ -5,7 +5,7 @@ Also receipts of top-ups, which are final at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,12 +23,15 @@ from services.embedded.core import Core, insert_into
 from services.embedded.money.taxes import details_of, treatment_for
 
 _I, _L = mm.InvoiceRow, mm.InvoiceLineRow
+TO_WALLET = "to_wallet"  # the kind of a line that balances what comes back as credit
+CONTENTS = ("details", "taxes", "subtotal_micros", "discount_micros", "credit_micros", "tax_micros", "total_micros")
 
 
 @dataclass(frozen=True, slots=True)
 class NewInvoice:
     """What an invoice is to say. `credit_available`: wallet credit that may pay for it before tax (drawn when it is
-    finalised). `details` None: those of the organization now. `net_days` > 0: payable by then, not collected."""
+    finalised). `period` is that of every item without one of its own in `periods` (by item id). `details` None: those
+    of the organization now. `net_days` > 0: payable by then, not collected."""
 
     organization_uuid: str
     items: tuple[Item, ...]
@@ -38,6 +41,7 @@ class NewInvoice:
     coupons: tuple[Coupon, ...] = ()
     credit_available: Money | None = None
     period: Period | None = None
+    periods: Mapping[str, Period] = field(default_factory=dict)
     details: BillingDetails | None = None
     net_days: int = 0
     corrects_uuid: str = ""
@@ -62,29 +66,62 @@ def composed(new: NewInvoice, details: BillingDetails) -> Draft:
     )
 
 
-def draft(core: Core, connection: Connection, new: NewInvoice, at: datetime) -> Stored:
-    """Writes a draft made at `at` and returns its ids."""
-    details = new.details or details_of(connection, new.organization_uuid)
-    uuid = core.ids.uuid()
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An invoice as its rows, nothing of them stored. `ids`: line uuid by item id."""
+
+    head: dict[str, Any]
+    lines: list[dict[str, Any]]
+    ids: dict[str, str]
+
+
+def written(
+    uuid: str, new: NewInvoice, details: BillingDetails, at: datetime, line_id: Callable[[str], str]
+) -> Written:
+    """The rows of a draft made at `at`; `line_id` gives an item's line its uuid."""
     whole = composed(new, details)
-    connection.execute(insert_into(_I), _head(uuid, new, details, whole, at))
-    return Stored(uuid, write_lines(core, connection, uuid, whole, new.period))
+    ids = {item.id: line_id(item.id) for item in (*(line.item for line in whole.lines), *whole.details)}
+    lines = _Lines(uuid, new)
+    for line in whole.lines:
+        parts = {"discount_micros": line.discount.micros, "credit_micros": line.credit.micros,
+                 "net_micros": line.net.micros, "tax_micros": line.tax.micros}  # fmt: skip
+        lines.add(ids[line.item.id], "", line.item, line.amount, **parts)
+        for detail in _details_below(line.item.id, whole.details):
+            lines.add(ids[detail.id], ids[detail.parent], detail, detail.amount)
+    for item in _taken_off(whole):
+        lines.add(line_id(item.id), "", item, item.amount)
+    return Written(_head(uuid, new, details, at) | _sums(whole), lines.rows, ids)
+
+
+def draft(core: Core, connection: Connection, new: NewInvoice, at: datetime) -> Stored:
+    """Writes a draft made at `at` and returns its ids. ValueError when it comes to less than nothing: what goes back
+    to the wallet is a line of its own (TO_WALLET)."""
+    details = new.details or details_of(connection, new.organization_uuid)
+    rows = written(core.ids.uuid(), new, details, at, lambda _id: core.ids.uuid())
+    if rows.head["total_micros"] < 0:
+        raise ValueError("an invoice is not below nothing")
+    connection.execute(insert_into(_I), rows.head)
+    return _store_lines(connection, rows)
 
 
 def redraft(core: Core, connection: Connection, uuid: str, new: NewInvoice) -> Stored:
     """Puts other contents in the place of a draft's: late usage that came within the grace period."""
     details = new.details or details_of(connection, new.organization_uuid)
-    whole = composed(new, details)
+    created_at = connection.execute(sa.select(_I.created_at).where(_I.uuid == uuid)).scalar_one()
+    rows = written(uuid, new, details, created_at, lambda _id: core.ids.uuid())
     connection.execute(sa.delete(_L).where(_L.invoice_uuid == uuid))
-    connection.execute(
-        sa.update(_I)
-        .where(_I.uuid == uuid, _I.state == InvoiceState.DRAFT.value)
-        .values(details=asdict(details), **_sums(whole))
-    )
-    return Stored(uuid, write_lines(core, connection, uuid, whole, new.period))
+    changed = {name: value for name, value in rows.head.items() if name in CONTENTS}
+    connection.execute(sa.update(_I).where(_I.uuid == uuid, _I.state == InvoiceState.DRAFT.value).values(**changed))
+    return _store_lines(connection, rows)
 
 
-def _head(uuid: str, new: NewInvoice, details: BillingDetails, whole: Draft, at: datetime) -> dict[str, Any]:
+def _store_lines(connection: Connection, rows: Written) -> Stored:
+    if rows.lines:
+        connection.execute(insert_into(_L), rows.lines)
+    return Stored(rows.head["uuid"], rows.ids)
+
+
+def _head(uuid: str, new: NewInvoice, details: BillingDetails, at: datetime) -> dict[str, Any]:
     period = new.period
     return {
         "uuid": uuid, "number": None, "kind": InvoiceKind.INVOICE.value, "state": InvoiceState.DRAFT.value,
@@ -93,7 +130,7 @@ def _head(uuid: str, new: NewInvoice, details: BillingDetails, whole: Draft, at:
         "details": asdict(details), "paid_micros": 0, "credited_micros": 0, "currency": new.currency,
         "period_start": period.start if period else None, "period_end": period.end if period else None,
         "created_at": at, "issued_at": None, "due_at": None, "paid_at": None, "paid_with": "", "attempts": [],
-    } | _sums(whole)  # fmt: skip
+    }  # fmt: skip
 
 
 def _sums(whole: Draft) -> dict[str, Any]:
@@ -106,31 +143,8 @@ def _sums(whole: Draft) -> dict[str, Any]:
         "discount_micros": whole.discount_total.micros,
         "credit_micros": whole.credit_applied.micros,
         "tax_micros": whole.tax_total.micros,
-        "total_micros": whole.due.micros,
+        "total_micros": whole.total.micros,
     }
-
-
-def write_lines(
-    core: Core, connection: Connection, invoice_uuid: str, whole: Draft, period: Period | None
-) -> dict[str, str]:
-    """Charged lines, what was taken off each of them, and the details that explain them. Returns item id -> line."""
-    ids = {item.id: core.ids.uuid() for item in (*(line.item for line in whole.lines), *whole.details)}
-    rows: list[dict[str, Any]] = []
-
-    def add(values: dict[str, Any]) -> None:
-        rows.append({"invoice_uuid": invoice_uuid, "position": len(rows)} | values)
-
-    for line in whole.lines:
-        parts = {"discount_micros": line.discount.micros, "credit_micros": line.credit.micros,
-                 "net_micros": line.net.micros, "tax_micros": line.tax.micros}  # fmt: skip
-        add(_line_row(ids[line.item.id], "", line.item, line.amount, period) | parts)
-        for detail in _details_below(line.item.id, whole.details):
-            add(_line_row(ids[detail.id], ids[detail.parent], detail, detail.amount, period))
-    for values in _taken_off(core, whole, period):
-        add(values)
-    if rows:
-        connection.execute(insert_into(_L), rows)
-    return ids
 
 
 def _details_below(parent: str, details: Sequence[Item]) -> list[Item]:
@@ -142,27 +156,36 @@ def _details_below(parent: str, details: Sequence[Item]) -> list[Item]:
     return found
 
 
-def _taken_off(core: Core, whole: Draft, period: Period | None) -> list[dict[str, Any]]:
-    """One line per coupon, one for the credit that pays: they lower the sum and carry no tax of their own."""
+def _taken_off(whole: Draft) -> list[Item]:
+    """One item per coupon, one for the credit that pays: they lower the sum and carry no tax of their own."""
     currency = whole.subtotal.currency
-    codes = dict.fromkeys(share.coupon for share in whole.shares)
-    lines = []
-    for code in codes:
+    items = []
+    for code in dict.fromkeys(share.coupon for share in whole.shares):
         off = sum((share.amount for share in whole.shares if share.coupon == code), Money.zero(currency))
-        item = Item(code, -off, "discount", params={"code": code})
-        lines.append(_line_row(core.ids.uuid(), "", item, -off, period))
+        items.append(Item(f"coupon:{code}", -off, "discount", params={"code": code}))
     if not whole.credit_applied.is_zero:
-        item = Item("credit", -whole.credit_applied, "credit", params={"from": "wallet"})
-        lines.append(_line_row(core.ids.uuid(), "", item, -whole.credit_applied, period))
-    return lines
+        items.append(Item("credit", -whole.credit_applied, "credit", params={"from": "wallet"}))
+    return items
 
 
-def _line_row(uuid: str, parent: str, item: Item, amount: Money, period: Period | None) -> dict[str, Any]:
-    return {
-        "uuid": uuid, "parent_uuid": parent, "kind": item.kind, "params": dict(item.params),
-        "quantity": format(item.quantity, "f"), "unit_micros": item.unit.micros if item.unit else None,
-        "unit_per": item.unit.per if item.unit else None, "amount_micros": amount.micros, "currency": amount.currency,
-        "discount_micros": 0, "credit_micros": 0, "net_micros": 0, "tax_micros": 0,
-        "period_start": period.start if period else None, "period_end": period.end if period else None,
-        "subscription_uuid": item.subscription, "resource_uuid": item.resource,
-    }  # fmt: skip
+class _Lines:
+    """The rows of an invoice's lines, in their order."""
+
+    def __init__(self, invoice_uuid: str, new: NewInvoice) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._invoice = invoice_uuid
+        self._new = new
+
+    def add(self, uuid: str, parent: str, item: Item, amount: Money, **parts: int) -> None:
+        """`parts`: what a charged line was lowered by, its net and its tax."""
+        period = self._new.periods.get(item.id) or self._new.period
+        row = {
+            "invoice_uuid": self._invoice, "position": len(self.rows), "uuid": uuid, "parent_uuid": parent,
+            "kind": item.kind, "params": dict(item.params), "quantity": format(item.quantity.normalize(), "f"),
+            "unit_micros": item.unit.micros if item.unit else None, "unit_per": item.unit.per if item.unit else None,
+            "amount_micros": amount.micros, "currency": amount.currency,
+            "discount_micros": 0, "credit_micros": 0, "net_micros": 0, "tax_micros": 0,
+            "period_start": period.start if period else None, "period_end": period.end if period else None,
+            "subscription_uuid": item.subscription, "resource_uuid": item.resource,
+        }  # fmt: skip
+        self.rows.append(row | parts)

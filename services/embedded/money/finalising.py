@@ -6,6 +6,7 @@ The number comes from a locked series in the same transaction, so a rollback giv
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,14 +19,19 @@ from services.db import money_models as mm
 from services.db import portable
 from services.domain import invoicing, movements
 from services.domain.invoicing import InvoiceAction
-from services.domain.movements import Stamp
-from services.domain.wallet import Share
+from services.domain.ledger import AccountKind, Transfer, TransferKind
+from services.domain.movements import Move, Stamp
+from services.domain.periods import Period
+from services.domain.wallet import GrantKind, Share, total
 from services.embedded.core import Core
-from services.embedded.money import grants, ledger
+from services.embedded.money import alerts, due, grants, ledger, recognition
+from services.embedded.money.drafting import TO_WALLET
+from services.embedded.money.grants import NewGrant
 from services.embedded.money.happenings import note_happening
 
 SERIES = {InvoiceKind.INVOICE: "SK", InvoiceKind.CREDIT_NOTE: "CN", InvoiceKind.RECEIPT: "RC"}
 IN_ADVANCE = frozenset({"fee", "proration_charge", "proration_credit"})  # paid before they are earned
+OVERDUE = "overdue"
 
 _I, _L, _N = mm.InvoiceRow, mm.InvoiceLineRow, mm.NumberSeries
 _NEXT_NUMBER = (
@@ -34,7 +40,12 @@ _NEXT_NUMBER = (
     .on_conflict_do_update(index_elements=["name"], set_={"last": _N.last + 1})
     .returning(_N.last)
 )
-_ROW = sa.select(*_I.__table__.c).where(_I.uuid == sa.bindparam("invoice"))
+_ROW = sa.select(*_I.__table__.c).where(_I.uuid == sa.bindparam("invoice")).with_for_update()
+_CHARGED = (
+    sa.select(_L.uuid, _L.kind, _L.net_micros, _L.credit_micros, _L.period_start, _L.period_end)
+    .where(_L.invoice_uuid == sa.bindparam("invoice"), _L.parent_uuid == "", _L.kind.not_in(["discount", "credit"]))
+    .order_by(_L.position)
+)
 
 
 def take_number(connection: Connection, kind: InvoiceKind, at: datetime) -> str:
@@ -45,33 +56,61 @@ def take_number(connection: Connection, kind: InvoiceKind, at: datetime) -> str:
 
 
 def row_of(connection: Connection, invoice_uuid: str) -> Any:  # Any: a row of InvoiceRow
-    """The row of an invoice that exists."""
-    return connection.execute(_ROW.with_for_update(), {"invoice": invoice_uuid}).one()
+    """The row of an invoice that exists, locked until the transaction ends."""
+    return connection.execute(_ROW, {"invoice": invoice_uuid}).one()
 
 
-def finalise(core: Core, connection: Connection, invoice_uuid: str, at: datetime, *, net_days: int = 0) -> str:
+def charged_lines(connection: Connection, invoice_uuid: str) -> Sequence[Any]:
+    """The lines that are added up, without those that say what was taken off."""
+    return connection.execute(_CHARGED, {"invoice": invoice_uuid}).all()
+
+
+def owed_of(row: Any) -> Money:
+    """What is still to be paid of an invoice; nothing of one that is void or credited."""
+    is_owed = row.state in (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value, InvoiceState.DRAFT.value)
+    left = row.total_micros - row.paid_micros - row.credited_micros
+    return Money(max(0, left) if is_owed else 0, row.currency)
+
+
+def finalise(
+    core: Core,
+    connection: Connection,
+    invoice_uuid: str,
+    at: datetime,
+    *,
+    net_days: int = 0,
+    is_credit_carried: bool = False,
+) -> str:
     """draft -> open: takes the number, draws the credit that pays, posts the sums. Returns the number. An invoice of
-    nothing is paid at once. Changes nothing when it is final already. ledger.BelowFloor when credit went meanwhile."""
+    nothing is paid at once. Changes nothing when it is final already. ledger.BelowFloor when credit went meanwhile.
+
+    `is_credit_carried`: the credit was drawn by the invoice that this one replaces.
+    """
     row = row_of(connection, invoice_uuid)
     if row.state != InvoiceState.DRAFT.value:
         return str(row.number)
     number = take_number(connection, InvoiceKind(row.kind), at)
-    shares = _draw_credit(connection, row, at)
-    _post(core, connection, row, number, shares, at)
+    shares = () if is_credit_carried else _draw_credit(connection, row, at)
+    _post(core, connection, row, _Booking(number, at, shares, is_credit_carried))
     state = invoicing.after(InvoiceState.DRAFT, InvoiceAction.FINALIZE)
+    due_at = at + timedelta(days=net_days)
     connection.execute(
         sa.update(_I)
         .where(_I.uuid == invoice_uuid)
-        .values(state=state.value, number=number, issued_at=at, due_at=at + timedelta(days=net_days))
+        .values(state=state.value, number=number, issued_at=at, due_at=due_at)
     )
     note_happening(core, connection, row.organization_uuid, "invoice_issued", at, ref=f"invoice:{invoice_uuid}",
                    number=number, amount_micros=row.total_micros, currency=row.currency)  # fmt: skip
+    if shares:
+        alerts.after_change(core, connection, row.organization_uuid, at)
     if row.total_micros == 0:
-        mark_paid(core, connection, invoice_uuid, at, provider="", paid_with="wallet" if shares else "")
+        mark_paid(core, connection, invoice_uuid, at, provider="", paid_with="wallet" if row.credit_micros else "")
+    elif net_days:
+        due.schedule(connection, OVERDUE, invoice_uuid, row.organization_uuid, due_at)
     return number
 
 
-def _draw_credit(connection: Connection, row: Any, at: datetime) -> Sequence[Share]:
+def _draw_credit(connection: Connection, row: Any, at: datetime) -> tuple[Share, ...]:
     wanted = Money(row.credit_micros, row.currency)
     if wanted.is_zero:
         return ()
@@ -81,50 +120,90 @@ def _draw_credit(connection: Connection, row: Any, at: datetime) -> Sequence[Sha
     return drawn.shares
 
 
-def _post(core: Core, connection: Connection, row: Any, number: str, shares: Sequence[Share], at: datetime) -> None:
-    lines = connection.execute(
-        sa.select(_L.kind, _L.net_micros, _L.credit_micros).where(
-            _L.invoice_uuid == row.uuid, _L.parent_uuid == "", _L.kind.not_in(["discount", "credit"])
+@dataclass(frozen=True, slots=True)
+class _Booking:
+    """How an invoice enters the books."""
+
+    number: str
+    at: datetime
+    shares: tuple[Share, ...]
+    is_credit_carried: bool
+
+    def micros(self, line: Any) -> int:
+        """What a line is sold for; credit that another invoice drew is earned there."""
+        return int(line.net_micros + (0 if self.is_credit_carried else line.credit_micros))
+
+    def is_deferred(self, line: Any) -> bool:
+        """Whether a line is paid before it is earned."""
+        return line.kind in IN_ADVANCE and line.period_end is not None and line.period_end > self.at
+
+
+def _post(core: Core, connection: Connection, row: Any, booking: _Booking) -> None:
+    lines = charged_lines(connection, row.uuid)
+    sold = [line for line in lines if line.kind != TO_WALLET]
+    later = [line for line in sold if booking.is_deferred(line)]
+    deferred = Money(sum(map(booking.micros, later)), row.currency)
+    revenue = Money(sum(map(booking.micros, sold)), row.currency) - deferred
+    back = Money(sum(line.net_micros for line in lines if line.kind == TO_WALLET), row.currency)
+    tax = Money(row.tax_micros, row.currency)
+    stamp = Stamp(row.organization_uuid, f"invoice:{row.uuid}", booking.at, {"number": booking.number,
+                  "invoice": row.uuid})  # fmt: skip
+    if not back.is_zero:
+        ledger.post(core, connection, _back_to_wallet(core, connection, stamp, (revenue, deferred, tax), back))
+        alerts.after_change(core, connection, row.organization_uuid, booking.at)
+    elif any(not amount.is_zero for amount in (revenue, deferred, tax)):
+        issued = movements.issue_invoice(
+            stamp, revenue=revenue, deferred=deferred, tax=tax, credits_applied=booking.shares
         )
-    ).all()
-    before_credit = [(line.kind, line.net_micros + line.credit_micros) for line in lines]
-    deferred = sum(micros for kind, micros in before_credit if kind in IN_ADVANCE)
-    revenue = sum(micros for kind, micros in before_credit if kind not in IN_ADVANCE)
-    if not (deferred or revenue or row.tax_micros):
-        return
-    stamp = Stamp(row.organization_uuid, f"invoice:{row.uuid}", at, {"number": number, "invoice": row.uuid})
-    ledger.post(
-        core,
-        connection,
-        movements.issue_invoice(
-            stamp,
-            revenue=Money(revenue, row.currency),
-            deferred=Money(deferred, row.currency),
-            tax=Money(row.tax_micros, row.currency),
-            credits_applied=shares,
-        ),
-    )
+        ledger.post(core, connection, issued)
+    for line in later:
+        amount = Money(booking.micros(line), row.currency)
+        period = Period(line.period_start, line.period_end)
+        recognition.defer(connection, line.uuid, row.organization_uuid, amount, period)
+
+
+def _back_to_wallet(
+    core: Core, connection: Connection, stamp: Stamp, sold: tuple[Money, Money, Money], back: Money
+) -> Transfer:
+    """Unused time becomes credit that was paid for; its tax stays paid, because credit is spent untaxed."""
+    revenue, deferred, tax = sold
+    new = NewGrant(stamp.organization, GrantKind.PAID, "plan_change", back, stamp.at)
+    share = Share(grants.write(core, connection, new, stamp.at), GrantKind.PAID, back)
+    moves: list[Move] = [
+        *movements.wallet_moves([share], 1),
+        (AccountKind.RECEIVABLE, "", -(revenue + deferred + tax + total([share], back.currency))),
+        (AccountKind.REVENUE, "", revenue),
+        (AccountKind.DEFERRED_REVENUE, "", deferred),
+        (AccountKind.TAX_PAYABLE, "", tax),
+    ]
+    return movements.book(TransferKind.INVOICE_ISSUED, stamp, moves)
 
 
 def mark_paid(
     core: Core, connection: Connection, invoice_uuid: str, at: datetime, *, provider: str, paid_with: str
 ) -> None:
-    """open -> paid: what was due arrived at `provider`. Changes nothing when it is paid already."""
+    """open -> paid: what was due arrived at `provider`. Changes nothing when it is paid already. WrongState."""
     row = row_of(connection, invoice_uuid)
     if row.state == InvoiceState.PAID.value:
         return
-    state = invoicing.after(InvoiceState(row.state), InvoiceAction.PAY)
-    owed = Money(row.total_micros - row.paid_micros - row.credited_micros, row.currency)
-    if owed.micros > 0:
+    owed = owed_of(row)
+    if not owed.is_zero:
         stamp = Stamp(row.organization_uuid, f"paid:{invoice_uuid}", at, {"number": row.number, "invoice": row.uuid})
         ledger.post(core, connection, movements.pay_invoice(stamp, amount=owed, provider=provider))
+    set_paid(core, connection, row, owed, at, paid_with)
+
+
+def set_paid(core: Core, connection: Connection, row: Any, amount: Money, at: datetime, paid_with: str) -> None:
+    """Writes down that nothing is due any more: `amount` of it was paid now, and has been posted. WrongState."""
+    state = invoicing.after(InvoiceState(row.state), InvoiceAction.PAY)
     connection.execute(
         sa.update(_I)
-        .where(_I.uuid == invoice_uuid)
-        .values(state=state.value, paid_micros=_I.paid_micros + owed.micros, paid_at=at, paid_with=paid_with)
+        .where(_I.uuid == row.uuid)
+        .values(state=state.value, paid_micros=_I.paid_micros + amount.micros, paid_at=at, paid_with=paid_with)
     )
-    note_happening(core, connection, row.organization_uuid, "invoice_paid", at, ref=f"invoice:{invoice_uuid}",
-                   number=row.number, amount_micros=owed.micros, currency=row.currency)  # fmt: skip
+    due.drop(connection, row.uuid, OVERDUE)
+    note_happening(core, connection, row.organization_uuid, "invoice_paid", at, ref=f"invoice:{row.uuid}",
+                   number=row.number, amount_micros=amount.micros, currency=row.currency)  # fmt: skip
 
 
 def issue_receipt(connection: Connection, draft_uuid: str, at: datetime, *, paid_with: str) -> str:
