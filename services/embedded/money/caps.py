@@ -3,7 +3,7 @@ conditional UPDATE that counts what is held for calls under way."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,14 +12,16 @@ from sqlalchemy.engine import Connection
 
 from services.api import errors
 from services.api.money import Money
+from services.db import models as m
 from services.db import money_models as mm
 from services.db import portable
 from services.domain.caps import Cap, Level, TemporaryRaise, Window, check, in_order, limit_at, window_start
 
-_C, _T = mm.SpendingCap, mm.CapTotal
+_C, _T, _O = mm.SpendingCap, mm.CapTotal, m.OrganizationRow
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)  # the start of a window without one
 
 _CAPS = sa.select(*_C.__table__.c).where(_C.organization_uuid == sa.bindparam("of"))
+_KEEP = sa.select(_O.uuid).where(_O.uuid == sa.bindparam("of")).with_for_update(read=True)
 _NEW_TOTAL = portable.insert(_T).values(used_micros=0, held_micros=0).on_conflict_do_nothing()
 _THIS = (_T.cap_uuid == sa.bindparam("cap"), _T.window_start == sa.bindparam("start"))
 _TAKE = (
@@ -27,6 +29,7 @@ _TAKE = (
     .where(*_THIS, _T.used_micros + sa.bindparam("price") <= sa.bindparam("limit"))
     .values(used_micros=_T.used_micros + sa.bindparam("price"), held_micros=_T.held_micros + sa.bindparam("price"))
 )
+_SPEND = sa.update(_T).where(*_THIS).values(used_micros=_T.used_micros + sa.bindparam("price"))
 _SETTLE = sa.update(_T).where(*_THIS).values(held_micros=_T.held_micros - sa.bindparam("price"))
 _RELEASE = (
     sa.update(_T)
@@ -69,33 +72,44 @@ def limit_of(row: Any, at: datetime) -> Money:  # Any: a row of SpendingCap
 def reserve(connection: Connection, scopes: Scopes, price: Money, at: datetime) -> None:
     """Takes room for `price` on every cap that applies. LimitReached says which has none and what is left on each."""
     rows = _applying(connection, scopes)
-    for row in rows:
+    for position, row in enumerate(rows):
         place = {"cap": row.uuid, "start": start_of(row.window, at)}
         connection.execute(_NEW_TOTAL, {"cap_uuid": row.uuid, "window_start": place["start"]})
         taken = connection.execute(_TAKE, place | {"price": price.micros, "limit": limit_of(row, at).micros})
         if taken.rowcount != 1:
-            raise _refused(connection, rows, row, price, at)
+            before = [_without(read(connection, one, at), price) for one in rows[:position]]
+            after = [read(connection, one, at) for one in rows[position:]]
+            raise _refused([*before, *after], after[0], price)
 
 
 def settle(connection: Connection, scopes: Scopes, price: Money, at: datetime) -> None:
-    """What was held is spent. Caps that were set meanwhile counted it as spent when they were set."""
-    _undo(connection, _SETTLE, scopes, price, at)
+    """What was held is spent."""
+    _change(connection, _SETTLE, scopes, price, at)
 
 
 def release(connection: Connection, scopes: Scopes, price: Money, at: datetime) -> None:
     """What was held is free again."""
-    _undo(connection, _RELEASE, scopes, price, at)
+    _change(connection, _RELEASE, scopes, price, at)
 
 
-def _undo(connection: Connection, statement: sa.Update, scopes: Scopes, price: Money, at: datetime) -> None:
+def spend(connection: Connection, scopes: Scopes, price: Money, at: datetime) -> None:
+    """A call we were told of afterwards: it was made, so it counts, also above a limit."""
+    if price.is_zero:
+        return
     for row in _applying(connection, scopes):
-        if row.created_at <= at:  # a younger cap never held it
-            place = {"cap": row.uuid, "start": start_of(row.window, at), "price": price.micros}
-            connection.execute(statement, place)
+        connection.execute(_NEW_TOTAL, {"cap_uuid": row.uuid, "window_start": start_of(row.window, at)})
+    _change(connection, _SPEND, scopes, price, at)
+
+
+def _change(connection: Connection, statement: sa.Update, scopes: Scopes, price: Money, at: datetime) -> None:
+    for row in _applying(connection, scopes):
+        place = {"cap": row.uuid, "start": start_of(row.window, at), "price": price.micros}
+        connection.execute(statement, place)
 
 
 def _applying(connection: Connection, scopes: Scopes) -> list[Any]:
-    """The caps that apply, in the order in which locks are taken."""
+    """The caps that apply, in the order in which locks are taken. None can be set or taken away meanwhile."""
+    connection.execute(_KEEP, {"of": scopes.organization_uuid})
     rows = {
         row.uuid: row
         for row in connection.execute(_CAPS, {"of": scopes.organization_uuid})
@@ -123,8 +137,17 @@ def read(connection: Connection, row: Any, at: datetime) -> Cap:
     return _cap(row, total, at)
 
 
-def _refused(connection: Connection, rows: list[Any], full: Any, price: Money, at: datetime) -> errors.LimitReached:
-    refusal = check([read(connection, row, at) for row in rows], price)
-    by = refusal.by.level if refusal else Level(full.level)
-    left: dict[str, Any] = {f"left_{each.level.value}": each.left.micros for each in (refusal.left if refusal else ())}
-    return errors.LimitReached(limit=by.value, window=full.window, price=price.micros, currency=price.currency, **left)
+def _without(cap: Cap, price: Money) -> Cap:
+    """As it was before this call took room on it."""
+    return replace(cap, held=cap.held - price)
+
+
+def _refused(caps: list[Cap], full: Cap, price: Money) -> errors.LimitReached:
+    """Names the tightest limit, and what is left on each level. `full` had no room when it was asked; by now a call
+    that failed may have made some."""
+    refusal = check(caps, price)
+    level, window = (full.level, full.window) if refusal is None else (refusal.by.level, refusal.by.window)
+    error = errors.LimitReached(limit=level.value, window=window.value, price=price.micros, currency=price.currency)
+    for cap in sorted(caps, key=lambda cap: -cap.left.micros):  # of one level the least
+        error.params[f"left_{cap.level.value}"] = cap.left.micros
+    return error

@@ -22,34 +22,29 @@ from services.db import money_models as mm
 from services.db import portable
 from services.domain import movements, rating, subscription_states
 from services.domain.movements import Stamp
-from services.domain.periods import MONTHLY, Anchor, Period, period_at
 from services.domain.wallet import GrantKind, Share
-from services.embedded.core import Core, insert_into
-from services.embedded.money import agreed, alerts, caps, due, grants, ledger, rollups
+from services.embedded.core import Core
+from services.embedded.money import agreed, alerts, caps, due, grants, ledger, months, rollups
 
 T = TypeVar("T")
 
 HELD_FOR = timedelta(minutes=5)
 RACES_MAX = 20  # how often credit may be spent by somebody else between looking and taking
 
-_E, _H, _S, _U = m.UsageEvent, mm.HoldRow, mm.SubscriptionRow, m.UsageTotal
+_E, _H, _S = m.UsageEvent, mm.HoldRow, mm.SubscriptionRow
 _SUBSCRIPTION = (
     sa.select(*_S.__table__.c)
     .join(m.ResourceRow, m.ResourceRow.order_uuid == _S.order_uuid)
     .where(m.ResourceRow.uuid == sa.bindparam("resource"))
 )
-_NEW_TOTAL = portable.insert(_U).values(calls=0, cost_micros=0).on_conflict_do_nothing()
-_COUNT = (
-    sa.update(_U)
-    .where(_U.resource_uuid == sa.bindparam("resource"), _U.period_start == sa.bindparam("start"))
-    .values(calls=_U.calls + sa.bindparam("more"))
-    .returning(_U.calls)
-)
-_ADD_COST = (
-    sa.update(_U)
-    .where(_U.resource_uuid == sa.bindparam("resource"), _U.period_start == sa.bindparam("start"))
-    .values(cost_micros=_U.cost_micros + sa.bindparam("more"))
-)
+_PROJECT = sa.select(m.ResourceRow.project_uuid).where(m.ResourceRow.uuid == sa.bindparam("resource"))
+_KNOWN = sa.select(_E.state).where(_E.source == sa.bindparam("from_source"), _E.id == sa.bindparam("with_id"))
+_HOLD = portable.insert(_H)
+_NEW_HOLD = _HOLD.on_conflict_do_update(  # a call that failed may be made again under its key
+    index_elements=["organization_uuid", "key"],
+    set_={name: _HOLD.excluded[name] for name in ("amount_micros", "currency", "shares", "state", "expires_at",
+                                                  "created_at")},
+)  # fmt: skip
 _NEW_EVENT = portable.insert(_E).on_conflict_do_nothing().returning(_E.id)
 
 
@@ -97,11 +92,6 @@ def subscription_of(connection: Connection, resource_uuid: str) -> Any:  # Any: 
     return row
 
 
-def month_of(subscription: Any, at: datetime) -> Period:
-    """The allowance period that holds `at`: monthly from the anchor, also where the fee is yearly."""
-    return period_at(Anchor.of(subscription.anchor_at, subscription.zone), MONTHLY, at)
-
-
 def check_serves(subscription: Any) -> None:
     """SubscriptionSuspended when an invoice is unpaid, WrongState when it is paused or over."""
     state = SubscriptionState(subscription.state)
@@ -117,8 +107,10 @@ def reserve(core: Core, connection: Connection, call: Call) -> Reserved:
     SubscriptionSuspended, WrongState: nothing is written then (the transaction is the caller's)."""
     subscription = subscription_of(connection, call.resource_uuid)
     check_serves(subscription)
-    month = month_of(subscription, call.at)
-    used = _count(connection, call.resource_uuid, month.start, 1) - 1
+    start = months.month_of(subscription, call.at).start
+    used = months.count(connection, call.resource_uuid, start, 1) - 1
+    if connection.execute(_KNOWN, {"from_source": call.source, "with_id": call.id}).first() is not None:
+        raise errors.RequestInProgress(key=call.id)
     terms = agreed.rating_terms(subscription.terms, subscription.quantity)
     if reason := rating.refusal(terms, used):
         raise errors.LimitReached(limit="plan", included=subscription.terms["included"], left=0, reason=reason)
@@ -130,14 +122,8 @@ def reserve(core: Core, connection: Connection, call: Call) -> Reserved:
         paid_from = _set_aside(core, connection, subscription, call, cost)
     if not _write_event(connection, call, cost, paid_from):
         raise errors.RequestInProgress(key=call.id)
-    connection.execute(_ADD_COST, {"resource": call.resource_uuid, "start": month.start, "more": cost.micros})
+    months.add_cost(connection, call.resource_uuid, start, cost)
     return Reserved(cost, paid_from)
-
-
-def _count(connection: Connection, resource_uuid: str, start: datetime, more: int) -> int:
-    """The calls of the month with this one; its row stays locked, so the next caller prices after us."""
-    connection.execute(_NEW_TOTAL, {"resource_uuid": resource_uuid, "period_start": start})
-    return int(connection.execute(_COUNT, {"resource": resource_uuid, "start": start, "more": more}).scalar_one())
 
 
 def _write_event(connection: Connection, call: Call, cost: Money, paid_from: str) -> bool:
@@ -167,17 +153,22 @@ def _set_aside(core: Core, connection: Connection, subscription: Any, call: Call
 def _hold(
     core: Core, connection: Connection, organization: str, call: Call, cost: Money, shares: Sequence[Share]
 ) -> None:
-    stamp = Stamp(organization, f"hold:{call.hold_key}", call.at, {"resource": call.resource_uuid})
-    ledger.post(core, connection, movements.hold(stamp, shares))
+    ledger.post(core, connection, movements.hold(_stamp(core, organization, "hold", call.hold_key, call.at), shares))
     expires_at = call.at + HELD_FOR
     connection.execute(
-        insert_into(_H),
+        _NEW_HOLD,
         {"organization_uuid": organization, "key": call.hold_key, "amount_micros": cost.micros,
          "currency": cost.currency,
          "shares": [[share.grant_id, share.kind.value, share.amount.micros] for share in shares],
          "state": "held", "expires_at": expires_at, "created_at": call.at},
     )  # fmt: skip
     due.schedule(connection, "hold_expires", call.hold_key, organization, expires_at)
+    alerts.after_change(core, connection, organization, call.at)
+
+
+def _stamp(core: Core, organization: str, what: str, hold_key: str, at: datetime) -> Stamp:
+    """Each attempt of a call is a movement of its own: that it happens once is kept by the event and its hold."""
+    return Stamp(organization, f"{what}:{core.ids.uuid()}", at, {"event": hold_key})
 
 
 def shares_of(hold: Any) -> tuple[Share, ...]:  # Any: a row of HoldRow
@@ -198,14 +189,12 @@ def settle(core: Core, connection: Connection, source: str, event_id: str, at: d
     rollups.add(connection, event.resource_uuid, event.at, event.quantity, cost)
     if cost.is_zero:
         return True
-    caps.settle(connection, _scopes(connection, subscription, event), cost, event.at)
+    caps.settle(connection, scopes_of(connection, subscription, event.resource_uuid, event.key_uuid), cost, event.at)
     if event.paid_from == "wallet":
         hold = _finish_hold(connection, subscription.organization_uuid, f"{source}:{event_id}", "settled")
         if hold is not None:
-            stamp = Stamp(subscription.organization_uuid, f"settle:{source}:{event_id}", at,
-                          {"resource": event.resource_uuid, "event": f"{source}:{event_id}"})  # fmt: skip
+            stamp = _stamp(core, subscription.organization_uuid, "settle", hold.key, at)
             ledger.post(core, connection, movements.settle_hold(stamp, shares_of(hold), cost))
-            alerts.after_change(core, connection, subscription.organization_uuid, at)
     return True
 
 
@@ -216,11 +205,13 @@ def release(core: Core, connection: Connection, source: str, event_id: str, at: 
         return False
     subscription = subscription_of(connection, event.resource_uuid)
     cost = Money(event.cost_micros, event.currency)
-    start = month_of(subscription, event.at).start
-    _count(connection, event.resource_uuid, start, -event.quantity)
+    start = months.counted_in(connection, subscription, event.resource_uuid, event.at)
+    months.count(connection, event.resource_uuid, start, -event.quantity)
+    months.add_cost(connection, event.resource_uuid, start, -cost)
     if not cost.is_zero:
-        connection.execute(_ADD_COST, {"resource": event.resource_uuid, "start": start, "more": -cost.micros})
-        caps.release(connection, _scopes(connection, subscription, event), cost, event.at)
+        caps.release(
+            connection, scopes_of(connection, subscription, event.resource_uuid, event.key_uuid), cost, event.at
+        )
     _give_back(core, connection, subscription.organization_uuid, f"{source}:{event_id}", at)
     return True
 
@@ -233,11 +224,10 @@ def _take(connection: Connection, source: str, event_id: str, values: dict[str, 
     return connection.execute(statement.returning(*columns)).one_or_none()
 
 
-def _scopes(connection: Connection, subscription: Any, event: Any) -> caps.Scopes:
-    project = connection.execute(
-        sa.select(m.ResourceRow.project_uuid).where(m.ResourceRow.uuid == event.resource_uuid)
-    ).scalar_one()
-    return caps.Scopes(subscription.organization_uuid, project, event.key_uuid)
+def scopes_of(connection: Connection, subscription: Any, resource_uuid: str, key_uuid: str) -> caps.Scopes:
+    """What a call of a resource by a key counts against."""
+    project = connection.execute(_PROJECT, {"resource": resource_uuid}).scalar_one()
+    return caps.Scopes(subscription.organization_uuid, project, key_uuid)
 
 
 def _finish_hold(connection: Connection, organization: str, key: str, state: str) -> Any:  # Any: a row, or None
@@ -255,7 +245,7 @@ def _finish_hold(connection: Connection, organization: str, key: str, state: str
 def _give_back(core: Core, connection: Connection, organization: str, key: str, at: datetime) -> None:
     hold = _finish_hold(connection, organization, key, "released")
     if hold is not None:
-        stamp = Stamp(organization, f"release:{key}", at, {})
+        stamp = _stamp(core, organization, "release", key, at)
         ledger.post(core, connection, movements.release_hold(stamp, shares_of(hold)))
         alerts.after_change(core, connection, organization, at)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -22,13 +22,16 @@ from services.api.money import Money, Rate
 from services.db import models as m
 from services.db import portable
 from services.domain import rating
-from services.domain.invoicing import Item
+from services.domain.invoicing import Item, late
 from services.domain.periods import Period
+from services.domain.pricing import Params, quoted
 from services.embedded.core import Core
-from services.embedded.money import agreed, rollups
-from services.embedded.money.reservations import month_of, subscription_of
+from services.embedded.money import agreed, caps, rollups
+from services.embedded.money.months import add_cost, count, month_of
+from services.embedded.money.reservations import scopes_of, subscription_of
 
-_E, _R, _U = m.UsageEvent, m.ResourceRow, m.UsageTotal
+_E, _R = m.UsageEvent, m.ResourceRow
+_NEW = portable.insert(_E).on_conflict_do_nothing().returning(_E.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,18 @@ class Billable:
         return any(not item.amount.is_zero for item in self.items)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What calls cost, and what of that the wallet has paid when they were made."""
+
+    total: Money
+    paid: Money
+
+    @property
+    def due(self) -> Money:
+        return self.total - self.paid
+
+
 @dataclass(slots=True)
 class _Calls:
     """Calls of one resource in one month: how many at which price, and what the wallet has paid of them."""
@@ -53,27 +68,31 @@ class _Calls:
     currency: str
     by_price: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     paid_micros: int = 0
+    latest: datetime | None = None
 
     @property
     def calls(self) -> int:
         return sum(self.by_price.values())
 
     @property
-    def total(self) -> Money:
-        return Money(sum(price * calls for price, calls in self.by_price.items()), self.currency)
+    def sums(self) -> _Sums:
+        total = sum(price * calls for price, calls in self.by_price.items())
+        return _Sums(Money(total, self.currency), Money(self.paid_micros, self.currency))
 
 
 def billable(connection: Connection, subscription: Any, until: datetime, invoice_uuid: str = "") -> Billable:
     """The calls before `until` that no invoice has billed (or this draft has). `subscription`: its row."""
-    mine = _open(subscription, until, invoice_uuid)
+    mine = open_calls(subscription, until, invoice_uuid)
     first = connection.execute(sa.select(sa.func.min(_E.at)).where(*mine)).scalar()
+    closed = _billed_until(connection, subscription, invoice_uuid)
     items: list[Item] = []
     periods: dict[str, Period] = {}
-    while first is not None and first < until:
+    while first is not None:
         month = month_of(subscription, first)
-        billed_before = _has_billed(connection, subscription, month, invoice_uuid)
         for calls in _counted(connection, subscription, mine, month):
-            new = _items(subscription, calls, month, is_late=billed_before)
+            is_late = closed is not None and calls.latest is not None and calls.latest < closed
+            before = _billed(connection, calls, month, invoice_uuid) if is_late else None
+            new = _items(subscription, calls, month, before)
             items += new
             periods |= {item.id: month for item in new}
         first = connection.execute(sa.select(sa.func.min(_E.at)).where(*mine, _E.at >= month.end)).scalar()
@@ -82,14 +101,16 @@ def billable(connection: Connection, subscription: Any, until: datetime, invoice
 
 def mark_billed(connection: Connection, subscription: Any, until: datetime, invoice_uuid: str) -> None:
     """The calls that `billable` counted belong to this invoice from now on."""
-    connection.execute(sa.update(_E).where(*_open(subscription, until, invoice_uuid)).values(invoice_uuid=invoice_uuid))
+    mine = open_calls(subscription, until, invoice_uuid)
+    connection.execute(sa.update(_E).where(*mine).values(invoice_uuid=invoice_uuid))
 
 
 def _resources(subscription: Any) -> sa.Select[Any]:
     return sa.select(_R.uuid).where(_R.order_uuid == subscription.order_uuid)
 
 
-def _open(subscription: Any, until: datetime, invoice_uuid: str) -> tuple[sa.ColumnElement[bool], ...]:
+def open_calls(subscription: Any, until: datetime, invoice_uuid: str = "") -> tuple[sa.ColumnElement[bool], ...]:
+    """Which events `billable` counts."""
     return (
         _E.resource_uuid.in_(_resources(subscription)),
         _E.state == "settled",
@@ -99,15 +120,26 @@ def _open(subscription: Any, until: datetime, invoice_uuid: str) -> tuple[sa.Col
     )
 
 
-def _has_billed(connection: Connection, subscription: Any, month: Period, invoice_uuid: str) -> bool:
-    """Whether calls of this month stand on an earlier invoice: those that are left came late."""
-    statement = sa.select(_E.id).where(
-        _E.resource_uuid.in_(_resources(subscription)),
-        _E.at >= month.start,
-        _E.at < month.end,
-        _E.invoice_uuid.not_in(["", invoice_uuid]),
+def _billed_until(connection: Connection, subscription: Any, invoice_uuid: str) -> datetime | None:
+    """The last call on an earlier invoice: what is left from before it came late."""
+    statement = sa.select(sa.func.max(_E.at)).where(
+        _E.resource_uuid.in_(_resources(subscription)), _E.invoice_uuid.not_in(["", invoice_uuid])
     )
-    return connection.execute(statement.limit(1)).first() is not None
+    return connection.execute(statement).scalar()
+
+
+def _billed(connection: Connection, calls: _Calls, month: Period, invoice_uuid: str) -> _Sums:
+    """What earlier invoices have billed of this month."""
+    by_wallet = sa.case((_E.paid_from == "wallet", _E.cost_micros), else_=0)
+    row = connection.execute(
+        sa.select(portable.sum_of(_E.cost_micros.expression), portable.sum_of(by_wallet)).where(
+            _E.resource_uuid == calls.resource_uuid,
+            _E.at >= month.start,
+            _E.at < month.end,
+            _E.invoice_uuid.not_in(["", invoice_uuid]),
+        )
+    ).one()
+    return _Sums(Money(row[0], calls.currency), Money(row[1], calls.currency))
 
 
 def _counted(
@@ -120,6 +152,7 @@ def _counted(
             _E.cost_micros,
             _E.paid_from,
             portable.sum_of(_E.quantity.expression).label("calls"),
+            sa.func.max(_E.at).label("latest"),
         )
         .join(_R, _R.uuid == _E.resource_uuid)
         .where(*mine, _E.at >= month.start, _E.at < month.end)
@@ -130,36 +163,61 @@ def _counted(
     for row in rows:
         calls = found.setdefault(row.resource_uuid, _Calls(row.resource_uuid, row.name, subscription.currency))
         calls.by_price[row.cost_micros] += row.calls
+        calls.latest = max(calls.latest or row.latest, row.latest)
         if row.paid_from == "wallet":
             calls.paid_micros += row.cost_micros * row.calls
     return list(found.values())
 
 
-def _items(subscription: Any, calls: _Calls, month: Period, *, is_late: bool) -> list[Item]:
-    """The usage of one resource, what it is made of, and what the wallet has paid already."""
-    root = f"usage:{calls.resource_uuid}:{month.start.isoformat()}"
-    included = calls.by_price.get(0, 0)
-    common = {"subscription": subscription.uuid, "resource": calls.resource_uuid, "is_discountable": False}
-    params = {"resource": calls.resource_name, "calls": calls.calls, "included": included,
-              "over": calls.calls - included, "allowance": subscription.terms["included"]}  # fmt: skip
-    items = [
-        Item(root, calls.total, "late_usage" if is_late else "usage", params=params, quantity=Decimal(calls.calls),
-             **common)
-    ]  # fmt: skip
-    for price, count in sorted(calls.by_price.items()):
+def _items(subscription: Any, calls: _Calls, month: Period, before: _Sums | None) -> list[Item]:
+    """The usage of one resource, what it is made of, and what the wallet has paid already.
+
+    `before`: what earlier invoices billed of the month, when these calls came late; old and new lines then come to what
+    one line would have said (`invoicing.late`).
+    """
+    root, sums = f"usage:{calls.resource_uuid}:{month.start.isoformat()}", calls.sums
+    asked, due = sums.total, sums.due.rounded()
+    if before is not None:
+        asked = late(before.total, before.total + sums.total)
+        due = late(before.due, before.due + sums.due)
+    details = _tiers(root, calls, asked)
+    usage = Item(root, asked, "usage" if before is None else "late_usage", params=params_of(subscription, calls),
+                 quantity=Decimal(calls.calls))  # fmt: skip
+    items = [usage, *details]
+    off = asked.rounded() - due  # so that the two lines sum to what is left
+    if calls.paid_micros or not off.is_zero:
+        params: Params = {"name": calls.resource_name, "paid_micros": calls.paid_micros}
+        items.append(Item(f"{root}:paid", -off, "usage_paid", params=params))
+    return [
+        replace(item, subscription=subscription.uuid, resource=calls.resource_uuid, is_discountable=False)
+        for item in items
+    ]
+
+
+def params_of(subscription: Any, calls: _Calls) -> Params:
+    """What the sentence of a usage line says: so many calls, 1,000 included, then $0.01."""
+    included = subscription.terms["included"]
+    unit = Rate(subscription.terms["overage_micros"], subscription.terms["overage_per"], calls.currency)
+    counts: Params = {
+        "name": calls.resource_name,
+        "used": calls.calls,
+        "included": None if included is None else included * subscription.quantity,
+        "over": calls.calls - calls.by_price.get(0, 0),
+    }
+    return counts | quoted(unit)
+
+
+def _tiers(root: str, calls: _Calls, asked: Money) -> list[Item]:
+    """One line a price; they come to the line above them, to the micro."""
+    tiers = []
+    for price, quantity in sorted(calls.by_price.items()):
         unit = Rate(price, 1, calls.currency)
-        items.append(
-            Item(f"{root}:{price}", unit.cost(count), "tier", root,
-                 {"code": "included" if price == 0 else "unit", "calls": count}, Decimal(count), unit, **common)
-        )  # fmt: skip
-    if calls.paid_micros:
-        paid = Money(calls.paid_micros, calls.currency)
-        off = calls.total.rounded() - (calls.total - paid).rounded()  # so that the two lines sum to what is left
-        items.append(
-            Item(f"{root}:paid", -off, "usage_paid", params={"resource": calls.resource_name, "micros": paid.micros},
-                 **common)
-        )  # fmt: skip
-    return items
+        params: Params = {"name": calls.resource_name, "code": "included" if price == 0 else "per_unit"}
+        params |= quoted(unit)
+        tiers.append(Item(f"{root}:{price}", unit.cost(quantity), "tier", root, params, Decimal(quantity), unit))
+    if rest := (asked - calls.sums.total).micros:
+        tiers.append(Item(f"{root}:rounding", Money(rest, calls.currency), "rounding", root))
+    return tiers
 
 
 # ---- calls told afterwards
@@ -191,44 +249,23 @@ def ingest(core: Core, connection: Connection, events: Iterable[Told]) -> int:
 
 def _ingest_one(core: Core, connection: Connection, event: Told) -> bool:
     subscription = subscription_of(connection, event.resource_uuid)
-    month = month_of(subscription, event.at)
+    start = month_of(subscription, event.at).start
     is_test = event.purpose == rating.TEST
+    used = count(connection, event.resource_uuid, start, 0)
+    cost = rating.cost_of_call(agreed.rating_terms(subscription.terms, subscription.quantity), used)
+    key_uuid = event.key_uuid or event.resource_uuid
     row = {
         "source": event.source, "id": event.id, "resource_uuid": event.resource_uuid, "meter": "calls", "quantity": 1,
-        "at": event.at, "purpose": event.purpose, "state": "settled", "cost_micros": 0,
-        "currency": subscription.currency, "paid_from": "test" if is_test else "included", "would_cost_micros": 0,
-        "key_uuid": event.key_uuid or event.resource_uuid, "user_uuid": event.user_uuid,
+        "at": event.at, "purpose": event.purpose, "state": "settled", "cost_micros": 0 if is_test else cost.micros,
+        "currency": cost.currency, "paid_from": "test" if is_test else "included" if cost.is_zero else "invoice",
+        "would_cost_micros": cost.micros if is_test else 0, "key_uuid": key_uuid, "user_uuid": event.user_uuid,
         "recorded_at": core.clock.now(), "invoice_uuid": "",
     }  # fmt: skip
-    if connection.execute(portable.insert(_E).values(row).on_conflict_do_nothing().returning(_E.id)).first() is None:
+    if connection.execute(_NEW, row).first() is None:
         return False
-    used = _used(connection, event.resource_uuid, month.start, 0 if is_test else 1)
-    cost = rating.cost_of_call(agreed.rating_terms(subscription.terms, subscription.quantity), used)
-    this = sa.update(_E).where(_E.source == event.source, _E.id == event.id)
-    if is_test:
-        connection.execute(this.values(would_cost_micros=cost.micros))
-        return True
-    connection.execute(this.values(cost_micros=cost.micros, paid_from="included" if cost.is_zero else "invoice"))
-    connection.execute(
-        sa.update(_U)
-        .where(_U.resource_uuid == event.resource_uuid, _U.period_start == month.start)
-        .values(cost_micros=_U.cost_micros + cost.micros)
-    )
-    rollups.add(connection, event.resource_uuid, event.at, 1, cost)
+    if not is_test:
+        count(connection, event.resource_uuid, start, 1)
+        add_cost(connection, event.resource_uuid, start, cost)
+        rollups.add(connection, event.resource_uuid, event.at, 1, cost)
+        caps.spend(connection, scopes_of(connection, subscription, event.resource_uuid, key_uuid), cost, event.at)
     return True
-
-
-def _used(connection: Connection, resource_uuid: str, start: datetime, more: int) -> int:
-    """How many calls the month had before; adds `more` to it."""
-    connection.execute(
-        portable.insert(_U)
-        .values(resource_uuid=resource_uuid, period_start=start, calls=0, cost_micros=0)
-        .on_conflict_do_nothing()
-    )
-    after = connection.execute(
-        sa.update(_U)
-        .where(_U.resource_uuid == resource_uuid, _U.period_start == start)
-        .values(calls=_U.calls + more)
-        .returning(_U.calls)
-    ).scalar_one()
-    return int(after) - more

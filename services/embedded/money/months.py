@@ -1,0 +1,75 @@
+"""The month an allowance is for, and how many calls it has: one row a resource and month, locked while one is priced.
+
+Months are counted from the subscription's anchor, also where the fee is yearly. A change that moves the anchor keeps
+the calls used (`carry`), because otherwise going to another cycle and back would fill the allowance for nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.money import Money
+from services.db import models as m
+from services.db import portable
+from services.domain.periods import MONTHLY, Anchor, Period, period_at
+
+_U = m.UsageTotal
+_NEW = portable.insert(_U).values(calls=0, cost_micros=0).on_conflict_do_nothing()
+_THIS = (_U.resource_uuid == sa.bindparam("resource"), _U.period_start == sa.bindparam("start"))
+_COUNT = sa.update(_U).where(*_THIS).values(calls=_U.calls + sa.bindparam("more")).returning(_U.calls)
+_ADD_COST = sa.update(_U).where(*_THIS).values(cost_micros=_U.cost_micros + sa.bindparam("more"))
+_READ = sa.select(_U.calls, _U.cost_micros).where(*_THIS)
+
+
+def month_of(subscription: Any, at: datetime) -> Period:
+    """The allowance period that holds `at`: monthly from the anchor, also where the fee is yearly."""
+    return period_at(Anchor.of(subscription.anchor_at, subscription.zone), MONTHLY, at)
+
+
+def read(connection: Connection, resource_uuid: str, start: datetime, currency: str) -> tuple[int, Money]:
+    """Calls and cost of the month that began at `start`, calls under way included."""
+    row = connection.execute(_READ, {"resource": resource_uuid, "start": start}).one_or_none()
+    return (0, Money.zero(currency)) if row is None else (row.calls, Money(row.cost_micros, currency))
+
+
+def count(connection: Connection, resource_uuid: str, start: datetime, more: int) -> int:
+    """The calls of the month with `more`; its row stays locked, so the next caller prices after us."""
+    connection.execute(_NEW, {"resource_uuid": resource_uuid, "period_start": start})
+    return int(connection.execute(_COUNT, {"resource": resource_uuid, "start": start, "more": more}).scalar_one())
+
+
+def add_cost(connection: Connection, resource_uuid: str, start: datetime, cost: Money) -> None:
+    """The cost of the month grows; below 0 takes it back."""
+    if not cost.is_zero:
+        connection.execute(_ADD_COST, {"resource": resource_uuid, "start": start, "more": cost.micros})
+
+
+def counted_in(connection: Connection, subscription: Any, resource_uuid: str, at: datetime) -> datetime:
+    """The start of the total that counted a call at `at`; a change of the anchor may have moved it meanwhile."""
+    start = month_of(subscription, at).start
+    starts = connection.execute(sa.select(_U.period_start).where(_U.resource_uuid == resource_uuid)).scalars().all()
+    if start in starts:
+        return start
+    holding = [one for one in starts if one <= at < period_at(Anchor.of(one), MONTHLY, one).end]
+    return max(holding) if holding else min((one for one in starts if at < one), default=start)
+
+
+def carry(connection: Connection, before: Any, after: Any, last: datetime, at: datetime) -> None:
+    """A change that counts the months from another anchor keeps the calls used: the running month's total goes on as
+    that of the month that runs at `at`. `last`: an instant of the old month. To be called after the change is written.
+    """
+    old, new = month_of(before, last).start, month_of(after, at).start
+    if old == new:
+        return
+    mine = sa.select(m.ResourceRow.uuid).where(m.ResourceRow.order_uuid == after.order_uuid)
+    for uuid in connection.execute(mine).scalars().all():
+        moved = connection.execute(
+            sa.delete(_U).where(_U.resource_uuid == uuid, _U.period_start == old).returning(_U.calls, _U.cost_micros)
+        ).one_or_none()
+        if moved is not None:
+            count(connection, uuid, new, moved.calls)
+            add_cost(connection, uuid, new, Money(moved.cost_micros, after.currency))
