@@ -23,6 +23,7 @@ from services.embedded.core import Core, insert_into
 from services.embedded.money.taxes import details_of, treatment_for
 
 _I, _L = mm.InvoiceRow, mm.InvoiceLineRow
+DISCOUNT, CREDIT = "discount", "credit"  # the kinds of lines that say what was taken off others
 TO_WALLET = "to_wallet"  # the kind of a line that balances what comes back as credit
 CONTENTS = ("details", "taxes", "subtotal_micros", "discount_micros", "credit_micros", "tax_micros", "total_micros")
 
@@ -90,7 +91,7 @@ def written(
             lines.add(ids[detail.id], ids[detail.parent], detail, detail.amount)
     for item in _taken_off(whole):
         lines.add(line_id(item.id), "", item, item.amount)
-    return Written(_head(uuid, new, details, at) | _sums(whole), lines.rows, ids)
+    return Written(_head(uuid, new, details, at) | sums_of(whole), lines.rows, ids)
 
 
 def draft(core: Core, connection: Connection, new: NewInvoice, at: datetime) -> Stored:
@@ -133,7 +134,8 @@ def _head(uuid: str, new: NewInvoice, details: BillingDetails, at: datetime) -> 
     }  # fmt: skip
 
 
-def _sums(whole: Draft) -> dict[str, Any]:
+def sums_of(whole: Draft) -> dict[str, Any]:
+    """The sums of an invoice as they are stored."""
     return {
         "taxes": [
             [tax.treatment.name, tax.treatment.percent, tax.taxable.micros, tax.tax.micros, tax.treatment.code]
@@ -162,9 +164,9 @@ def _taken_off(whole: Draft) -> list[Item]:
     items = []
     for code in dict.fromkeys(share.coupon for share in whole.shares):
         off = sum((share.amount for share in whole.shares if share.coupon == code), Money.zero(currency))
-        items.append(Item(f"coupon:{code}", -off, "discount", params={"code": code}))
+        items.append(Item(f"coupon:{code}", -off, DISCOUNT, params={"code": code}))
     if not whole.credit_applied.is_zero:
-        items.append(Item("credit", -whole.credit_applied, "credit", params={"from": "wallet"}))
+        items.append(Item(CREDIT, -whole.credit_applied, CREDIT, params={"from": "wallet"}))
     return items
 
 

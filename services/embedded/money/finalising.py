@@ -25,7 +25,7 @@ from services.domain.periods import Period
 from services.domain.wallet import GrantKind, Share, total
 from services.embedded.core import Core
 from services.embedded.money import alerts, due, grants, ledger, recognition
-from services.embedded.money.drafting import TO_WALLET
+from services.embedded.money.drafting import CREDIT, DISCOUNT, TO_WALLET
 from services.embedded.money.grants import NewGrant
 from services.embedded.money.happenings import note_happening
 
@@ -43,7 +43,7 @@ _NEXT_NUMBER = (
 _ROW = sa.select(*_I.__table__.c).where(_I.uuid == sa.bindparam("invoice")).with_for_update()
 _CHARGED = (
     sa.select(_L.uuid, _L.kind, _L.net_micros, _L.credit_micros, _L.period_start, _L.period_end)
-    .where(_L.invoice_uuid == sa.bindparam("invoice"), _L.parent_uuid == "", _L.kind.not_in(["discount", "credit"]))
+    .where(_L.invoice_uuid == sa.bindparam("invoice"), _L.parent_uuid == "", _L.kind.not_in([DISCOUNT, CREDIT]))
     .order_by(_L.position)
 )
 
