@@ -18,7 +18,7 @@ from services.db import money_models as mm
 from services.domain.ledger import AccountKind
 from services.embedded.money import due, ledger, rollups
 from services.embedded.money.finalising import SERIES
-from services.embedded.money.reservations import month_of
+from services.embedded.money.months import month_of
 
 _A, _E, _I, _L = mm.LedgerAccount, mm.LedgerEntry, mm.InvoiceRow, mm.InvoiceLineRow
 _S, _U = mm.SubscriptionRow, m.UsageEvent
