@@ -143,7 +143,7 @@ class Desktop(QObject):
             self.bridge.run(self, "work", lambda: service.run_worker(self._on_job_done))
 
     def _on_job_done(self) -> None:
-        self.bridge.announce("resources", "orders")
+        self.bridge.announce("resources", "orders", "wallet", "subscriptions", "invoices", "usage", "quotes")
 
     # ---- when the data cannot be opened
 
