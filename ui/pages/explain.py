@@ -31,6 +31,7 @@ from ui.widgets.tree_model import Entry
 from ui.widgets.tree_view import TreeView
 
 WIDTH, HEIGHT = 1040, 760  # px at 100 % text, where the window has them
+OPENED_AT_ONCE = 8  # parts of a part that are shown without asking
 EDGE = 24  # px of the window left free on each side
 
 
@@ -151,6 +152,7 @@ class ExplainSheet(Overlay):
         self._how.setText(arithmetic(root))
         self._how.setVisible(bool(arithmetic(root)))
         self.tree.tree.show_tree(entry_of(root))
+        self.tree.open_small(OPENED_AT_ONCE)
         self.tree.go_to_first()
         self._show_invoice()
         a11y.announce(self.panel, entry_of(root).spoken)

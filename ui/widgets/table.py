@@ -33,6 +33,7 @@ from ui import theme
 from ui.text import tr
 from ui.widgets import paint
 from ui.widgets.focus_ring import MOVES_FOCUS
+from ui.widgets.layout import TONES
 from ui.widgets.notices import toast_area
 from ui.widgets.table_model import Cell, Column, Index, Row, TableModel
 
@@ -308,9 +309,24 @@ class _Painter(QStyledItemDelegate):
         room = rect.adjusted(PAD, 0, -PAD, 0)
         side = Qt.AlignmentFlag.AlignRight if at_end else Qt.AlignmentFlag.AlignLeft
         flags = Qt.AlignmentFlag.AlignVCenter | QStyle.visualAlignment(self._table.layoutDirection(), side)
+        if cell.tone:
+            self._chip(p, room, cell)
+            return
         paint.text(p, room, cell.text, font, cell.role, flags | Qt.AlignmentFlag.AlignAbsolute)
         if cell.ref:
             self._underline(p, room, cell, font, flags)
+
+    def _chip(self, p: QPainter, room: QRect, cell: Cell) -> None:
+        """As a Badge: the word says it, the tint helps to find it."""
+        look, (fill, role) = theme.current(), TONES[cell.tone]
+        font = look.font("label")
+        width = min(QFontMetrics(font).horizontalAdvance(cell.text) + 16, room.width())
+        height = look.line("label") + 4
+        place = QRect(room.left(), room.top() + (room.height() - height) // 2, width, height)
+        if paint.is_rtl(self._table):
+            place.moveRight(room.right())
+        paint.box(p, QRectF(place), look.radius("sm"), fill)
+        paint.text(p, place.adjusted(6, 0, -6, 0), cell.text, font, role, paint.CENTER)
 
     def _underline(self, p: QPainter, room: QRect, cell: Cell, font: QFont, flags: Qt.AlignmentFlag) -> None:
         metrics = QFontMetrics(font)

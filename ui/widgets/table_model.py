@@ -25,13 +25,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`order` is what it sorts by when that is not its text; `ref` makes it a link; `role` is its colour."""
+    """`order` is what it sorts by when that is not its text; `ref` makes it a link; `role` is its colour;
+    `tone` sets it on a badge of that tone."""
 
     text: str
     order: int | str | None = None
     ref: str = ""
     role: str = "text"
     is_strong: bool = False
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from ui.widgets.tree_model import AMOUNT, DETAIL, WORDS, Entry, Index, TreeModel
 PAD, AIR = 12, 14  # inside a cell; added to the line height
 STEP, CHEVRON = 22, 16  # px at 100 % text
 AHEAD = 20  # rows below the visible ones that are read already
-DETAIL_FROM = 620  # px at 100 % text: below, the arithmetic stands behind the words
+DETAIL_FROM = 860  # px at 100 % text: below, the arithmetic stands behind the words
 SHARE = 0.36  # of the width for the arithmetic
 OPENED_MOST = 400  # rows that "open all below" may open in one go
 FOCUS_REASONS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
@@ -102,6 +102,14 @@ class TreeView(QTreeView):
         """Opens everything below a row, as far as it is here or comes with the first page."""
         self._opening.add(self.tree.number(index))
         self._open_below(index)
+
+    def open_small(self, most: int) -> None:
+        """Opens the topmost rows that have no more than so many parts."""
+        for row in range(self.tree.rowCount()):
+            index = self.tree.index(row, WORDS)
+            entry = self.tree.entry(index)
+            if entry is not None and 0 < entry.child_count <= most:
+                self.setExpanded(index, True)
 
     def close_all(self) -> None:
         self._opening.clear()
@@ -282,21 +290,29 @@ class TreeView(QTreeView):
     # ---- paint
 
     def drawRow(self, p: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """The whole row at once: selection, rule below, and the ring of the keyboard around it."""
+        """The whole row at once, without the style's own selection: the ring of the keyboard goes around all of it."""
         look, rect = theme.current(), QRect(option.rect)
-        rect.setX(0)
-        rect.setWidth(self.viewport().width())
+        whole = QRect(0, rect.top(), self.viewport().width(), rect.height())
         if self.selectionModel().isSelected(index):
-            p.fillRect(rect, look.color("accentSoft"))
-        p.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), look.color("border"))
-        super().drawRow(p, option, index)
+            p.fillRect(whole, look.color("accentSoft"))
+        p.fillRect(QRect(0, rect.bottom(), whole.width(), 1), look.color("border"))
+        cell = QStyleOptionViewItem(option)
+        for column in (WORDS, DETAIL, AMOUNT):
+            if not self.isColumnHidden(column):
+                there = index.sibling(index.row(), column)
+                cell.rect = self.visualRect(there)
+                self.itemDelegate().paint(p, cell, there)
+        words = self.visualRect(self._plain(index))
+        gap = QRect(words.right() + 1, rect.top(), whole.right() - words.right(), rect.height())
+        before = gap if paint.is_rtl(self) else QRect(0, rect.top(), words.left(), rect.height())
+        self.drawBranches(p, before, index)
         here = self.currentIndex()
         if self.is_keyboard and self.hasFocus() and here.row() == index.row() and here.parent() == index.parent():
             p.save()
             p.setRenderHint(QPainter.RenderHint.Antialiasing)
             p.setPen(QPen(look.color("focus"), look.size("focusRing")))
             p.setBrush(Qt.BrushStyle.NoBrush)
-            p.drawRoundedRect(QRectF(rect).adjusted(1, 1, -1, -2), look.radius("sm"), look.radius("sm"))
+            p.drawRoundedRect(QRectF(whole).adjusted(1, 1, -1, -2), look.radius("sm"), look.radius("sm"))
             p.restore()
 
     def drawBranches(self, p: QPainter, rect: QRect, index: Index) -> None:
