@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -20,20 +21,23 @@ from services.api.money import Money
 from services.api.types import AnswerBand, AnswerPart, ChatMessage, FunnelStep, ResourceState, Source, Transcript
 from services.db import models as m
 from services.db import portable
-from services.domain import billing, metering
 from services.domain.chat import HISTORY_TURNS, SAMPLE_TURNS, question_problem
 from services.embedded.core import KEY_MAX, Area
 from services.embedded.funnel import note
-from services.embedded.resources import plan_of, spec_of
+from services.embedded.money import reservations
+from services.embedded.money.reservations import Call
+from services.embedded.resources import spec_of
 from services.gateways.agents import AgentSpec, Answer, HostUnavailable, Turn
 
-_RESERVED_FOR = timedelta(minutes=5)
 _SOURCE = "chat"
+# What may keep a call from being counted again after it was taken back as stale.
+_NOT_PAYABLE = (errors.LimitReached, errors.InsufficientCredit, errors.SubscriptionSuspended, errors.WrongState)
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A saved question, ready to be asked. `stored` is set when it was answered before."""
+    """A saved question, ready to be asked. `call` is what it counts as, None for a sample and for what was answered
+    before (`stored`)."""
 
     spec: AgentSpec
     history: tuple[Turn, ...]
@@ -42,7 +46,7 @@ class _Question:
     owner: str
     offering_uuid: str
     resource_uuid: str | None
-    cost: Money | None
+    call: Call | None = None
     stored: ChatMessage | None = None
 
     @property
@@ -72,7 +76,8 @@ class EmbeddedChat(Area):
 
     async def ask(self, resource_uuid: str, text: str, *, key: str) -> AsyncIterator[AnswerPart]:
         _check(text, key)
-        question = await self._core.db.run(lambda connection: self._reserve(connection, resource_uuid, text, key))
+        work = partial(self._reserve, resource_uuid=resource_uuid, text=text, key=key)
+        question = await reservations.retrying(self._core, work)
         async with aclosing(self._answer(question)) as parts:  # who leaves early has left when aclose() returns
             async for part in parts:
                 yield part
@@ -94,31 +99,23 @@ class EmbeddedChat(Area):
         return row
 
     def _reserve(self, connection: Connection, resource_uuid: str, text: str, key: str) -> _Question:
-        row = self._own_resource(connection, resource_uuid)
+        """One call of this month, its price set aside. LimitReached, InsufficientCredit, SubscriptionSuspended;
+        RequestInProgress on a repeat."""
+        row, caller = self._own_resource(connection, resource_uuid), self._caller(connection)
         if row.state != ResourceState.READY.value:
             raise errors.WrongState(state=row.state)
         spec = spec_of(connection, row.offering_id)
         mine = m.ChatMessageRow.resource_uuid == resource_uuid
-        owner = self._owner(connection)
         is_known = _is_known(connection, mine, text, key)
         stored = _answered(connection, mine, key) if is_known else None
-        cost = None if stored else self._count_call(connection, row, key)
+        call = None
+        if stored is None:
+            call = Call(_SOURCE, f"{row.uuid}:{key}", row.uuid, row.project_uuid, caller.uuid, self._now())
+            reservations.reserve(self._core, connection, call)
         history = _history(connection, mine)
         if not is_known:
-            self._save_question(connection, resource_uuid, owner, spec.offering_uuid, text, key)
-        return _Question(spec, history, text, key, owner, spec.offering_uuid, resource_uuid, cost, stored)
-
-    def _count_call(self, connection: Connection, row: Any, key: str) -> Money:
-        """Reserves one call of this period. LimitReached when the plan refuses more; RequestInProgress on a repeat."""
-        now, plan = self._now(), plan_of(connection, row.plan_uuid)
-        period = _period(connection, row.uuid, row.created_at, now)
-        used = connection.execute(sa.select(m.UsageTotal.calls).where(*period).with_for_update()).scalar_one()
-        cost = metering.call_cost(plan, used)
-        if not _count(connection, period, row.uuid, key, cost, now, "reserved"):
-            raise errors.RequestInProgress(key=key)
-        if not metering.is_allowed(plan, used):
-            raise errors.LimitReached(limit="plan", included=plan.included_calls, left=0)
-        return cost
+            self._save_question(connection, resource_uuid, caller.owner, spec.offering_uuid, text, key)
+        return _Question(spec, history, text, key, caller.owner, spec.offering_uuid, resource_uuid, call, stored)
 
     def _note_sample(self, connection: Connection, offering_uuid: str, text: str, key: str) -> _Question:
         owner = self._owner(connection)
@@ -140,7 +137,7 @@ class EmbeddedChat(Area):
         history = _history(connection, mine)
         if not is_known:
             self._save_question(connection, None, owner, offering_uuid, text, key)
-        return _Question(spec, history, text, key, owner, offering_uuid, None, None, stored)
+        return _Question(spec, history, text, key, owner, offering_uuid, None, stored=stored)
 
     def _save_question(
         self, connection: Connection, resource_uuid: str | None, owner: str, offering_uuid: str, text: str, key: str
@@ -167,17 +164,28 @@ class EmbeddedChat(Area):
             raise errors.AgentUnavailable from error
         finally:
             if answer is None:
-                await self._core.db.run(lambda connection: _release(connection, question))
+                await self._core.db.run(partial(self._take_back, question=question))
         if answer is None:
             raise errors.AgentUnavailable
-        whole = answer
-        yield AnswerPart(message=await self._core.db.run(lambda connection: self._settle(connection, question, whole)))
+        yield AnswerPart(message=await self._keep_answer(question, answer))
 
-    def _settle(self, connection: Connection, question: _Question, answer: Answer) -> ChatMessage:
+    async def _keep_answer(self, question: _Question, answer: Answer) -> ChatMessage:
+        work = partial(self._settle, question=question, answer=answer)
+        try:
+            return await reservations.retrying(self._core, work)
+        except _NOT_PAYABLE:  # taken back as stale, and not to be had again by now: it was answered for nothing
+            return await self._core.db.run(partial(work, is_free=True))
+
+    def _settle(
+        self, connection: Connection, question: _Question, answer: Answer, *, is_free: bool = False
+    ) -> ChatMessage:
         now = self._now()
         portable.one_at_a_time(connection, question.owner)
         if stored := _answered(connection, question.place, question.key):
             return stored  # the same question, sent twice, was answered meanwhile
+        cost = None
+        if question.call is not None:
+            cost = 0 if is_free else self._settle_call(connection, question.call, now)
         row = _message_row(self._core.ids.uuid(), "agent", answer.text, now) | {
             "resource_uuid": question.resource_uuid,
             "owner": question.owner,
@@ -187,13 +195,26 @@ class EmbeddedChat(Area):
             "choices": list(answer.choices),
             "is_sample": question.resource_uuid is None,
             "call_key": question.key,
-            "cost_micros": None if question.cost is None else question.cost.micros,
+            "cost_micros": cost,
         }
         connection.execute(sa.insert(m.ChatMessageRow), row)
         if question.resource_uuid is not None:
-            _settle_call(connection, question, now)
             self._note_first_chat(connection, question, now)
         return _message(_Row(row))
+
+    def _settle_call(self, connection: Connection, call: Call, now: datetime) -> int:
+        """The call is final; its price in micros. One that was taken back as stale is counted anew, because its
+        answer came."""
+        cost = reservations.settle(self._core, connection, call.source, call.id, now)
+        if cost is None:
+            reservations.reserve(self._core, connection, replace(call, at=now))
+            cost = reservations.settle(self._core, connection, call.source, call.id, now)
+        return 0 if cost is None else cost.micros
+
+    def _take_back(self, connection: Connection, question: _Question) -> None:
+        """Takes an unanswered call back; the question stays in the transcript."""
+        if question.call is not None:
+            reservations.release(self._core, connection, question.call.source, question.call.id, self._now())
 
     def _note_first_chat(self, connection: Connection, question: _Question, now: datetime) -> None:
         f = m.FunnelRow
@@ -278,79 +299,3 @@ def _offering_id(connection: Connection, offering_uuid: str) -> int:
     if found is None:
         raise errors.NotFound(what="offering")
     return found
-
-
-def _period(
-    connection: Connection, resource_uuid: str, anchor: datetime, at: datetime
-) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    """Finds the total of the period that holds `at`, made when it is the first."""
-    t, (start, _) = m.UsageTotal, billing.period_of(anchor, at)
-    connection.execute(
-        portable.insert(t)
-        .values(resource_uuid=resource_uuid, period_start=start, calls=0, cost_micros=0)
-        .on_conflict_do_nothing()
-    )
-    return t.resource_uuid == resource_uuid, t.period_start == start
-
-
-def _count(
-    connection: Connection,
-    period: tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]],
-    resource_uuid: str,
-    key: str,
-    cost: Money,
-    at: datetime,
-    state: str,
-) -> bool:
-    """Writes one call and adds it to its period; false when this call is counted already."""
-    e, t = m.UsageEvent, m.UsageTotal
-    new = connection.execute(
-        portable.insert(e)
-        .values(source=_SOURCE, id=f"{resource_uuid}:{key}", resource_uuid=resource_uuid, meter="calls", quantity=1,
-                at=at, purpose="chat", state=state, cost_micros=cost.micros, currency=cost.currency)
-        .on_conflict_do_nothing()
-        .returning(e.id)
-    ).first()  # fmt: skip
-    if new is not None:
-        more = {"calls": t.calls + 1, "cost_micros": t.cost_micros + cost.micros}
-        connection.execute(sa.update(t).where(*period).values(more))
-    return new is not None
-
-
-def _settle_call(connection: Connection, question: _Question, now: datetime) -> None:
-    """The reserved call is final. One that was released as stale is counted after all, because its answer came."""
-    e, r = m.UsageEvent, m.ResourceRow
-    uuid, cost = question.resource_uuid or "", question.cost or Money.zero()
-    event = (e.source == _SOURCE, e.id == f"{uuid}:{question.key}")
-    if connection.execute(sa.update(e).where(*event).values(state="settled")).rowcount == 0:
-        anchor = connection.execute(sa.select(r.created_at).where(r.uuid == uuid)).scalar_one()
-        _count(connection, _period(connection, uuid, anchor, now), uuid, question.key, cost, now, "settled")
-
-
-def _release(connection: Connection, question: _Question) -> None:
-    """Takes an unanswered call back; the question stays in the transcript."""
-    if question.resource_uuid is None:
-        return
-    e = m.UsageEvent
-    _remove(connection, sa.and_(e.source == _SOURCE, e.id == f"{question.resource_uuid}:{question.key}"))
-
-
-def release_stale(connection: Connection, now: datetime) -> None:
-    """Takes back the calls of a process that died before the answer came, also those a wrong clock put far ahead."""
-    at = m.UsageEvent.at
-    _remove(connection, sa.or_(at <= now - _RESERVED_FOR, at > now + _RESERVED_FOR))
-
-
-def _remove(connection: Connection, condition: sa.ColumnElement[bool]) -> None:
-    e, t, r = m.UsageEvent, m.UsageTotal, m.ResourceRow
-    gone = connection.execute(
-        sa.delete(e).where(condition, e.state == "reserved").returning(e.resource_uuid, e.at, e.quantity, e.cost_micros)
-    ).all()
-    for row in gone:
-        anchor = connection.execute(sa.select(r.created_at).where(r.uuid == row.resource_uuid)).scalar_one()
-        start, _ = billing.period_of(anchor, row.at)
-        connection.execute(
-            sa.update(t)
-            .where(t.resource_uuid == row.resource_uuid, t.period_start == start)
-            .values(calls=t.calls - row.quantity, cost_micros=t.cost_micros - row.cost_micros)
-        )

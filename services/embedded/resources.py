@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.money import Money
-from services.api.types import DeploymentStep, Plan, Resource, ResourceState, StepState, Usage
+from services.api.types import (
+    DeploymentStep,
+    Resource,
+    ResourceState,
+    StepState,
+    SubscriptionState,
+    Usage,
+    UsagePayment,
+)
 from services.db import models as m
-from services.domain import billing, metering
+from services.db import money_models as mm
 from services.embedded.catalogue import PLAN_COLUMNS, cards_by_id, plan_from
+from services.embedded.money import agreed, months, reservations
+from services.embedded.money.caps import Scopes
 from services.gateways.agents import AgentSpec, Passage
 
 
@@ -27,27 +37,22 @@ def steps_to_json(steps: Iterable[DeploymentStep]) -> list[list[str]]:
     return [[step.name, step.state.value, step.detail] for step in steps]
 
 
-def plan_of(connection: Connection, plan_uuid: str) -> Plan:
-    """The plan a resource was bought with, also when it is no longer sold."""
-    return plan_from(connection.execute(sa.select(*PLAN_COLUMNS).where(m.PlanRow.uuid == plan_uuid)).one())
-
-
-def usage_of(connection: Connection, resource_uuid: str, anchor: datetime, plan: Plan, now: datetime) -> Usage:
-    """Calls and cost of the resource in the monthly period that holds `now`."""
-    start, end = billing.period_of(anchor, now)
-    t = m.UsageTotal
-    row = connection.execute(
-        sa.select(t.calls, t.cost_micros).where(t.resource_uuid == resource_uuid, t.period_start == start)
-    ).one_or_none()
-    used, cost = (0, 0) if row is None else row
+def usage_of(connection: Connection, subscription: Any, scopes: Scopes, now: datetime) -> Usage:
+    """Calls and cost of an agent (its key is its uuid) in the month that holds `now`, and what the next call costs.
+    `subscription`: its row."""
+    month, uuid = months.month_of(subscription, now), scopes.key_uuid
+    used, cost = months.read(connection, uuid, month.start, subscription.currency)
+    terms = agreed.rating_terms(subscription.terms, subscription.quantity)
+    following = reservations.look(connection, subscription, scopes, used, now)
     return Usage(
-        included=plan.included_calls,
+        included=None if terms.included is None else int(terms.included),
         used=used,
-        period_start=start,
-        period_end=end,
-        cost=Money(cost),
-        next_call_cost=metering.call_cost(plan, used),
-        overage_policy=plan.overage_policy,
+        period_start=month.start,
+        period_end=month.end,
+        cost=cost,
+        next_call_cost=following.cost,
+        overage_policy=terms.policy,
+        pays_next=following.pays,
     )
 
 
@@ -71,14 +76,15 @@ def find_resources(connection: Connection, condition: sa.ColumnElement[bool], no
 
 
 def _resource(connection: Connection, row: Any, now: datetime) -> Resource:  # Any: a row of find_resources
-    plan, state = plan_of(connection, row.plan_uuid), ResourceState(row.state)
+    subscription, state = _subscription(connection, row), ResourceState(row.state)
+    scopes = Scopes(row.organization_uuid, row.project_uuid, row.uuid)
     return Resource(
         uuid=row.uuid,
         name=row.name,
         state=state,
         offering=cards_by_id(connection, [row.offering_id])[0],
-        plan_uuid=row.plan_uuid,
-        plan_name=plan.name,
+        plan_uuid=subscription.plan_uuid,
+        plan_name=subscription.terms["name"],
         order_uuid=row.order_uuid,
         organization_uuid=row.organization_uuid,
         organization_name=row.organization_name,
@@ -87,11 +93,25 @@ def _resource(connection: Connection, row: Any, now: datetime) -> Resource:  # A
         steps=steps_from(row.steps),
         prompts=tuple(row.content["prompts"]),
         greeting=row.greeting,
-        usage=usage_of(connection, row.uuid, row.created_at, plan, now),
+        usage=usage_of(connection, subscription, scopes, now),
         created_at=row.created_at,
         failure=row.failure,
         can_refund=state is ResourceState.FAILED and row.price_micros > 0,
     )
+
+
+def _subscription(connection: Connection, row: Any) -> Any:  # Any: a row of SubscriptionRow, or what stands for one
+    """What the agent belongs to. Orders that came to nothing before there were subscriptions never got one."""
+    s = mm.SubscriptionRow
+    found = connection.execute(sa.select(*s.__table__.c).where(s.order_uuid == row.order_uuid)).one_or_none()
+    if found is not None:
+        return found
+    plan = plan_from(connection.execute(sa.select(*PLAN_COLUMNS).where(m.PlanRow.uuid == row.plan_uuid)).one())
+    return SimpleNamespace(
+        plan_uuid=plan.uuid, terms=agreed.agree(plan), quantity=1, currency=row.currency, anchor_at=row.created_at,
+        zone="UTC", organization_uuid=row.organization_uuid, state=SubscriptionState.CANCELED.value,
+        usage_payment=UsagePayment.PREPAID.value,
+    )  # fmt: skip
 
 
 def spec_of(connection: Connection, offering_id: int) -> AgentSpec:

@@ -21,6 +21,7 @@ from services.embedded.funnel import EmbeddedFunnel
 from services.embedded.identity import EmbeddedIdentity
 from services.embedded.money import coupons, due, outcomes, subscribing, timeline
 from services.embedded.money.duties import DUTIES
+from services.embedded.money.limits import EmbeddedCaps
 from services.embedded.money.timeline import EmbeddedTimelines
 
 log = logging.getLogger("souk.service")
@@ -34,6 +35,7 @@ class EmbeddedService(
     EmbeddedAgents,
     EmbeddedChat,
     EmbeddedFunnel,
+    EmbeddedCaps,
     EmbeddedTimelines,
 ):
     """Implements `services.api.contract.Service`."""

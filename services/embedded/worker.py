@@ -19,10 +19,10 @@ from services.api.errors import StorageError
 from services.api.types import DeploymentStep, FunnelStep, ResourceState, StepState
 from services.db import models as m
 from services.domain import provisioning
-from services.embedded import chat, settlement, upkeep
+from services.embedded import settlement, upkeep
 from services.embedded.core import Core
 from services.embedded.funnel import note
-from services.embedded.money import due, outcomes
+from services.embedded.money import due, outcomes, reservations
 from services.embedded.money.duties import DUTIES
 from services.embedded.orders import close_order
 from services.embedded.resources import spec_of, steps_from, steps_to_json
@@ -63,7 +63,7 @@ class _Rounds:
         await self._survive(lambda: settlement.sweep(core))
         await self._survive(lambda: outcomes.sweep(core))
         await self._survive(self._owed)
-        await self._survive(lambda: core.db.run(lambda connection: chat.release_stale(connection, core.clock.now())))
+        await self._survive(lambda: reservations.release_stale(core, core.clock.now()))
         await self._survive(self._jobs)
 
     async def _survive(self, duty: Callable[[], Awaitable[object]]) -> None:

@@ -17,7 +17,7 @@ from services.api.contract import Service
 from services.api.money import Money
 from services.api.types import BillingModel, ChatMessage, QuickCheckout, Usage
 from services.db import models as m
-from services.embedded import chat
+from services.embedded.money import reservations
 from tests.contract.embedded import START
 from tests.contract.market import answer_of
 from tests.embedded.shop import Crashed, Shop, crash, reached, story, unavailable
@@ -221,7 +221,7 @@ async def test_the_reservation_of_a_dead_process_is_taken_back_after_five_minute
     await reached(gate)
     for seconds, used in ((299, 1), (1, 0)):
         shop.clock.advance(seconds=seconds)
-        await shop.db.run(lambda connection: chat.release_stale(connection, shop.clock.now()))
+        await reservations.release_stale(shop.service.core, shop.clock.now())
         assert (await usage(buyer, uuid)).used == used
     await totals_equal_events(shop)
     gate.open()  # it was only asleep
@@ -237,7 +237,7 @@ async def test_a_settled_call_is_never_taken_back(shop: Shop) -> None:
     buyer, uuid = await bought(shop, BillingModel.PAY_PER_USE)
     await ask(buyer, uuid, "k")
     shop.clock.advance(days=1)
-    await shop.db.run(lambda connection: chat.release_stale(connection, shop.clock.now()))
+    await reservations.release_stale(shop.service.core, shop.clock.now())
     assert (await usage(buyer, uuid)).used == 1
 
 

@@ -82,6 +82,11 @@ def reserve(connection: Connection, scopes: Scopes, price: Money, at: datetime) 
             raise _refused([*before, *after], after[0], price)
 
 
+def has_room(connection: Connection, scopes: Scopes, price: Money, at: datetime) -> bool:
+    """Whether a call of this price would fit now; `reserve` decides."""
+    return check([read(connection, row, at) for row in _rows(connection, scopes)], price) is None
+
+
 def settle(connection: Connection, scopes: Scopes, price: Money, at: datetime) -> None:
     """What was held is spent."""
     _change(connection, _SETTLE, scopes, price, at)
@@ -110,6 +115,10 @@ def _change(connection: Connection, statement: sa.Update, scopes: Scopes, price:
 def _applying(connection: Connection, scopes: Scopes) -> list[Any]:
     """The caps that apply, in the order in which locks are taken. None can be set or taken away meanwhile."""
     connection.execute(_KEEP, {"of": scopes.organization_uuid})
+    return _rows(connection, scopes)
+
+
+def _rows(connection: Connection, scopes: Scopes) -> list[Any]:
     rows = {
         row.uuid: row
         for row in connection.execute(_CAPS, {"of": scopes.organization_uuid})

@@ -27,7 +27,7 @@ class EmbeddedCaps(Area):
 
     async def list_caps(self, organization_uuid: str = "") -> Caps:
         def work(connection: Connection) -> Caps:
-            organization = self._organization(connection, organization_uuid)
+            organization = self._organization_meant(connection, organization_uuid)
             if not organization:
                 return Caps((), ())
             scopes = _scopes(connection, organization)
@@ -37,20 +37,20 @@ class EmbeddedCaps(Area):
         return await self._core.db.read(work)
 
     async def set_cap(self, request: SetCap) -> Cap:
-        return await self._core.db.run(lambda connection: self._set(connection, request))
+        return await self._core.db.run(lambda connection: self._set_cap(connection, request))
 
     async def raise_cap(self, uuid: str, limit: Money, until: datetime) -> Cap:
-        return await self._core.db.run(lambda connection: self._raise(connection, uuid, limit, until))
+        return await self._core.db.run(lambda connection: self._raise_cap(connection, uuid, limit, until))
 
     async def remove_cap(self, uuid: str) -> None:
         def work(connection: Connection) -> None:
-            row = self._own(connection, uuid)
+            row = self._own_cap(connection, uuid)
             _alone(connection, row.organization_uuid)
             connection.execute(sa.delete(_C).where(_C.uuid == uuid))
 
         await self._core.db.run(work)
 
-    def _organization(self, connection: Connection, organization_uuid: str) -> str:
+    def _organization_meant(self, connection: Connection, organization_uuid: str) -> str:
         """The one that is meant: the caller's first when none is named, "" when there is none."""
         if organization_uuid:
             self._authorize(connection, organization_uuid)
@@ -59,7 +59,7 @@ class EmbeddedCaps(Area):
         first = sa.select(sa.func.min(of.organization_uuid)).where(of.user_uuid == caller.uuid)
         return connection.execute(first).scalar() or ""
 
-    def _own(self, connection: Connection, uuid: str) -> Any:  # Any: a row of SpendingCap
+    def _own_cap(self, connection: Connection, uuid: str) -> Any:  # Any: a row of SpendingCap
         self._caller(connection)
         row = connection.execute(_ROWS.where(_C.uuid == uuid)).one_or_none()
         if row is None:
@@ -67,7 +67,7 @@ class EmbeddedCaps(Area):
         self._authorize(connection, row.organization_uuid)
         return row
 
-    def _set(self, connection: Connection, request: SetCap) -> Cap:
+    def _set_cap(self, connection: Connection, request: SetCap) -> Cap:
         self._caller(connection)
         organization = _organization_of(connection, request.level, request.scope_uuid)
         self._authorize(connection, organization)
@@ -77,11 +77,11 @@ class EmbeddedCaps(Area):
         now, this = self._now(), _place(request)
         known = connection.execute(sa.update(_C).where(*this).values(limit_micros=request.limit.micros)).rowcount
         if not known:
-            self._create(connection, organization, request, now)
+            self._create_cap(connection, organization, request, now)
         row = connection.execute(_ROWS.where(*this)).one()
         return _shown(connection, row, _scopes(connection, organization), now)
 
-    def _create(self, connection: Connection, organization: str, request: SetCap, now: datetime) -> None:
+    def _create_cap(self, connection: Connection, organization: str, request: SetCap, now: datetime) -> None:
         """A new limit counts what its window has used already, calls under way included."""
         uuid, limit = self._core.ids.uuid(), request.limit
         connection.execute(
@@ -97,8 +97,8 @@ class EmbeddedCaps(Area):
              "held_micros": held},
         )  # fmt: skip
 
-    def _raise(self, connection: Connection, uuid: str, limit: Money, until: datetime) -> Cap:
-        row, now = self._own(connection, uuid), self._now()
+    def _raise_cap(self, connection: Connection, uuid: str, limit: Money, until: datetime) -> Cap:
+        row, now = self._own_cap(connection, uuid), self._now()
         problems = {
             "limit": _raise_problem(row, limit),
             "until": "in_past" if until <= now else "",
@@ -106,7 +106,7 @@ class EmbeddedCaps(Area):
         if found := {field: code for field, code in problems.items() if code}:
             raise errors.InvalidInput(fields=found)
         connection.execute(sa.update(_C).where(_C.uuid == uuid).values(raised_micros=limit.micros, raised_until=until))
-        return _shown(connection, self._own(connection, uuid), _scopes(connection, row.organization_uuid), now)
+        return _shown(connection, self._own_cap(connection, uuid), _scopes(connection, row.organization_uuid), now)
 
 
 def _alone(connection: Connection, organization_uuid: str) -> None:

@@ -102,6 +102,33 @@ def check_serves(subscription: Any) -> None:
     raise errors.WrongState(state=state.value)
 
 
+@dataclass(frozen=True, slots=True)
+class NextCall:
+    """What one more call would cost now, and what would pay: included | wallet | invoice | nothing."""
+
+    cost: Money
+    pays: str
+
+
+def look(connection: Connection, subscription: Any, scopes: caps.Scopes, used: int, at: datetime) -> NextCall:
+    """The price tag before a call, by the rules of `reserve`; writes nothing."""
+    terms = agreed.rating_terms(subscription.terms, subscription.quantity)
+    cost = rating.next_call(terms, used)
+    if not subscription_states.serves(SubscriptionState(subscription.state)) or rating.refusal(terms, used):
+        return NextCall(cost, "nothing")
+    if cost.is_zero:
+        return NextCall(cost, "included")
+    if not caps.has_room(connection, scopes, cost, at):
+        return NextCall(cost, "nothing")
+    if not grants.balance(connection, subscription.organization_uuid, cost.currency, at) < cost:
+        return NextCall(cost, "wallet")
+    return NextCall(cost, "invoice" if _is_postpaid(subscription) else "nothing")
+
+
+def _is_postpaid(subscription: Any) -> bool:
+    return bool(subscription.usage_payment == UsagePayment.POSTPAID.value)
+
+
 def reserve(core: Core, connection: Connection, call: Call) -> Reserved:
     """Counts a call and sets its price aside. RequestInProgress for a repeat, LimitReached, InsufficientCredit,
     SubscriptionSuspended, WrongState: nothing is written then (the transaction is the caller's)."""
@@ -144,7 +171,7 @@ def _set_aside(core: Core, connection: Connection, subscription: Any, call: Call
     if drawn.missing.is_zero:
         _hold(core, connection, organization, call, cost, drawn.shares)
         return "wallet"
-    if subscription.usage_payment == UsagePayment.POSTPAID.value:
+    if _is_postpaid(subscription):
         return "invoice"
     balance = grants.balance(connection, organization, cost.currency, call.at)
     raise errors.InsufficientCredit(balance=balance.micros, price=cost.micros, currency=cost.currency)
@@ -179,23 +206,23 @@ def shares_of(hold: Any) -> tuple[Share, ...]:  # Any: a row of HoldRow
 # ---- afterwards
 
 
-def settle(core: Core, connection: Connection, source: str, event_id: str, at: datetime) -> bool:
-    """The call succeeded: it is final and paid. False when it was not reserved (any more)."""
+def settle(core: Core, connection: Connection, source: str, event_id: str, at: datetime) -> Money | None:
+    """The call succeeded: it is final and paid. Returns its price, None when it was not reserved (any more)."""
     event = _take(connection, source, event_id, {"state": "settled"})
     if event is None:
-        return False
+        return None
     subscription = subscription_of(connection, event.resource_uuid)
     cost = Money(event.cost_micros, event.currency)
     rollups.add(connection, event.resource_uuid, event.at, event.quantity, cost)
     if cost.is_zero:
-        return True
+        return cost
     caps.settle(connection, scopes_of(connection, subscription, event.resource_uuid, event.key_uuid), cost, event.at)
     if event.paid_from == "wallet":
         hold = _finish_hold(connection, subscription.organization_uuid, f"{source}:{event_id}", "settled")
         if hold is not None:
             stamp = _stamp(core, subscription.organization_uuid, "settle", hold.key, at)
             ledger.post(core, connection, movements.settle_hold(stamp, shares_of(hold), cost))
-    return True
+    return cost
 
 
 def release(core: Core, connection: Connection, source: str, event_id: str, at: datetime) -> bool:
@@ -255,3 +282,17 @@ def on_hold_expires(core: Core, connection: Connection, item: due.Due) -> None:
     source, _, event_id = item.subject_uuid.partition(":")
     if not release(core, connection, source, event_id, item.at):
         _give_back(core, connection, item.organization_uuid, item.subject_uuid, item.at)
+
+
+async def release_stale(core: Core, now: datetime) -> None:
+    """Takes back the calls of a process that died before the answer came, also those a wrong clock put far ahead."""
+    is_stale = sa.or_(_E.at <= now - HELD_FOR, _E.at > now + HELD_FOR)
+    statement = sa.select(_E.source, _E.id).where(_E.state == "reserved", is_stale).order_by(_E.at, _E.source, _E.id)
+    calls = await core.db.read(lambda connection: connection.execute(statement).all())
+
+    def work(connection: Connection) -> None:
+        for source, event_id in calls:
+            release(core, connection, source, event_id, now)
+
+    if calls:
+        await core.db.run(work)
