@@ -95,7 +95,9 @@ def choose(connection: Connection, request: QuickCheckout) -> Goods:
         raise errors.InvalidInput(fields={"plan_uuid": "unknown"})
     if row.offering_id != offering.id:
         raise errors.InvalidInput(fields={"plan_uuid": "not_of_offering"})
-    return Goods(*offering, plan_from(row))
+    return Goods(
+        offering.id, offering.uuid, offering.slug, offering.name, offering.kind, offering.content, plan_from(row)
+    )
 
 
 def price(

@@ -22,7 +22,9 @@ from services.embedded.identity import EmbeddedIdentity
 from services.embedded.money import coupons, due, outcomes, subscribing, timeline
 from services.embedded.money.duties import DUTIES
 from services.embedded.money.limits import EmbeddedCaps
+from services.embedded.money.subscriptions import EmbeddedSubscriptions
 from services.embedded.money.timeline import EmbeddedTimelines
+from services.embedded.money.wallets import EmbeddedWallets
 
 log = logging.getLogger("souk.service")
 
@@ -36,7 +38,9 @@ class EmbeddedService(
     EmbeddedChat,
     EmbeddedFunnel,
     EmbeddedCaps,
+    EmbeddedSubscriptions,
     EmbeddedTimelines,
+    EmbeddedWallets,
 ):
     """Implements `services.api.contract.Service`."""
 
@@ -56,6 +60,8 @@ class EmbeddedService(
         if not self._core.db.is_read_only:
             await self._core.db.run(catalogue_store.load_bundled)
             await self._core.db.run(partial(_prepare_money, self._core))
+            if self._core.payments.is_test_mode:
+                await self._core.db.run(codes.add_samples)
             await timeline.restore_clock(self._core)
             try:
                 await settlement.sweep(self._core)

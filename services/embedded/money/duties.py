@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.embedded.money import auto_top_up, credit_expiry, reservations
+from services.embedded.money import auto_top_up, credit_expiry, renewals, reservations
 from services.embedded.money.due import Duties
 
 DUTIES = Duties(
@@ -10,6 +10,10 @@ DUTIES = Duties(
         "credit_effective": credit_expiry.on_effective,
         "credit_expires": credit_expiry.on_expires,
         "hold_expires": reservations.on_hold_expires,
+        "trial_ends": renewals.on_trial_ends,
+        "period": renewals.on_period,
+        "finalise": renewals.on_finalise,
+        "trial_reminder": renewals.on_trial_reminder,
     },
     asking={
         "auto_top_up": auto_top_up.on_due,

@@ -1,0 +1,306 @@
+"""What a period's end does: usage is closed, what was pending happens, the next period is charged in advance.
+
+One invoice holds the fee of the next period and the calls of the last. The same composition, made at any other instant,
+is the upcoming invoice. With calls on it the draft waits an hour, so that calls told late still join.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.money import Money
+from services.api.types import InvoiceState, PaymentMethod, ResourceState, SubscriptionState
+from services.db import models as m
+from services.db import money_models as mm
+from services.domain import billing, subscription_states
+from services.domain.billing import Bought
+from services.domain.discounts import Coupon
+from services.domain.invoicing import Item
+from services.domain.periods import Anchor, Period, period_at
+from services.domain.subscription_states import Event
+from services.embedded.core import Core, insert_into
+from services.embedded.money import agreed, coupons, cycles, drafting, due, finalising, grants, subscribing, usage
+from services.embedded.money.cycles import Agreement, Coming
+from services.embedded.money.drafting import NewInvoice
+from services.embedded.money.due import Due
+from services.embedded.money.happenings import note_happening
+from services.embedded.money.months import month_of
+from services.embedded.money.taxes import details_of
+from services.embedded.orders import close_order
+
+GRACE = timedelta(hours=1)  # in which calls told late still join a draft
+FINALISE, COLLECT = "finalise", "collect"
+_TICK = timedelta(microseconds=1)
+
+_SLUG = sa.select(m.OfferingRow.slug).where(m.OfferingRow.id == sa.bindparam("offering"))
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """The next invoice of a subscription as it stands, and when it will be made."""
+
+    new: NewInvoice
+    at: datetime
+
+
+def upcoming(connection: Connection, row: Any, now: datetime) -> Upcoming | None:
+    """What will be charged next; None when nothing will. `row`: of SubscriptionRow."""
+    if row.state in (SubscriptionState.CANCELED.value, SubscriptionState.PAUSED.value):
+        return None
+    until = max(now, row.period_start)
+    ends = row.period_end
+    if until < ends and row.state != SubscriptionState.TRIALING.value:
+        month = subscribing.usage_boundary(row, until)
+        if month < ends and (alone := compose(connection, row, None, month)) is not None:
+            return Upcoming(alone, month)
+    following = None if row.state == SubscriptionState.SUSPENDED.value else cycles.coming(row)
+    new = compose(connection, row, following, ends)
+    return None if new is None else Upcoming(new, ends)
+
+
+def compose(
+    connection: Connection, row: Any, following: Coming | None, until: datetime, invoice_uuid: str = ""
+) -> NewInvoice | None:
+    """The fee of what follows and the calls before `until` that are on no invoice (or on this one); None for nothing.
+    A wallet that pays is asked for all of it."""
+    counted = usage.billable(connection, row, until, invoice_uuid)
+    fees = () if following is None else _fee(connection, row, following.agreement)
+    if not fees and not counted.is_due:
+        return None
+    items = (*fees, *(counted.items if counted.is_due else ()))
+    period = following.period if following is not None else month_of(row, until - _TICK)
+    whole = sum((item.amount for item in items if not item.parent), Money.zero(row.currency))
+    return NewInvoice(
+        row.organization_uuid,
+        items,
+        row.currency,
+        subscription_uuid=row.uuid,
+        coupons=() if following is None else _coupons(row),
+        credit_available=max(whole, Money.zero(row.currency)) if _by_wallet(row) else None,
+        period=period,
+        periods=dict(counted.periods),
+        net_days=row.net_days,
+    )
+
+
+def _by_wallet(row: Any) -> bool:
+    return bool(row.payment_method == PaymentMethod.WALLET.value)
+
+
+def _fee(connection: Connection, row: Any, agreement: Agreement) -> tuple[Item, ...]:
+    if agreement.amount.is_zero:
+        return ()
+    slug = connection.execute(_SLUG, {"offering": row.offering_id}).scalar_one()
+    bought = Bought(row.offering_name, agreement.terms["name"], slug, row.uuid)
+    return (billing.fee(bought, agreement.cycle, agreement.price, agreement.quantity),)
+
+
+def _coupons(row: Any) -> tuple[Coupon, ...]:
+    """The coupon, while it lasts."""
+    coupon = coupons.from_json(row.coupon)
+    return () if coupon is None or row.coupon_periods_left == 0 else (coupon,)
+
+
+# ---- the end of a period
+
+
+def on_period(core: Core, connection: Connection, item: Due) -> None:
+    """A fee period, or a usage month of a yearly one, is over. What it finds changed meanwhile it leaves alone."""
+    row = subscribing.find(connection, item.subject_uuid, lock=True)
+    over = (SubscriptionState.CANCELED.value, SubscriptionState.PAUSED.value, SubscriptionState.TRIALING.value)
+    if row.state in over or item.at != subscribing.usage_boundary(row, item.at - _TICK) or item.at <= row.period_start:
+        return
+    if item.at < row.period_end:
+        bill(core, connection, row, None, item.at)
+        subscribing.schedule_next(connection, row, item.at)
+        _note(core, connection, row, "usage_reset", item.at)
+    elif row.pending.get("kind") == cycles.CANCEL:
+        end(core, connection, row, item.at)
+    elif row.state == SubscriptionState.SUSPENDED.value:  # nothing is charged in advance for what is not served
+        bill(core, connection, row, None, item.at)
+    elif row.pending.get("kind") == cycles.PAUSE:
+        bill(core, connection, row, None, item.at)
+        pause(core, connection, row, item.at, datetime.fromisoformat(row.pending["resume_at"]))
+    else:
+        begin(core, connection, row, item.at, "renewed")
+
+
+def go_on(core: Core, connection: Connection, subscription_uuid: str, at: datetime) -> None:
+    """To be called when a suspended subscription is served again: a period that ended meanwhile begins anew now."""
+    row = subscribing.find(connection, subscription_uuid, lock=True)
+    following = cycles.coming(row)
+    if at < row.period_end or following is None or row.state == SubscriptionState.SUSPENDED.value:
+        return
+    anchor = Anchor.of(at, row.zone)
+    period = period_at(anchor, agreed.interval_of(following.agreement.cycle), at)
+    start_period(core, connection, row, Coming(following.agreement, anchor.instant, period), at)
+    _note(core, connection, subscribing.find(connection, row.uuid), "renewed", at)
+
+
+def on_trial_ends(core: Core, connection: Connection, item: Due) -> None:
+    """The first charge is due, and the cycle is anchored here; a cancellation that waited happens instead."""
+    row = subscribing.find(connection, item.subject_uuid, lock=True)
+    if row.state != SubscriptionState.TRIALING.value or item.at != row.trial_ends_at:
+        return
+    if row.pending.get("kind") == cycles.CANCEL:
+        end(core, connection, row, item.at)
+    else:
+        begin(core, connection, row, item.at, "trial_ended")
+
+
+def on_trial_reminder(core: Core, connection: Connection, item: Due) -> None:
+    """Three days before the first charge."""
+    row = subscribing.find(connection, item.subject_uuid)
+    found = upcoming(connection, row, item.at) if row.state == SubscriptionState.TRIALING.value else None
+    if found is not None:
+        total = drafting.composed(found.new, details_of(connection, row.organization_uuid))
+        _note(core, connection, row, "trial_reminder", item.at, ends_at=row.trial_ends_at.isoformat(),
+              amount_micros=(total.credit_applied + total.due).micros, currency=row.currency)  # fmt: skip
+
+
+def begin(core: Core, connection: Connection, row: Any, at: datetime, happened: str) -> None:
+    """The next fee period begins at the running one's end: on the terms that were pending, or as before."""
+    following = cycles.coming(row)
+    if following is None:
+        raise ValueError("nothing follows")
+    start_period(core, connection, row, following, at)
+    _note(core, connection, subscribing.find(connection, row.uuid), happened, at)
+
+
+def start_period(core: Core, connection: Connection, row: Any, following: Coming, at: datetime) -> None:
+    """Writes the period down, charges it in advance and closes the calls before it."""
+    before = cycles.agreement_of(row)
+    state = SubscriptionState(row.state)
+    if state is SubscriptionState.TRIALING:
+        state = subscription_states.after(state, Event.TRIAL_ENDED)
+    invoice_uuid, net = bill(core, connection, row, following, at)
+    left = _periods_left(row, before, following.agreement)
+    changed = subscribing.change(
+        connection, row.uuid, state=state.value, anchor_at=following.anchor, period_start=following.period.start,
+        period_end=following.period.end, period_index=row.period_index + 1, pending={}, paid_micros=net.micros,
+        credited_micros=0, coupon_periods_left=left, **following.agreement.values(),
+    )  # fmt: skip
+    write_piece(connection, changed, subscribing.PAID, following.period, net, invoice_uuid)
+    follow_plan(connection, changed)
+    subscribing.schedule_next(connection, changed)
+
+
+def _periods_left(row: Any, before: Agreement, after: Agreement) -> int | None:
+    """How many periods the coupon covers after the one that begins; counted in months when their length changes."""
+    left: int | None = row.coupon_periods_left
+    if left is None or not row.coupon:
+        return left
+    months = left * billing.months_in(before.cycle)
+    return max(0, -(-months // billing.months_in(after.cycle)) - 1)
+
+
+def write_piece(
+    connection: Connection, row: Any, kind: str, period: Period, fee: Money, invoice_uuid: str = ""
+) -> None:
+    """What is agreed from now on; the piece before it ends here."""
+    last = subscribing.last_piece(connection, row.uuid)
+    p = mm.SubscriptionPeriod
+    if last.end_at > period.start:
+        connection.execute(
+            sa.update(p).where(p.subscription_uuid == row.uuid, p.number == last.number).values(end_at=period.start)
+        )
+    new = subscribing.piece(row._mapping, last.number + 1, kind, period, fee, invoice_uuid)
+    connection.execute(insert_into(p), new)
+
+
+def follow_plan(connection: Connection, row: Any) -> None:
+    """The agents of a subscription are those of its plan."""
+    r = m.ResourceRow
+    connection.execute(sa.update(r).where(r.order_uuid == row.order_uuid).values(plan_uuid=row.plan_uuid))
+
+
+# ---- the invoice
+
+
+def bill(core: Core, connection: Connection, row: Any, following: Coming | None, at: datetime) -> tuple[str, Money]:
+    """Drafts the invoice of a boundary, to be made final in its time. Returns its uuid ("" for none) and what the fee
+    comes to after its discount."""
+    new = compose(connection, row, following, at)
+    if new is None:
+        return "", Money.zero(row.currency)
+    whole = drafting.composed(new, details_of(connection, row.organization_uuid))
+    stored = drafting.draft(core, connection, new, at)
+    usage.mark_billed(connection, row, at, stored.uuid)
+    has_calls = any(item.kind != "fee" for item in new.items)
+    terms = None if following is None else cycles.to_json(following.agreement)
+    due.schedule(
+        connection, FINALISE, stored.uuid, row.organization_uuid, at + GRACE if has_calls else at,
+        subscription=row.uuid, until=at.isoformat(), agreement=terms, coupon=row.coupon if _coupons(row) else {},
+    )  # fmt: skip
+    fees = [line for line in whole.lines if line.item.kind == "fee"]
+    return stored.uuid, sum((line.amount - line.discount for line in fees), Money.zero(row.currency))
+
+
+def on_finalise(core: Core, connection: Connection, item: Due) -> None:
+    """The draft becomes final, with the calls that were told meanwhile, and is collected."""
+    invoice = finalising.row_of(connection, item.subject_uuid)
+    if invoice.state != InvoiceState.DRAFT.value:
+        return
+    row = subscribing.find(connection, item.params["subscription"], lock=True)
+    new = _again(connection, row, invoice, item)
+    drafting.redraft(core, connection, invoice.uuid, new)
+    usage.mark_billed(connection, row, datetime.fromisoformat(item.params["until"]), invoice.uuid)
+    finalising.finalise(core, connection, invoice.uuid, item.at, net_days=row.net_days)
+    is_open = finalising.row_of(connection, invoice.uuid).state == InvoiceState.OPEN.value
+    if is_open and not row.net_days:
+        due.schedule(connection, COLLECT, invoice.uuid, invoice.organization_uuid, item.at, part="0", attempt=0)
+
+
+def _again(connection: Connection, row: Any, invoice: Any, item: Due) -> NewInvoice:
+    """The contents of a draft as they are now: same fee and coupon, calls told late, the wallet's present balance."""
+    counted = usage.billable(connection, row, datetime.fromisoformat(item.params["until"]), invoice.uuid)
+    agreement = item.params["agreement"]
+    fees = () if agreement is None else _fee(connection, row, cycles.from_json(agreement))
+    coupon = coupons.from_json(item.params["coupon"])
+    balance = grants.balance(connection, row.organization_uuid, row.currency, item.at) if _by_wallet(row) else None
+    return NewInvoice(
+        row.organization_uuid,
+        (*fees, *(counted.items if counted.is_due else ())),
+        row.currency,
+        subscription_uuid=row.uuid,
+        coupons=(coupon,) if coupon is not None and fees else (),
+        credit_available=balance,
+        period=Period(invoice.period_start, invoice.period_end),
+        periods=dict(counted.periods),
+        net_days=row.net_days,
+    )
+
+
+# ---- endings and pauses
+
+
+def end(core: Core, connection: Connection, row: Any, at: datetime) -> None:
+    """Nothing goes on: its agents are retired, what is left to pay of calls is billed."""
+    state = subscription_states.after(SubscriptionState(row.state), Event.CANCELED)
+    bill(core, connection, row, None, at)
+    subscribing.change(connection, row.uuid, state=state.value, ended_at=at, pending={}, cancel_at=None,
+                       resumes_at=None)  # fmt: skip
+    due.drop(connection, row.uuid)
+    r = m.ResourceRow
+    connection.execute(sa.update(r).where(r.order_uuid == row.order_uuid).values(state=ResourceState.RETIRED.value))
+    close_order(connection, row.order_uuid)
+    _note(core, connection, row, "canceled", at)
+
+
+def pause(core: Core, connection: Connection, row: Any, at: datetime, resume_at: datetime) -> None:
+    """No calls and no charges from `at` until `resume_at`."""
+    state = subscription_states.after(SubscriptionState(row.state), Event.PAUSED)
+    subscribing.change(connection, row.uuid, state=state.value, paused_at=at, resumes_at=resume_at, pending={})
+    due.drop(connection, row.uuid)
+    due.schedule(connection, "resume", row.uuid, row.organization_uuid, resume_at, part=at.isoformat())
+    _note(core, connection, row, "paused", at, until=resume_at.isoformat())
+
+
+def _note(core: Core, connection: Connection, row: Any, kind: str, at: datetime, **params: str | int | None) -> None:
+    note_happening(core, connection, row.organization_uuid, kind, at, ref=f"upcoming:{row.uuid}",
+                   name=row.offering_name, plan=row.terms["name"], **params)  # fmt: skip
