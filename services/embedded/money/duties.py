@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from services.embedded.money import auto_top_up, credit_expiry, renewals, reservations
+from services.embedded.money import (
+    auto_top_up,
+    collection,
+    credit_expiry,
+    recognition,
+    renewals,
+    reservations,
+    standing,
+)
 from services.embedded.money.due import Duties
 
 DUTIES = Duties(
@@ -10,12 +18,16 @@ DUTIES = Duties(
         "credit_effective": credit_expiry.on_effective,
         "credit_expires": credit_expiry.on_expires,
         "hold_expires": reservations.on_hold_expires,
+        "recognise": recognition.on_recognise,
         "trial_ends": renewals.on_trial_ends,
         "period": renewals.on_period,
         "finalise": renewals.on_finalise,
+        "overdue": standing.on_overdue,
+        "suspend": standing.on_suspend,
         "trial_reminder": renewals.on_trial_reminder,
     },
     asking={
+        "collect": collection.on_collect,
         "auto_top_up": auto_top_up.on_due,
     },
 )

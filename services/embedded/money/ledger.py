@@ -106,6 +106,12 @@ def _find(connection: Connection, organization: str, key: str) -> Posted | None:
     return None if row is None else Posted(row.seq, row.uuid, is_new=False)
 
 
+def lock(connection: Connection, organization: str) -> None:
+    """Nobody else writes to this organization's books until the transaction ends: what is read afterwards is still so
+    when it is posted on."""
+    connection.execute(sa.select(_H.seq).where(_H.organization_uuid == organization).with_for_update())
+
+
 def _same(connection: Connection, transfer: Transfer, known: Posted) -> Posted:
     """A repeat may come at another time and say it in other words, but it moves the same money."""
     organization = transfer.entries[0].account.organization
@@ -174,6 +180,12 @@ def guards(connection: Connection, organization: str, *kinds: AccountKind) -> di
         )
     )
     return {sub: Money(micros, currency) for sub, currency, micros in rows}
+
+
+def entries_by_key(connection: Connection, organization: str, key: str) -> tuple[Entry, ...]:
+    """The entries of the transfer of this key; none when there is none."""
+    known = _find(connection, organization, key)
+    return () if known is None else entries_of(connection, organization, known.seq)
 
 
 def entries_of(connection: Connection, organization: str, seq: int) -> tuple[Entry, ...]:

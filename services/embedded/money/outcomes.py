@@ -12,9 +12,10 @@ from sqlalchemy.engine import Connection
 from services.api import errors
 from services.api.types import Paid, PaymentState
 from services.embedded.core import Core
-from services.embedded.money import payments, top_ups
+from services.embedded.money import invoice_payments, payments, refunds, top_ups
 from services.embedded.money.alerts import AUTO_TOP_UP
 from services.embedded.money.payments import CONFIRMATION_LIFETIME, NOT_COMPLETED, REFUND, Intent
+from services.embedded.money.refunds import INVOICE
 from services.gateways.payments import ACTION_REQUIRED, FAILED, REFUNDED, SUCCEEDED, Charge, ProviderUnreachable
 
 Succeeded = Callable[[Core, Connection, Intent, Charge, datetime], None]
@@ -25,8 +26,14 @@ def _nothing(_core: Core, _connection: Connection, _intent: Intent, _code: str, 
     """A person was told; nothing else depended on it."""
 
 
-ON_SUCCESS: Mapping[str, Succeeded] = {top_ups.TOP_UP: top_ups.settle, AUTO_TOP_UP: top_ups.settle}
-ON_FAILURE: Mapping[str, Failed] = {AUTO_TOP_UP: top_ups.fail_automatic}
+ON_SUCCESS: Mapping[str, Succeeded] = {
+    top_ups.TOP_UP: top_ups.settle,
+    AUTO_TOP_UP: top_ups.settle,
+    INVOICE: invoice_payments.paid,
+}
+# By what it was `for`, where sending it back moves something in the books.
+ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back}
+ON_FAILURE: Mapping[str, Failed] = {AUTO_TOP_UP: top_ups.fail_automatic, INVOICE: invoice_payments.failed}
 
 # Nobody is there to confirm them: a bank that wants a confirmation has said no. They happen at the instant that made
 # them due, whenever the answer arrives.
@@ -72,8 +79,7 @@ def record(core: Core, connection: Connection, intent_uuid: str, answer: Charge,
     """Writes the provider's answer down, once, with all that follows from it."""
     intent = payments.intent(connection, intent_uuid, lock=True)
     if intent.purpose == REFUND:
-        if answer.state != FAILED:  # money owed is never given up: the sweep asks again
-            payments.set_state(connection, intent_uuid, PaymentState.SUCCEEDED, charge=answer)
+        _refunded(core, connection, intent, answer, at)
     elif answer.state in (FAILED, REFUNDED):
         _fail(core, connection, intent, answer.decline_code or NOT_COMPLETED, at)
     elif answer.state == ACTION_REQUIRED:
@@ -87,6 +93,15 @@ def _succeed(core: Core, connection: Connection, intent: Intent, answer: Charge,
         ON_SUCCESS[intent.purpose](core, connection, intent, answer, at)
     elif intent.state is PaymentState.FAILED:
         payments.send_back(core, connection, intent, answer, at)
+
+
+def _refunded(core: Core, connection: Connection, intent: Intent, answer: Charge, at: datetime) -> None:
+    if answer.state == FAILED:  # money owed is never given up: the sweep asks again
+        return
+    if payments.set_state(connection, intent.uuid, PaymentState.SUCCEEDED, charge=answer):
+        done = ON_REFUND.get(intent.subject.get("for", ""))
+        if done is not None:
+            done(core, connection, intent, answer, at)
 
 
 def _fail(core: Core, connection: Connection, intent: Intent, code: str, at: datetime) -> None:

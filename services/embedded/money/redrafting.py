@@ -1,4 +1,4 @@
-"""Invoices made from the lines of stored ones: late usage taken into a draft, the same goods made out to other details.
+"""An invoice made from the lines of another: the same goods, made out to other details or paid another way.
 
 A discount that was given stays as it is on its line; credit and tax are computed anew.
 """
@@ -20,9 +20,8 @@ from services.domain.invoicing import Draft, Item, compose
 from services.domain.taxes import Treatment
 from services.embedded.core import Core, insert_into
 from services.embedded.money.drafting import CREDIT, DISCOUNT, sums_of
-from services.embedded.money.taxes import details_from, treatment_for
+from services.embedded.money.taxes import treatment_for
 
-USAGE = frozenset({"usage", "late_usage", "usage_paid"})
 _I, _L = mm.InvoiceRow, mm.InvoiceLineRow
 _LINES = sa.select(*_L.__table__.c).where(_L.invoice_uuid == sa.bindparam("invoice")).order_by(_L.position)
 
@@ -32,18 +31,6 @@ Line = dict[str, Any]  # the columns of an invoice line
 def lines_of(connection: Connection, invoice_uuid: str) -> list[Line]:
     """The lines of an invoice in their order."""
     return [dict(row._mapping) for row in connection.execute(_LINES, {"invoice": invoice_uuid})]
-
-
-def without_usage(lines: Sequence[Line]) -> list[Line]:
-    """The lines without those of calls and what explains them."""
-    gone: set[str] = set()
-    kept = []
-    for line in lines:  # a parent comes before its parts
-        if line["kind"] in USAGE or line["parent_uuid"] in gone:
-            gone.add(line["uuid"])
-        else:
-            kept.append(line)
-    return kept
 
 
 def _is_charged(line: Line) -> bool:
@@ -91,16 +78,6 @@ def _credit_line(uuid: str, like: Line, amount: Money) -> Line:
         "unit_micros": None, "unit_per": None, "amount_micros": amount.micros, "discount_micros": 0,
         "credit_micros": 0, "net_micros": 0, "tax_micros": 0, "resource_uuid": "",
     }  # fmt: skip
-
-
-def rewrite(core: Core, connection: Connection, row: Any, lines: Sequence[Line], credit: Money | None) -> None:
-    """Puts `lines` in the place of a draft's, priced for the details it is made out to."""
-    treatment = treatment_for(details_from(row.details))
-    goods, sums = priced(lines, row.currency, treatment, credit, core.ids.uuid)
-    connection.execute(sa.delete(_L).where(_L.invoice_uuid == row.uuid))
-    connection.execute(sa.update(_I).where(_I.uuid == row.uuid, _I.state == InvoiceState.DRAFT.value).values(**sums))
-    if goods:
-        connection.execute(insert_into(_L), goods)
 
 
 def copy(
