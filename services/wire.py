@@ -46,6 +46,8 @@ _UNNAMED_BY_STATUS: dict[int, type[ServiceError]] = {
     507: StorageError,
 }
 
+_AMOUNTS = (Money, Money | None)
+
 T = TypeVar("T")
 Fields = dict[str, str]
 
@@ -126,6 +128,8 @@ def _read_object(body: object, kind: type[T], prefix: str, problems: Fields) -> 
 
 
 def _read_field(value: object, hint: Any, name: str, problems: Fields) -> object:
+    if isinstance(value, str) and hint in _AMOUNTS:
+        return _read_amount(value, name, problems)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return _read_object(value, hint, f"{name}.", problems)
     try:
@@ -135,6 +139,15 @@ def _read_field(value: object, hint: Any, name: str, problems: Fields) -> object
     except msgspec.ValidationError:
         is_choice = isinstance(hint, type) and issubclass(hint, Enum) and isinstance(value, str)
         problems[name] = "required" if value is None else "unknown" if is_choice else "unexpected"
+        return None
+
+
+def _read_amount(text: str, name: str, problems: Fields) -> Money | None:
+    """An amount as people write it, in dollars: "20.00"."""
+    try:
+        return Money.parse(text)
+    except ValueError:
+        problems[name] = "unexpected"
         return None
 
 

@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 
 from services.api.contract import Service
 from services.api.errors import ServiceError
-from services.http import buying, catalogue, identity, openapi, resources
+from services.http import billing, buying, catalogue, identity, openapi, resources, wallets
 from services.http.call import Call, StrictBody
 from services.http.docs_page import show_docs
 from services.http.fresh import Fresh
@@ -20,13 +20,30 @@ from services.http.replay import Replays
 from services.http.reply import on_bug, on_http_error, on_service_error
 
 LARGEST_BODY = 64 * 1024
-READABLE_HEADERS = ["Link", "X-Result-Count", "X-Result-Count-Capped", "Cart-Token", "Idempotent-Replayed"]
+READABLE_HEADERS = [
+    "Link",
+    "X-Result-Count",
+    "X-Result-Count-Capped",
+    "Cart-Token",
+    "Idempotent-Replayed",
+    "Content-Disposition",
+]
+
+
+HANDLERS = [
+    *catalogue.HANDLERS,
+    *identity.HANDLERS,
+    *buying.HANDLERS,
+    *resources.HANDLERS,
+    *wallets.HANDLERS,
+    *billing.HANDLERS,
+]
 
 
 def create_app(service: Service, *, allowed_origins: Sequence[str] = ()) -> Litestar:
     """The application. `service` acts for a guest and is bound anew to whoever makes each request."""
     return Litestar(
-        [*catalogue.HANDLERS, *identity.HANDLERS, *buying.HANDLERS, *resources.HANDLERS, show_docs, show_test_payment],
+        [*HANDLERS, show_docs, show_test_payment],
         request_class=Call,
         dto=StrictBody,
         return_dto=None,
