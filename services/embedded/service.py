@@ -19,7 +19,7 @@ from services.embedded.checkout import EmbeddedCheckout
 from services.embedded.core import Core
 from services.embedded.funnel import EmbeddedFunnel
 from services.embedded.identity import EmbeddedIdentity
-from services.embedded.money import coupons, due, outcomes, subscribing, timeline
+from services.embedded.money import codes, coupons, due, outcomes, subscribing, timeline
 from services.embedded.money.duties import DUTIES
 from services.embedded.money.limits import EmbeddedCaps
 from services.embedded.money.subscriptions import EmbeddedSubscriptions
@@ -60,8 +60,6 @@ class EmbeddedService(
         if not self._core.db.is_read_only:
             await self._core.db.run(catalogue_store.load_bundled)
             await self._core.db.run(partial(_prepare_money, self._core))
-            if self._core.payments.is_test_mode:
-                await self._core.db.run(codes.add_samples)
             await timeline.restore_clock(self._core)
             try:
                 await settlement.sweep(self._core)
@@ -97,3 +95,4 @@ def _prepare_money(core: Core, connection: Connection) -> None:
     subscribing.adopt(core, connection)
     if core.payments.is_test_mode:
         coupons.seed(connection)
+        codes.seed(connection)

@@ -42,6 +42,24 @@ def save_settings(connection: Connection, organization_uuid: str, **values: Any)
     )
 
 
+def save_auto_top_up(connection: Connection, organization_uuid: str, settings: AutoTopUp, token: str) -> None:
+    """What a person wants from now on; what went wrong before is over. `token`: ours, of the card."""
+
+    def micros(amount: Money | None) -> int | None:
+        return None if amount is None or amount.currency != CURRENCY else amount.micros
+
+    save_settings(
+        connection,
+        organization_uuid,
+        auto_is_on=settings.is_on,
+        auto_threshold_micros=micros(settings.threshold),
+        auto_target_micros=micros(settings.target),
+        auto_limit_micros=micros(settings.monthly_limit),
+        auto_token=token,
+        auto_problem="",
+    )
+
+
 def auto_settings(row: Any, currency: str) -> AutoTopUp:  # Any: a row of WalletSettings, or None
     """The rule as it is set; off when nothing is."""
     if row is None:

@@ -21,6 +21,7 @@ def on_expires(core: Core, connection: Connection, item: Due) -> None:
     """What nobody has used goes: of paid credit it is ours, of promotional credit the expense is taken back. Due again
     for what a call gave back after the end."""
     organization = item.organization_uuid
+    ledger.lock(connection, organization)
     over = wallet.expired(grants.load(connection, organization), item.at)
     share = next((share for share in over if share.grant_id == item.subject_uuid), None)
     if share is None:
