@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=int, default=None, help="port to listen on (default 8741)")
     serve.add_argument("--database", default=None, metavar="URL", help="a PostgreSQL database (default: a file in DIR)")
+    serve.add_argument("--allow-time-travel", action="store_true", help="let test-mode time be moved (one workspace)")
     serve.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="keep everything in DIR")
     operate.add_parsers(commands)
 
@@ -62,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command == "serve":
         from app.serve import serve  # lazy: the server's libraries are not for the desktop
 
-        return serve(settings)
+        return serve(settings, moves_in_time=arguments.allow_time_travel)
     if arguments.command == "simulate":
         from app.simulate.run import simulate  # lazy: tests and operators only
 

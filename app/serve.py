@@ -117,7 +117,7 @@ def address_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if bound.family == socket.AF_INET6 else f"http://{host}:{port}"
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, *, moves_in_time: bool = False) -> int:
     """Serves until told to stop; returns the exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -128,7 +128,7 @@ def serve(settings: Settings) -> int:
         return WRONG_SETTING
     with bound:
         try:
-            asyncio.run(_serve(settings, bound))
+            asyncio.run(_serve(settings, bound, moves_in_time=moves_in_time))
         except SettingsError as error:
             print(f"souk: {error}", file=sys.stderr)
             return WRONG_SETTING
@@ -140,8 +140,8 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-async def _serve(settings: Settings, bound: socket.socket) -> None:
-    service = await build_embedded(settings)
+async def _serve(settings: Settings, bound: socket.socket, *, moves_in_time: bool = False) -> None:
+    service = await build_embedded(settings, moves_in_time=moves_in_time)
     try:
         app = create_app(service, allowed_origins=settings.allowed_origins)
         text = await welcome(service, address_of(bound))

@@ -49,6 +49,7 @@ class AccountShape(msgspec.Struct):
     email: str
     organizations: tuple[Organization, ...]
     spent_this_month: str
+    balance: str | None
     currency: str
 
 
@@ -181,6 +182,7 @@ def account(base: str, value: Account) -> AccountShape:
         email=value.email,
         organizations=value.organizations,
         spent_this_month=value.spent_this_month.decimal(10),
+        balance=price(value.balance),
         currency=value.spent_this_month.currency,
     )
 
