@@ -274,7 +274,7 @@ def _give_back(core: Core, connection: Connection, organization: str, key: str, 
     if hold is not None:
         stamp = _stamp(core, organization, "release", key, at)
         ledger.post(core, connection, movements.release_hold(stamp, shares_of(hold)))
-        alerts.after_change(core, connection, organization, at)
+        alerts.after_return(core, connection, organization, at)
 
 
 def on_hold_expires(core: Core, connection: Connection, item: due.Due) -> None:
