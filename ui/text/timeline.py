@@ -28,30 +28,23 @@ def next_text(kind: str, name: str, at: datetime | None) -> str:
 
 
 def _named(kind: str, name: str) -> str:
-    match kind:
-        case "renewed" | "period":
-            return tr("renewal of {name}", name=name)
-        case "trial_ended" | "trial_ends":
-            return tr("end of the trial of {name}", name=name)
-        case "trial_reminder":
-            return tr("trial reminder for {name}", name=name)
-        case "payment_retry" | "collect":
-            return tr("payment for {name}", name=name)
-        case "suspended" | "suspend":
-            return tr("suspension of {name}", name=name)
-        case "resumed" | "resume":
-            return tr("{name} goes on", name=name)
-        case "paused" | "pause":
-            return tr("pause of {name}", name=name)
-        case "plan_changed" | "change":
-            return tr("plan change of {name}", name=name)
-        case "canceled" | "cancel":
-            return tr("end of {name}", name=name)
-        case "invoice_issued" | "finalise":
-            return tr("invoice of {name}", name=name)
-        case "overdue":
-            return tr("overdue invoice of {name}", name=name)
-    return _plain(kind)
+    renewal = tr("renewal of {name}", name=name)
+    trial = tr("end of the trial of {name}", name=name)
+    payment = tr("payment for {name}", name=name)
+    suspension = tr("suspension of {name}", name=name)
+    going_on = tr("end of the pause of {name}", name=name)
+    pause = tr("pause of {name}", name=name)
+    change = tr("plan change of {name}", name=name)
+    end = tr("end of {name}", name=name)
+    invoice = tr("invoice of {name}", name=name)
+    sentences = {
+        "renewed": renewal, "period": renewal, "trial_ended": trial, "trial_ends": trial,
+        "trial_reminder": tr("trial reminder for {name}", name=name), "payment_retry": payment, "collect": payment,
+        "suspended": suspension, "suspend": suspension, "resumed": going_on, "resume": going_on,
+        "paused": pause, "pause": pause, "plan_changed": change, "change": change, "canceled": end, "cancel": end,
+        "invoice_issued": invoice, "finalise": invoice, "overdue": tr("overdue invoice of {name}", name=name),
+    }  # fmt: skip
+    return sentences.get(kind) or _plain(kind)
 
 
 def _plain(kind: str) -> str:
@@ -111,62 +104,44 @@ def _word(params: Params, key: str) -> str:
 
 def _about_subscription(one: Happening, name: str) -> str:
     what, plan = name or tr("A subscription"), _word(one.params, "plan")
-    match one.kind:
-        case "subscribed" | "started":
-            return tr("{name} began on {plan}.", name=what, plan=plan) if plan else tr("{name} began.", name=what)
-        case "renewed":
-            return tr("{name} was renewed.", name=what)
-        case "trial_started":
-            return tr("The trial of {name} began.", name=what)
-        case "trial_reminder":
-            return tr("Reminder: the trial of {name} ends soon.", name=what)
-        case "trial_ended":
-            return tr("The trial of {name} ended.", name=what)
-        case "suspended":
-            return tr("{name} was suspended: its invoice is unpaid.", name=what)
-        case "restored":
-            return tr("{name} works again: its invoice is paid.", name=what)
-        case "plan_changed":
-            return tr("{name} changed to {plan}.", name=what, plan=plan) if plan else tr("{name} changed.", name=what)
-        case "paused":
-            return tr("{name} was paused.", name=what)
-        case "resumed":
-            return tr("{name} goes on after its pause.", name=what)
-        case "cancel_planned":
-            return tr("{name} was set to end with its period.", name=what)
-        case "canceled":
-            return tr("{name} ended.", name=what)
-        case "usage_reset":
-            return tr("The included calls of {name} start again.", name=what)
-    return ""
+    if plan and one.kind in ("subscribed", "plan_changed"):
+        begun = one.kind == "subscribed"
+        words = tr("{name} began on {plan}.", name=what, plan=plan)
+        return words if begun else tr("{name} changed to {plan}.", name=what, plan=plan)
+    sentences = {
+        "subscribed": tr("{name} began.", name=what),
+        "renewed": tr("{name} was renewed.", name=what),
+        "trial_started": tr("The trial of {name} began.", name=what),
+        "trial_reminder": tr("Reminder: the trial of {name} ends soon.", name=what),
+        "trial_ended": tr("The trial of {name} ended.", name=what),
+        "suspended": tr("{name} was suspended: its invoice is unpaid.", name=what),
+        "restored": tr("{name} works again: its invoice is paid.", name=what),
+        "plan_changed": tr("{name} changed.", name=what),
+        "paused": tr("{name} was paused.", name=what),
+        "resumed": tr("{name} goes on after its pause.", name=what),
+        "cancel_planned": tr("{name} was set to end with its period.", name=what),
+        "canceled": tr("{name} ended.", name=what),
+        "usage_reset": tr("The included calls of {name} start again.", name=what),
+    }
+    return sentences.get(one.kind, "")
 
 
 def _about_invoice(one: Happening, name: str, number: str) -> str:
     invoice = tr("Invoice {number}", number=number) if number else tr("An invoice")
-    match one.kind:
-        case "invoice_issued":
-            return tr("{invoice} was issued.", invoice=invoice)
-        case "invoice_paid":
-            return tr("{invoice} was paid.", invoice=invoice)
-        case "invoice_overdue":
-            return tr("{invoice} is overdue.", invoice=invoice)
-        case "invoice_voided":
-            return tr("{invoice} was voided.", invoice=invoice)
-        case "credit_note_issued":
-            return tr("A credit note was issued.")
-        case "payment_failed" if name:
-            return tr("The payment for {name} did not go through.", name=name)
-        case "payment_failed":
-            return tr("A payment did not go through.")
-        case "payment_retried":
-            return tr("The payment was tried again.")
-        case "quote_expired":
-            return tr("The quote for {name} ran out.", name=name) if name else tr("A quote ran out.")
-        case "quote_accepted":
-            return tr("A quote was accepted.")
-        case "quote_offered":
-            return tr("A quote was offered.")
-    return ""
+    failed = tr("The payment for {name} did not go through.", name=name) if name else ""
+    ran_out = tr("The quote for {name} ran out.", name=name) if name else ""
+    sentences = {
+        "invoice_issued": tr("{invoice} was issued.", invoice=invoice),
+        "invoice_paid": tr("{invoice} was paid.", invoice=invoice),
+        "invoice_overdue": tr("{invoice} is overdue.", invoice=invoice),
+        "invoice_voided": tr("{invoice} was voided.", invoice=invoice),
+        "credit_note_issued": tr("A credit note was issued."),
+        "payment_failed": failed or tr("A payment did not go through."),
+        "quote_expired": ran_out or tr("A quote ran out."),
+        "quote_accepted": tr("A quote was accepted."),
+        "quote_offered": tr("A quote was offered."),
+    }
+    return sentences.get(one.kind, "")
 
 
 def _about_wallet(one: Happening) -> str:
@@ -232,7 +207,7 @@ def moving_text(moving: str) -> str:
     """While time moves; empty when it stands."""
     if not moving:
         return ""
-    return tr("Going back …") if moving == "back" else tr("Time moves; everything that falls due is being done …")
+    return tr("Going back…") if moving == "back" else tr("Time moves; everything that falls due is being done…")
 
 
 def date_problem(code: str) -> str:

@@ -161,7 +161,7 @@ class ComparisonPage(ArrangedPage):
         self._subject.setText(tr("{name} · now {plan}", name=comparison.resource_name, plan=plan) if plan else "")
         answer = headline(state.current, best)
         self._headline.setText(answer)
-        counting = tr("Counting the calls of the {window} …", window=window_label(state.days).lower())
+        counting = tr("Counting the calls of the {window}…", window=window_label(state.days).lower())
         self._window.setText(counting if state.is_stale else window_text(comparison))
         self._few.setVisible(state.has_few_calls)
         self._few.set_message(few_calls_text(comparison) if state.has_few_calls else "")
