@@ -11,7 +11,7 @@ endif
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := run
-.PHONY: run test bench check serve build lock clean setup lint types imports drift
+.PHONY: run test bench check serve build lock clean setup lint types imports drift coverage simulate
 
 run: setup
 	$(PY) -m app $(ARGS)
@@ -21,6 +21,16 @@ test: setup
 
 bench: setup
 	$(PY) -m tests.benchmarks $(ARGS)
+
+# Every branch of the money rules, by their own tests.
+coverage: setup
+	$(PY) -m pytest tests/domain -q -p no:randomly --cov=services.domain --cov=services.api.money --cov-branch \
+		--cov-report=term-missing:skip-covered --cov-fail-under=100
+
+# Random months of life on the real services, every rule checked after each.  make simulate SEEDS=200
+SEEDS ?= 20
+simulate: setup
+	$(PY) -m app simulate --seeds $(SEEDS) $(ARGS)
 
 serve: setup
 	$(PY) -m app serve $(ARGS)
