@@ -1,0 +1,5 @@
+"""Invoices."""
+
+from ui.pages.invoices.page import InvoicesPage
+
+__all__ = ["InvoicesPage"]
