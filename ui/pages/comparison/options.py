@@ -110,7 +110,8 @@ class OptionRow(QWidget):
         self._figures()
         self.change_button = Button(change_label(option), "secondary", name=f"change-{option.code}", small=True)
         self.change_button.clicked.connect(lambda: self.change_wanted.emit(option.code))
-        self.change_button.setVisible(option.can_change)
+        if not option.can_change:  # setVisible(True) before it has a parent would flash as a window
+            self.change_button.hide()
         self._end = QWidget()
         self._end.setLayout(row(None, self.change_button, spacing=0))
         self._cells = QWidget()

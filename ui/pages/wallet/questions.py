@@ -77,7 +77,8 @@ class AlertDialog(_Question):
         self.field.set_text(plain_amount(wallet.alert_threshold))
         self.body.addWidget(self.field)
         self.off = Button(tr("Do not warn"), "link", name="alertOff")
-        self.off.setVisible(wallet.alert_threshold is not None)
+        if wallet.alert_threshold is None:
+            self.off.hide()
         self.off.clicked.connect(lambda: vm.set_alert(None))
         self.body.addWidget(self.off)
         self.first_focus = self.field.edit
