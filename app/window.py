@@ -18,8 +18,11 @@ from ui.viewmodels.agent import AgentViewModel
 from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.chat import ChatViewModel
 from ui.viewmodels.checkout import CheckoutViewModel
+from ui.viewmodels.comparison import ComparisonViewModel
 from ui.viewmodels.configure import ConfigureViewModel
 from ui.viewmodels.confirmation import ConfirmationViewModel
+from ui.viewmodels.explain import ExplainViewModel
+from ui.viewmodels.invoices import InvoicesViewModel
 from ui.viewmodels.low_balance import LowBalanceViewModel
 from ui.viewmodels.marketplace import MarketplaceViewModel
 from ui.viewmodels.my_agents import MyAgentsViewModel
@@ -29,14 +32,18 @@ from ui.viewmodels.plan_change import PlanChangeViewModel
 from ui.viewmodels.quotes import QuotesViewModel
 from ui.viewmodels.session import SessionViewModel, TokenStore
 from ui.viewmodels.subscriptions import SubscriptionsViewModel
+from ui.viewmodels.timeline import TimelineViewModel
 from ui.viewmodels.wallet import WalletViewModel
 
 if TYPE_CHECKING:
     from ui.pages.agent import AgentPage
     from ui.pages.chat import ChatPage
     from ui.pages.checkout import CheckoutPage
+    from ui.pages.comparison import ComparisonPage
     from ui.pages.configure import ConfigurePage
     from ui.pages.confirmation import ConfirmationPage
+    from ui.pages.explain import ExplainSheet
+    from ui.pages.invoices import InvoicesPage
     from ui.pages.my_agents import MyAgentsPage
     from ui.pages.settings import SettingsPage
     from ui.pages.sign_in import SignInSheet
@@ -65,6 +72,10 @@ def build_view_models(
         subscriptions=SubscriptionsViewModel(bridge, holder),
         plan_change=PlanChangeViewModel(bridge, holder, new_key),
         quotes=QuotesViewModel(bridge, holder, new_key),
+        invoices=InvoicesViewModel(bridge, holder, new_key),
+        explain=ExplainViewModel(bridge, holder),
+        comparison=ComparisonViewModel(bridge, holder),
+        timeline=TimelineViewModel(bridge, holder),
     )
 
 
@@ -138,4 +149,19 @@ def money_makers(vms: ViewModels) -> MoneyMakers:
 
         return SubscriptionsPage(vms.subscriptions, vms.plan_change, vms.quotes)
 
-    return MoneyMakers(wallet=wallet, subscriptions=subscriptions)
+    def invoices() -> InvoicesPage:
+        from ui.pages.invoices import InvoicesPage  # lazy: not in the first frame
+
+        return InvoicesPage(vms.invoices)
+
+    def comparison() -> ComparisonPage:
+        from ui.pages.comparison import ComparisonPage  # lazy: not in the first frame
+
+        return ComparisonPage(vms.comparison)
+
+    def explain(window: QWidget) -> ExplainSheet:
+        from ui.pages.explain import ExplainSheet  # lazy: not in the first frame
+
+        return ExplainSheet(vms.explain, window)
+
+    return MoneyMakers(wallet, subscriptions, invoices, comparison, explain)

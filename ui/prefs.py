@@ -100,6 +100,15 @@ class Prefs:
         others = [one for one in self.recent_commands if one != command_id]
         self._store.setValue("palette/recent", "|".join([command_id, *others][:MOST_RECENT]))
 
+    @property
+    def is_time_bar_shown(self) -> bool:
+        """Of a test workspace; elsewhere it means nothing."""
+        return self._text("time/bar", "false") == "true"
+
+    @is_time_bar_shown.setter
+    def is_time_bar_shown(self, shown: bool) -> None:
+        self._store.setValue("time/bar", "true" if shown else "false")
+
     def column_widths(self, table: str) -> tuple[int, ...]:
         parts = self._text(f"tables/{table}", "").split()
         return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()

@@ -6,22 +6,22 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from services.api.types import BillingCycle
 from ui.shell import history as at
 from ui.shell.parts import MoneyMakers, ViewModels
+from ui.widgets.overlay import OverlayStack
 
 if TYPE_CHECKING:
+    from ui.pages.explain import ExplainSheet
     from ui.pages.wallet import WalletPage
     from ui.shell.navigation import Navigator
 
 
 class MoneyPages(QObject):
-    """Signals: explain_requested(ref) - of an amount on any of its pages."""
-
-    explain_requested = Signal(str)
+    """What the window may ask of them, from wherever an amount, an invoice or a subscription is named."""
 
     def __init__(self, navigator: Navigator, vms: ViewModels, pages: MoneyMakers) -> None:
         super().__init__(navigator)
@@ -29,13 +29,32 @@ class MoneyPages(QObject):
         self._vms = vms
         self._pages = pages
         self._wallet: WalletPage | None = None
+        self._sheet: ExplainSheet | None = None
         self._change: tuple[str, str, BillingCycle | None] | None = None  # to be started when the list is there
         vms.subscriptions.changed.connect(self._start_change)
 
     def makers(self) -> dict[str, Callable[[], QWidget]]:
-        return {at.WALLET: self._make_wallet, at.SUBSCRIPTIONS: self._make_subscriptions}
+        return {
+            at.WALLET: self._make_wallet,
+            at.SUBSCRIPTIONS: self._make_subscriptions,
+            at.INVOICES: self._make_invoices,
+            at.COMPARISON: self._make_comparison,
+        }
 
     # -- verbs -----------------------------------------------------------------------------------------------------
+    def explain(self, ref: str) -> None:
+        """How an amount comes about, over whatever shows it."""
+        self._vms.explain.open(ref)
+        if self._sheet is None:
+            self._sheet = self._pages.explain(self._navigator.window)
+            self._sheet.invoice_requested.connect(self._on_invoice_of_explanation)
+            self._sheet.closed.connect(self._on_sheet_closed)
+            self._sheet.open()
+
+    def show_invoice(self, invoice_uuid: str) -> None:
+        self._navigator.show_section(at.INVOICES)
+        self._vms.invoices.open(invoice_uuid)
+
     def top_up(self) -> None:
         """The wallet with its question open."""
         self._ask_wallet(lambda page: page.open_top_up())
@@ -51,6 +70,16 @@ class MoneyPages(QObject):
         self._change = (subscription_uuid, plan_uuid, cycle)
         self._navigator.show_section(at.SUBSCRIPTIONS)
         self._start_change()
+
+    def _on_invoice_of_explanation(self, invoice_uuid: str) -> None:
+        """Whatever lies over the page was about something else."""
+        stack = OverlayStack.of(self._navigator.window)
+        while stack.top is not None:
+            stack.top.close_overlay()
+        self.show_invoice(invoice_uuid)
+
+    def _on_sheet_closed(self) -> None:
+        self._sheet = None
 
     def _ask_wallet(self, question: Callable[[WalletPage], None]) -> None:
         self._navigator.show_section(at.WALLET)
@@ -69,16 +98,32 @@ class MoneyPages(QObject):
     # -- pages and their signals -----------------------------------------------------------------------------------
     def _make_wallet(self) -> QWidget:
         page = self._wallet = self._pages.wallet()
-        page.explain_requested.connect(self.explain_requested)
+        page.explain_requested.connect(self.explain)
         page.sign_in_requested.connect(self._navigator.sign_in_requested)
         page.browse.connect(partial(self._navigator.show_section, at.MARKETPLACE))
         return page
 
     def _make_subscriptions(self) -> QWidget:
         page, navigator = self._pages.subscriptions(), self._navigator
-        page.explain_requested.connect(self.explain_requested)
+        page.explain_requested.connect(self.explain)
+        page.compare_requested.connect(navigator.compare)
+        page.invoice_requested.connect(self.show_invoice)
         page.open_chat.connect(navigator.open_chat)
         page.placed.connect(navigator.show_placed)
         page.sign_in_requested.connect(navigator.sign_in_requested)
         page.browse.connect(partial(navigator.show_section, at.MARKETPLACE))
+        return page
+
+    def _make_invoices(self) -> QWidget:
+        page, navigator = self._pages.invoices(), self._navigator
+        page.explain_requested.connect(self.explain)
+        page.sign_in_requested.connect(navigator.sign_in_requested)
+        page.browse.connect(partial(navigator.show_section, at.MARKETPLACE))
+        return page
+
+    def _make_comparison(self) -> QWidget:
+        page = self._pages.comparison()
+        page.back.connect(self._navigator.back)
+        page.sign_in_requested.connect(self._navigator.sign_in_requested)
+        page.change_requested.connect(self.change_plan)
         return page

@@ -69,6 +69,8 @@ class Navigator(QObject):
             at.MY_AGENTS: (vms.my_agents,),
             at.WALLET: (vms.wallet,),
             at.SUBSCRIPTIONS: (vms.subscriptions, vms.quotes),
+            at.INVOICES: (vms.invoices,),
+            at.COMPARISON: (vms.comparison,),
         }
 
     # -- the pages and their signals -------------------------------------------------------------------------------
@@ -139,6 +141,10 @@ class Navigator(QObject):
     def page(self) -> QWidget | None:
         return self._stack.currentWidget()
 
+    @property
+    def window(self) -> QWidget:
+        return self._stack.window()
+
     # -- verbs -----------------------------------------------------------------------------------------------------
     def start(self, section: str) -> None:
         """The first page of the window."""
@@ -191,6 +197,11 @@ class Navigator(QObject):
         self._vms.confirmation.open(placed)
         self._become(self._history.paid(Place(at.CONFIRMATION, placed.order_uuid)))
 
+    def compare(self, subscription_uuid: str) -> None:
+        """What other plans would have cost."""
+        self._vms.comparison.open(subscription_uuid)
+        self._become(self._history.compared(Place(at.COMPARISON, subscription_uuid)))
+
     def back(self) -> None:
         if self._history.can_go_back:
             self._become(self._history.back(), returns=True)
@@ -240,7 +251,7 @@ class Navigator(QObject):
 
     def _on_signed_out(self) -> None:
         """What belonged to the account is out of sight."""
-        if self.here.page in (at.CHAT, at.CONFIRMATION, at.CONFIGURE):
+        if self.here.page in (at.CHAT, at.CONFIRMATION, at.CONFIGURE, at.COMPARISON):
             self.show_section(at.MARKETPLACE)
 
     # -- showing ---------------------------------------------------------------------------------------------------

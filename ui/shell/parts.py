@@ -11,8 +11,11 @@ from PySide6.QtWidgets import QWidget
 from ui.viewmodels.agent import AgentViewModel
 from ui.viewmodels.chat import ChatViewModel
 from ui.viewmodels.checkout import CheckoutViewModel
+from ui.viewmodels.comparison import ComparisonViewModel
 from ui.viewmodels.configure import ConfigureViewModel
 from ui.viewmodels.confirmation import ConfirmationViewModel
+from ui.viewmodels.explain import ExplainViewModel
+from ui.viewmodels.invoices import InvoicesViewModel
 from ui.viewmodels.low_balance import LowBalanceViewModel
 from ui.viewmodels.marketplace import MarketplaceViewModel
 from ui.viewmodels.my_agents import MyAgentsViewModel
@@ -22,6 +25,7 @@ from ui.viewmodels.plan_change import PlanChangeViewModel
 from ui.viewmodels.quotes import QuotesViewModel
 from ui.viewmodels.session import SessionViewModel
 from ui.viewmodels.subscriptions import SubscriptionsViewModel
+from ui.viewmodels.timeline import TimelineViewModel
 from ui.viewmodels.wallet import WalletViewModel
 from ui.widgets.overlay import Overlay
 
@@ -29,8 +33,11 @@ if TYPE_CHECKING:
     from ui.pages.agent import AgentPage
     from ui.pages.chat import ChatPage
     from ui.pages.checkout import CheckoutPage
+    from ui.pages.comparison import ComparisonPage
     from ui.pages.configure import ConfigurePage
     from ui.pages.confirmation import ConfirmationPage
+    from ui.pages.explain import ExplainSheet
+    from ui.pages.invoices import InvoicesPage
     from ui.pages.marketplace import MarketplacePage
     from ui.pages.my_agents import MyAgentsPage
     from ui.pages.settings import SettingsPage
@@ -55,14 +62,21 @@ class ViewModels:
     subscriptions: SubscriptionsViewModel
     plan_change: PlanChangeViewModel
     quotes: QuotesViewModel
+    invoices: InvoicesViewModel
+    explain: ExplainViewModel
+    comparison: ComparisonViewModel
+    timeline: TimelineViewModel
 
 
 @dataclass(frozen=True, slots=True)
 class MoneyMakers:
-    """The pages of what is paid."""
+    """The pages of what is paid. `explain` makes the sheet over a window."""
 
     wallet: Callable[[], WalletPage]
     subscriptions: Callable[[], SubscriptionsPage]
+    invoices: Callable[[], InvoicesPage]
+    comparison: Callable[[], ComparisonPage]
+    explain: Callable[[QWidget], ExplainSheet]
 
 
 @dataclass(frozen=True, slots=True)

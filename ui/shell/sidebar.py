@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLay
 
 from ui import theme
 from ui.shell.account import AccountCorner
-from ui.shell.history import MARKETPLACE, MY_AGENTS, SETTINGS, SUBSCRIPTIONS, WALLET
+from ui.shell.history import INVOICES, MARKETPLACE, MY_AGENTS, SETTINGS, SUBSCRIPTIONS, WALLET
 from ui.shell.keys import key_text
 from ui.text import tr
 from ui.widgets import paint
@@ -51,6 +51,7 @@ class Sidebar(QFrame):
             (MY_AGENTS, tr("My agents"), "bot"),
             (WALLET, tr("Wallet"), "wallet"),
             (SUBSCRIPTIONS, tr("Subscriptions"), "repeat"),
+            (INVOICES, tr("Invoices"), "receipt"),
         )
         inner = QWidget()
         inner.setLayout(column(*(self._place(*place) for place in places), None, spacing=2))

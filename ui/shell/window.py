@@ -20,6 +20,8 @@ from ui.shell.live_palette import LivePalette
 from ui.shell.navigation import Navigator
 from ui.shell.parts import Pages, ViewModels
 from ui.shell.sidebar import Sidebar
+from ui.shell.time_bar import TimeBar
+from ui.shell.time_frame import TimeFrame
 from ui.text import error_text, tr
 from ui.theme import Mode, Theme
 from ui.viewmodels.confirmation import DeploymentPhase
@@ -57,7 +59,8 @@ class Shell(QMainWindow):
         self._build(bridge, is_test_mode)
         self.navigator = Navigator(self.stack, vms, pages)
         self.actions_list = self._actions()
-        commands.install(self, self.actions_list)
+        self._time_action = self._make_time_action()
+        commands.install(self, (*self.actions_list, self._time_action))
         self._connect(bridge)
         self._fill_palette()
         self.setGeometry(prefs.geometry)
@@ -68,11 +71,13 @@ class Shell(QMainWindow):
         self.sidebar = Sidebar()
         low = self._vms.low_balance
         self.banners = Banners(bridge, self._vms.pending_cart, low, is_test_mode=is_test_mode)
+        self.time_bar = TimeBar(self._vms.timeline)
         self.stack = QStackedWidget()
         self.stack.setObjectName("pages")
         beside = QVBoxLayout()
         beside.setContentsMargins(0, 0, 0, 0)
         beside.setSpacing(0)
+        beside.addWidget(self.time_bar)
         beside.addWidget(self.banners)
         beside.addWidget(self.stack, 1)
         central = page_canvas(QWidget())
@@ -81,6 +86,7 @@ class Shell(QMainWindow):
         central.setLayout(whole)
         self.setCentralWidget(central)
         self.ring = FocusRing(self)
+        self.time_frame = TimeFrame(self._vms.timeline, self)
         self.toasts = toast_area(self)
 
     def _connect(self, bridge: Bridge) -> None:
@@ -98,6 +104,9 @@ class Shell(QMainWindow):
         self.banners.top_up_requested.connect(self.navigator.money.top_up)
         self.banners.resumed.connect(self.navigator.resume_checkout)
         self._look.changed.connect(self._on_look_changed)
+        self.time_bar.explain_requested.connect(self.navigator.money.explain)
+        self.time_bar.sign_in_requested.connect(self.sign_in)
+        vms.timeline.changed.connect(self._on_timeline_changed)
         vms.session.changed.connect(self._on_session_changed)
         vms.session.signed_in.connect(self._on_signed_in)
         vms.session.signed_out.connect(self._on_signed_out)
@@ -127,6 +136,7 @@ class Shell(QMainWindow):
             (at.MY_AGENTS, tr("My agents"), "Ctrl+2", "bot", tr("bought chat")),
             (at.WALLET, tr("Wallet"), "Ctrl+3", "wallet", tr("balance credit money movements limits")),
             (at.SUBSCRIPTIONS, tr("Subscriptions"), "Ctrl+4", "repeat", tr("plans quotes cancel change pause")),
+            (at.INVOICES, tr("Invoices"), "Ctrl+5", "receipt", tr("bills receipts credit notes billing details tax")),
             (at.SETTINGS, tr("Settings"), "Ctrl+,", "settings", tr("preferences theme text size")),
         )
         return tuple(
@@ -144,6 +154,10 @@ class Shell(QMainWindow):
             Action("auto-top-up", tr("Auto-top-up"), money.auto_top_up, group=group, icon="refresh-cw",
                    keywords=tr("charge automatically threshold")),
         )  # fmt: skip
+
+    def _make_time_action(self) -> Action:
+        return Action("time-bar", tr("Show the time bar"), self._toggle_time_bar, ("Ctrl+Shift+T",),
+                      tr("Test workspace"), "clock", keywords=tr("simulated time travel clock"))  # fmt: skip
 
     def _look_actions(self, group: str) -> tuple[Action, ...]:
         def use(mode: Mode) -> None:
@@ -179,6 +193,8 @@ class Shell(QMainWindow):
 
     def settle(self) -> None:
         """What can wait until the first frame is there."""
+        self._vms.timeline.show_bar(self._prefs.is_time_bar_shown)
+        self._vms.timeline.load()
         self._vms.session.restore()
         self._vms.pending_cart.look()
         if self._vms.marketplace.state.order is not SortOrder.RECOMMENDED:
@@ -193,7 +209,17 @@ class Shell(QMainWindow):
             self._pages.sign_in(self).open()
 
     def show_shortcuts(self) -> None:
-        commands.overview(self, self.actions_list).open()
+        commands.overview(self, self._found_actions).open()
+
+    @property
+    def _found_actions(self) -> tuple[Action, ...]:
+        """Where money is real nothing of the time bar is found."""
+        is_available = self._vms.timeline.state.is_available
+        return (*self.actions_list, self._time_action) if is_available else self.actions_list
+
+    def _toggle_time_bar(self) -> None:
+        if self._vms.timeline.state.is_available:
+            self._vms.timeline.toggle_bar()
 
     def toggle_theme(self) -> None:
         self._look.set_mode("light" if self._look.is_dark else "dark")
@@ -222,6 +248,13 @@ class Shell(QMainWindow):
         page = self.navigator.page
         title = page.accessibleName() if page is not None else ""
         self.setWindowTitle(tr("{page} – Souk", page=title) if title else tr("Souk"))
+
+    def _on_timeline_changed(self) -> None:
+        state = self._vms.timeline.state
+        if state.is_available:
+            self._prefs.is_time_bar_shown = state.is_wanted
+        if state.is_available != (self._time_action.id in self._by_id):
+            self._fill_palette()
 
     def _on_session_changed(self) -> None:
         state = self._vms.session.state
@@ -255,7 +288,7 @@ class Shell(QMainWindow):
             if session.state.is_signed_in
             else Action("sign-in", tr("Sign in"), self.sign_in, icon="log-in")
         )
-        self._by_id = {action.id: action for action in (*self.actions_list, account)}
+        self._by_id = {action.id: action for action in (*self._found_actions, account)}
         self._vms.palette.set_commands(commands.palette_commands(self._by_id.values()))
 
     def _on_command_chosen(self, command: Command) -> None:

@@ -136,6 +136,7 @@ class AutoTopUpViewModel(ViewModel[AutoTopUpState]):
     def close(self) -> None:
         self._typing.cancel()
         self._bridge.cancel(self, "rehearse")
+        self._set(is_rehearsing=False)
 
     # ---- inside
 

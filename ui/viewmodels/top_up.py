@@ -158,6 +158,7 @@ class TopUpViewModel(ViewModel[TopUpState]):
         """The question is closed; what was done is forgotten, an open attempt is not."""
         self._typing.cancel()
         self._bridge.cancel(self, "quote")
+        self._set(is_quoting=False)
         if self.state.phase is PayPhase.DONE:
             self._become(TopUpState())
 

@@ -18,6 +18,9 @@ from tests.fakes import FakeService
 from tests.samples import CATEGORIES, CUSTOMER_CARE, OFFERINGS
 from ui.bridge import Bridge
 from ui.pages.agent import AgentPage
+from ui.pages.comparison import ComparisonPage
+from ui.pages.explain import ExplainSheet
+from ui.pages.invoices import InvoicesPage
 from ui.pages.marketplace import MarketplacePage
 from ui.pages.settings import SettingsPage
 from ui.pages.subscriptions import SubscriptionsPage
@@ -29,8 +32,11 @@ from ui.viewmodels.agent import AgentViewModel
 from ui.viewmodels.base import ServiceHolder, Status
 from ui.viewmodels.chat import ChatViewModel
 from ui.viewmodels.checkout import CheckoutViewModel
+from ui.viewmodels.comparison import ComparisonViewModel
 from ui.viewmodels.configure import ConfigureViewModel
 from ui.viewmodels.confirmation import ConfirmationViewModel
+from ui.viewmodels.explain import ExplainViewModel
+from ui.viewmodels.invoices import InvoicesViewModel
 from ui.viewmodels.low_balance import LowBalanceViewModel
 from ui.viewmodels.marketplace import MarketplaceViewModel
 from ui.viewmodels.my_agents import MyAgentsViewModel
@@ -40,6 +46,7 @@ from ui.viewmodels.plan_change import PlanChangeViewModel
 from ui.viewmodels.quotes import QuotesViewModel
 from ui.viewmodels.session import SessionViewModel
 from ui.viewmodels.subscriptions import SubscriptionsViewModel
+from ui.viewmodels.timeline import TimelineViewModel
 from ui.viewmodels.wallet import WalletViewModel
 from ui.widgets.overlay import Dialog, Overlay
 
@@ -115,6 +122,10 @@ def vms(bridge: Bridge, holder: ServiceHolder, session: SessionViewModel, new_ke
         subscriptions=SubscriptionsViewModel(bridge, holder),
         plan_change=PlanChangeViewModel(bridge, holder, new_key),
         quotes=QuotesViewModel(bridge, holder, new_key),
+        invoices=InvoicesViewModel(bridge, holder, new_key),
+        explain=ExplainViewModel(bridge, holder),
+        comparison=ComparisonViewModel(bridge, holder),
+        timeline=TimelineViewModel(bridge, holder),
     )
 
 
@@ -136,6 +147,9 @@ def pages(vms: ViewModels, look: Theme, prefs: Prefs) -> Pages:
         money=MoneyMakers(
             wallet=lambda: WalletPage(vms.wallet),
             subscriptions=lambda: SubscriptionsPage(vms.subscriptions, vms.plan_change, vms.quotes),
+            invoices=lambda: InvoicesPage(vms.invoices),
+            comparison=lambda: ComparisonPage(vms.comparison),
+            explain=lambda window: ExplainSheet(vms.explain, window),
         ),
         sign_in=lambda window: cast(Overlay, Dialog(window, "Sign in", confirm="Sign in", name="signInSheet")),
     )

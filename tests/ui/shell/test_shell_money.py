@@ -12,18 +12,20 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from services.api.money import Money
-from services.api.types import TopUp
+from services.api.types import BillingCycle, CapWindow, InvoiceQuery, TopUp
 from tests.fakes import FakeService
 from tests.ui.page_help import button, child, click, cut_off, nameless, unnamed
-from tests.ui.shell.conftest import press
+from tests.ui.shell.conftest import Windows, press
 from tests.ui.wallet_help import CARD, Run, live
 from ui.bridge import Bridge
+from ui.pages.wallet import WalletPage
 from ui.shell import Shell, ViewModels
 from ui.shell.account import BalanceButton
 from ui.shell.history import History, Place
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder, Status
 from ui.viewmodels.session import SessionViewModel
+from ui.widgets.overlay import OverlayStack
 
 # said by the offscreen platform whenever a window is shown
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
@@ -105,7 +107,13 @@ def test_low_balance_warns_everywhere_but_at_checkout_and_leads_to_topping_up(
 
 
 @pytest.mark.parametrize(
-    ("key", "page"), [(Qt.Key.Key_3, "wallet"), (Qt.Key.Key_4, "subscriptions"), (Qt.Key.Key_1, "marketplace")]
+    ("key", "page"),
+    [
+        (Qt.Key.Key_3, "wallet"),
+        (Qt.Key.Key_4, "subscriptions"),
+        (Qt.Key.Key_5, "invoices"),
+        (Qt.Key.Key_1, "marketplace"),
+    ],
 )
 def test_places_have_keys(shell: Shell, key: Qt.Key, page: str) -> None:
     press(shell, key)
@@ -175,6 +183,74 @@ def test_change_of_a_plan_opens_when_the_list_is_there(
     qtbot.waitUntil(lambda: not vms.plan_change._bridge.is_running(vms.plan_change, "open"))
 
 
+# ---- from one to another
+
+
+def test_amount_of_any_page_opens_what_made_it(
+    shell: Shell, vms: ViewModels, signed_in: SessionViewModel, service: FakeService, holder: ServiceHolder, run: Run,
+    qtbot: QtBot,
+) -> None:  # fmt: skip
+    live(service, holder.service, run, 3, "0.25")
+    press(shell, Qt.Key.Key_3)
+    qtbot.waitUntil(lambda: bool(vms.wallet.state.movements))
+    click(shell, "balanceAmount")
+    sheet = child(shell, "explainSheet")
+    assert sheet.isVisible()
+    qtbot.waitUntil(lambda: vms.explain.state.root is not None)
+    assert vms.explain.state.ref.startswith("wallet:")
+    press(shell, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier)
+    assert OverlayStack.of(shell).top is None
+    assert focused() == "balanceAmount"
+
+
+def test_explanation_leads_to_the_invoice(
+    shell: Shell, vms: ViewModels, buy: Callable[[], Any], holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    buy()
+    uuid = run(holder.service.list_invoices(InvoiceQuery())).items[0].uuid
+    shell.navigator.money.explain(f"invoice:{uuid}")
+    qtbot.waitUntil(lambda: vms.explain.state.root is not None)
+    sheet = child(shell, "explainSheet")
+    sheet.invoice_requested.emit(uuid)  # type: ignore[attr-defined] # it is the sheet
+    assert OverlayStack.of(shell).top is None
+    assert shell.navigator.here == Place("invoices")
+    qtbot.waitUntil(lambda: vms.invoices.state.invoice is not None and vms.invoices.state.invoice.uuid == uuid)
+    qtbot.waitUntil(lambda: vms.invoices.state.status is Status.READY)
+
+
+def test_comparison_is_opened_goes_back_and_changes_the_plan(
+    shell: Shell, vms: ViewModels, buy: Callable[[], Any], holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    buy()
+    item = run(holder.service.list_subscriptions())[0]
+    shell.navigator.compare(item.uuid)
+    assert shell.navigator.here == Place("comparison", item.uuid)
+    assert button(shell, "nav-subscriptions").accessibleDescription() == "Current page"
+    qtbot.waitUntil(lambda: vms.comparison.state.comparison is not None)
+    page = shell.navigator.page
+    assert page is not None
+    page.change_requested.emit(item.uuid, item.plan.uuid, BillingCycle.MONTHLY)  # type: ignore[attr-defined] # its own
+    assert shell.navigator.here == Place("subscriptions")
+    qtbot.waitUntil(lambda: vms.plan_change.state.subscription is not None)
+    qtbot.waitUntil(lambda: OverlayStack.of(shell).top is not None)
+    qtbot.waitUntil(lambda: vms.plan_change.state.preview is not None)
+    press(shell, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier)
+    assert OverlayStack.of(shell).top is None
+    shell.navigator.compare(item.uuid)
+    press(shell, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    assert shell.navigator.here == Place("subscriptions")
+
+
+def test_signing_out_leaves_the_comparison(
+    shell: Shell, vms: ViewModels, buy: Callable[[], Any], holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    buy()
+    shell.navigator.compare(run(holder.service.list_subscriptions())[0].uuid)
+    qtbot.waitUntil(lambda: vms.comparison.state.comparison is not None)
+    vms.session.sign_out()
+    assert shell.navigator.here == Place("marketplace")
+
+
 # ---- room
 
 
@@ -194,3 +270,40 @@ def test_sidebar_fits_every_window(
     assert cut_off(shell.sidebar) == []
     assert unnamed(shell.sidebar) == []
     assert nameless(shell.sidebar) == []
+
+
+def test_nothing_of_money_ever_opens_as_a_window(
+    shell: Shell, vms: ViewModels, buy: Callable[[], Any], service: FakeService, holder: ServiceHolder, run: Run,
+    qapp: QApplication, qtbot: QtBot,
+) -> None:  # fmt: skip
+    """A part shown before it has a parent flashes as a window of its own and takes the keyboard away."""
+    buy()
+    run(holder.service.top_up(TopUp(M("50"), CARD), key="k"))
+    run(holder.service.set_low_balance_alert(M("20")))
+    item = run(holder.service.list_subscriptions())[0]
+    watch = Windows()
+    qapp.installEventFilter(watch)
+    money, wallet = shell.navigator.money, vms.wallet
+    for section in ("subscriptions", "invoices", "wallet"):
+        shell.navigator.show_section(section)
+    qtbot.waitUntil(lambda: wallet.state.status is Status.READY and bool(wallet.caps.state.scopes))
+    page = shell.navigator.page
+    assert isinstance(page, WalletPage)
+    scope = wallet.caps.state.scopes[0]
+    with qtbot.waitSignal(wallet.caps.saved):
+        wallet.caps.set(scope, CapWindow.DAY, M("5"))
+    for tab in (1, 2, 0):
+        page.tabs.set_current(tab)
+    for question in (money.top_up, money.redeem, money.auto_top_up, page.open_alert):
+        question()
+        top = OverlayStack.of(shell).top
+        assert top is not None
+        top.close_overlay()
+    shell.navigator.compare(item.uuid)
+    qtbot.waitUntil(lambda: vms.comparison.state.comparison is not None)
+    money.explain(f"upcoming:{item.uuid}")
+    qtbot.waitUntil(lambda: vms.explain.state.root is not None)
+    qapp.removeEventFilter(watch)
+    assert watch.shown == []
+    assert shell.isActiveWindow()
+    qtbot.waitUntil(lambda: not wallet.top_up.state.is_quoting and not wallet.auto.state.is_rehearsing)
