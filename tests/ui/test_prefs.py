@@ -20,6 +20,7 @@ def test_everything_comes_back_after_a_restart(qapp: QApplication, tmp_path: Pat
     prefs.reduced_motion = True
     prefs.is_maximised = True
     prefs.last_page = "wallet"
+    prefs.is_time_bar_shown = True
     prefs.marketplace_sort = "rating"
     prefs.set_column_widths("invoices", [120, 80])
     prefs.remember_command("a")
@@ -29,6 +30,7 @@ def test_everything_comes_back_after_a_restart(qapp: QApplication, tmp_path: Pat
     again = Prefs(path)
     assert (again.theme_mode, again.text_scale, again.reduced_motion) == ("dark", 1.3, True)
     assert (again.is_maximised, again.last_page, again.marketplace_sort) == (True, "wallet", "rating")
+    assert again.is_time_bar_shown
     assert again.column_widths("invoices") == (120, 80)
     assert again.recent_commands == ("a", "b")
 
