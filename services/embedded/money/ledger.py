@@ -299,13 +299,14 @@ class _Rows:
         )  # fmt: skip
         head: Any = None  # the first joined row of the transfer being collected
         entries: list[Entry] = []
-        for row in self._connection.execute(statement):
-            if head is not None and row.seq != head.seq:
-                yield self._chain_row(head, entries)
-                entries = []
-            head = row
-            account = Account(row.owner, AccountKind(row.account_kind), row.currency, row.sub)
-            entries.append(Entry(account, Money(row.amount_micros, row.currency)))
+        with self._connection.execute(statement) as rows:  # closed where a walk stops at the first bad row
+            for row in rows:
+                if head is not None and row.seq != head.seq:
+                    yield self._chain_row(head, entries)
+                    entries = []
+                head = row
+                account = Account(row.owner, AccountKind(row.account_kind), row.currency, row.sub)
+                entries.append(Entry(account, Money(row.amount_micros, row.currency)))
         if head is not None:
             yield self._chain_row(head, entries)
 
