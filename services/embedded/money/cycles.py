@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from services.api.money import Money
 from services.api.types import BillingCycle, InvoiceState, SubscriptionState
 from services.db import money_models as mm
-from services.domain import subscriptions
+from services.domain import billing, subscriptions
 from services.domain.periods import Anchor, Period
 from services.domain.subscriptions import Cycle, Terms
 from services.embedded.money import agreed
@@ -47,6 +47,11 @@ class Agreement:
     def amount(self) -> Money:
         """One cycle of all of it."""
         return self.price * self.quantity
+
+    @property
+    def allowance(self) -> int | None:
+        """Calls of a month that are included, for all of the quantity; None: unlimited."""
+        return self.domain.allowance
 
     @property
     def domain(self) -> Terms:
@@ -122,3 +127,9 @@ def coming(row: Any) -> Coming | None:
     running = Cycle(wanted.domain, anchor, Period(row.period_start, row.period_end), zero, zero)
     following = subscriptions.renewed(running)
     return Coming(wanted, following.anchor.instant, following.period)
+
+
+def periods_left(left: int, before: BillingCycle, after: BillingCycle) -> int:
+    """How many periods a coupon covers after one that begins now, counted in months when their length changes."""
+    months = left * billing.months_in(before)
+    return max(0, -(-months // billing.months_in(after)) - 1)

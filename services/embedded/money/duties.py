@@ -5,11 +5,13 @@ from __future__ import annotations
 from services.embedded.money import (
     auto_top_up,
     collection,
+    committing,
     credit_expiry,
     recognition,
     renewals,
     reservations,
     standing,
+    trials,
 )
 from services.embedded.money.due import Duties
 
@@ -19,12 +21,13 @@ DUTIES = Duties(
         "credit_expires": credit_expiry.on_expires,
         "hold_expires": reservations.on_hold_expires,
         "recognise": recognition.on_recognise,
-        "trial_ends": renewals.on_trial_ends,
+        "trial_ends": trials.on_trial_ends,
+        "resume": committing.on_resume,
         "period": renewals.on_period,
         "finalise": renewals.on_finalise,
         "overdue": standing.on_overdue,
         "suspend": standing.on_suspend,
-        "trial_reminder": renewals.on_trial_reminder,
+        "trial_reminder": trials.on_trial_reminder,
     },
     asking={
         "collect": collection.on_collect,

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from services.api import errors
 from services.api.types import Paid, PaymentState
 from services.embedded.core import Core
-from services.embedded.money import invoice_payments, payments, refunds, top_ups
+from services.embedded.money import committing, invoice_payments, payments, refunds, top_ups
 from services.embedded.money.alerts import AUTO_TOP_UP
 from services.embedded.money.payments import CONFIRMATION_LIFETIME, NOT_COMPLETED, REFUND, Intent
 from services.embedded.money.refunds import INVOICE
@@ -30,6 +30,7 @@ ON_SUCCESS: Mapping[str, Succeeded] = {
     top_ups.TOP_UP: top_ups.settle,
     AUTO_TOP_UP: top_ups.settle,
     INVOICE: invoice_payments.paid,
+    committing.CHANGE: committing.settle,
 }
 # By what it was `for`, where sending it back moves something in the books.
 ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back}

@@ -118,7 +118,7 @@ def on_period(core: Core, connection: Connection, item: Due) -> None:
     if item.at < row.period_end:
         bill(core, connection, row, None, item.at)
         subscribing.schedule_next(connection, row, item.at)
-        _note(core, connection, row, "usage_reset", item.at)
+        note(core, connection, row, "usage_reset", item.at)
     elif row.pending.get("kind") == cycles.CANCEL:
         end(core, connection, row, item.at)
     elif row.state == SubscriptionState.SUSPENDED.value:  # nothing is charged in advance for what is not served
@@ -139,28 +139,7 @@ def go_on(core: Core, connection: Connection, subscription_uuid: str, at: dateti
     anchor = Anchor.of(at, row.zone)
     period = period_at(anchor, agreed.interval_of(following.agreement.cycle), at)
     start_period(core, connection, row, Coming(following.agreement, anchor.instant, period), at)
-    _note(core, connection, subscribing.find(connection, row.uuid), "renewed", at)
-
-
-def on_trial_ends(core: Core, connection: Connection, item: Due) -> None:
-    """The first charge is due, and the cycle is anchored here; a cancellation that waited happens instead."""
-    row = subscribing.find(connection, item.subject_uuid, lock=True)
-    if row.state != SubscriptionState.TRIALING.value or item.at != row.trial_ends_at:
-        return
-    if row.pending.get("kind") == cycles.CANCEL:
-        end(core, connection, row, item.at)
-    else:
-        begin(core, connection, row, item.at, "trial_ended")
-
-
-def on_trial_reminder(core: Core, connection: Connection, item: Due) -> None:
-    """Three days before the first charge."""
-    row = subscribing.find(connection, item.subject_uuid)
-    found = upcoming(connection, row, item.at) if row.state == SubscriptionState.TRIALING.value else None
-    if found is not None:
-        total = drafting.composed(found.new, details_of(connection, row.organization_uuid))
-        _note(core, connection, row, "trial_reminder", item.at, ends_at=row.trial_ends_at.isoformat(),
-              amount_micros=(total.credit_applied + total.due).micros, currency=row.currency)  # fmt: skip
+    note(core, connection, subscribing.find(connection, row.uuid), "renewed", at)
 
 
 def begin(core: Core, connection: Connection, row: Any, at: datetime, happened: str) -> None:
@@ -169,7 +148,7 @@ def begin(core: Core, connection: Connection, row: Any, at: datetime, happened: 
     if following is None:
         raise ValueError("nothing follows")
     start_period(core, connection, row, following, at)
-    _note(core, connection, subscribing.find(connection, row.uuid), happened, at)
+    note(core, connection, subscribing.find(connection, row.uuid), happened, at)
 
 
 def start_period(core: Core, connection: Connection, row: Any, following: Coming, at: datetime) -> None:
@@ -191,26 +170,27 @@ def start_period(core: Core, connection: Connection, row: Any, following: Coming
 
 
 def _periods_left(row: Any, before: Agreement, after: Agreement) -> int | None:
-    """How many periods the coupon covers after the one that begins; counted in months when their length changes."""
+    """How many periods the coupon covers after the one that begins."""
     left: int | None = row.coupon_periods_left
-    if left is None or not row.coupon:
-        return left
-    months = left * billing.months_in(before.cycle)
-    return max(0, -(-months // billing.months_in(after.cycle)) - 1)
+    return left if left is None or not row.coupon else cycles.periods_left(left, before.cycle, after.cycle)
 
 
 def write_piece(
     connection: Connection, row: Any, kind: str, period: Period, fee: Money, invoice_uuid: str = ""
 ) -> None:
-    """What is agreed from now on; the piece before it ends here."""
-    last = subscribing.last_piece(connection, row.uuid)
+    """What is agreed from now on; the piece before it ends here, and one that lasted no time at all is replaced."""
     p = mm.SubscriptionPeriod
+    last = subscribing.last_piece(connection, row.uuid)
+    this = (p.subscription_uuid == row.uuid, p.number == last.number)
+    if last.start_at >= period.start:
+        new = subscribing.piece(row._mapping, last.number, kind, period, fee, invoice_uuid or last.invoice_uuid)
+        connection.execute(sa.update(p).where(*this).values(**new))
+        return
     if last.end_at > period.start:
-        connection.execute(
-            sa.update(p).where(p.subscription_uuid == row.uuid, p.number == last.number).values(end_at=period.start)
-        )
-    new = subscribing.piece(row._mapping, last.number + 1, kind, period, fee, invoice_uuid)
-    connection.execute(insert_into(p), new)
+        connection.execute(sa.update(p).where(*this).values(end_at=period.start))
+    connection.execute(
+        insert_into(p), subscribing.piece(row._mapping, last.number + 1, kind, period, fee, invoice_uuid)
+    )
 
 
 def follow_plan(connection: Connection, row: Any) -> None:
@@ -279,7 +259,7 @@ def _again(connection: Connection, row: Any, invoice: Any, item: Due) -> NewInvo
 # ---- endings and pauses
 
 
-def end(core: Core, connection: Connection, row: Any, at: datetime) -> None:
+def end(core: Core, connection: Connection, row: Any, at: datetime, *, reason: str = "") -> None:
     """Nothing goes on: its agents are retired, what is left to pay of calls is billed."""
     state = subscription_states.after(SubscriptionState(row.state), Event.CANCELED)
     bill(core, connection, row, None, at)
@@ -289,18 +269,21 @@ def end(core: Core, connection: Connection, row: Any, at: datetime) -> None:
     r = m.ResourceRow
     connection.execute(sa.update(r).where(r.order_uuid == row.order_uuid).values(state=ResourceState.RETIRED.value))
     close_order(connection, row.order_uuid)
-    _note(core, connection, row, "canceled", at)
+    note(core, connection, row, "canceled", at, **({"reason": reason} if reason else {}))
 
 
 def pause(core: Core, connection: Connection, row: Any, at: datetime, resume_at: datetime) -> None:
     """No calls and no charges from `at` until `resume_at`."""
     state = subscription_states.after(SubscriptionState(row.state), Event.PAUSED)
-    subscribing.change(connection, row.uuid, state=state.value, paused_at=at, resumes_at=resume_at, pending={})
+    last = subscribing.last_piece(connection, row.uuid)
+    paused = subscribing.change(connection, row.uuid, state=state.value, paused_at=at, resumes_at=resume_at, pending={})
+    fee = Money(last.fee_micros, row.currency)
+    write_piece(connection, paused, subscribing.PAUSED, Period(at, resume_at), fee)
     due.drop(connection, row.uuid)
     due.schedule(connection, "resume", row.uuid, row.organization_uuid, resume_at, part=at.isoformat())
-    _note(core, connection, row, "paused", at, until=resume_at.isoformat())
+    note(core, connection, row, "paused", at, until=resume_at.isoformat())
 
 
-def _note(core: Core, connection: Connection, row: Any, kind: str, at: datetime, **params: str | int | None) -> None:
+def note(core: Core, connection: Connection, row: Any, kind: str, at: datetime, **params: str | int | None) -> None:
     note_happening(core, connection, row.organization_uuid, kind, at, ref=f"upcoming:{row.uuid}",
                    name=row.offering_name, plan=row.terms["name"], **params)  # fmt: skip
