@@ -270,7 +270,7 @@ def line_arithmetic(line: InvoiceLine) -> str:
     if line.unit_price is None or line.kind not in ("tier", "fee") or line.quantity == "1":
         return ""
     if line.kind == "tier" and line.params.get("code") == "included":
-        return tr("{n}, included", n=quantity_text(line.quantity))
+        return tr("{n} included", n=quantity_text(line.quantity))
     return tr("{n} × {price}", n=quantity_text(line.quantity), price=rate(line.unit_price))
 
 
@@ -364,7 +364,7 @@ def correction_text(invoice: Invoice) -> str:
     return tr(
         "{number} stays as it is. A credit note of {credit} and a new invoice with these details are made, "
         "and all three are linked. What was paid counts for the new one.",
-        number=invoice.number, credit=exact_money(-invoice.total),
+        number=invoice.number, credit=exact_money(invoice.total),
     )  # fmt: skip
 
 

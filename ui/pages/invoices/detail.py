@@ -67,12 +67,13 @@ class InvoiceDetail(QWidget):
         return top
 
     def _views(self) -> QStackedWidget:
-        self._waiting = skeleton_rows(6, height=32, gap=10)
+        self._waiting = scroll_page(skeleton_rows(6, height=32, gap=10), plain=True)
         self._error = ErrorState(name="invoiceError")
+        self._error_place = scroll_page(self._error, plain=True)
         self._error.retried.connect(self.retried)
         self._content = scroll_page(self._whole(), plain=True)
         self._stack = QStackedWidget()
-        for view in (self._content, self._waiting, self._error):
+        for view in (self._content, self._waiting, self._error_place):
             self._stack.addWidget(view)
         return self._stack
 
@@ -143,7 +144,7 @@ class InvoiceDetail(QWidget):
         if error is not None:
             self._error.set_error(error.detail, title=error.title)
         self._stack.setCurrentWidget(
-            self._content if invoice is not None else self._error if error is not None else self._waiting
+            self._content if invoice is not None else self._error_place if error is not None else self._waiting
         )
         self._dates.setVisible(invoice is not None)
         self._badge.setVisible(invoice is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ui.text import tr
 from ui.text.countries import countries
@@ -27,13 +27,12 @@ class BillingDetailsSheet(Sheet):
         super().__init__(window, title, name="billingSheet", width=480)
         self._vm = vm
         self._is_rendering = False
-        self._pane = QStackedWidget()
         self._waiting = skeleton_rows(5, height=52, gap=14)
         self._failed = ErrorState(name="billingError")
         self._failed.retried.connect(vm.load)
-        for view in (self._form(), self._waiting, self._failed):
-            self._pane.addWidget(view)
-        self.body.addWidget(self._pane)
+        self._views = {Status.READY: self._form(), Status.LOADING: self._waiting, Status.ERROR: self._failed}
+        for view in self._views.values():
+            self.body.addWidget(view)
         self._foot()
         vm.changed.connect(self._on_changed)
         vm.problems_found.connect(self._on_problems_found)
@@ -109,9 +108,9 @@ class BillingDetailsSheet(Sheet):
         self._is_rendering = True
         if state.status is Status.ERROR and state.error is not None:
             self._failed.set_error(state.error.detail, title=state.error.title)
-        views = {Status.READY: 0, Status.LOADING: 1, Status.ERROR: 2}
-        was = self._pane.currentIndex()
-        self._pane.setCurrentIndex(views.get(state.status, 1))
+        is_other = self._views[state.status].isHidden()
+        for status, view in self._views.items():
+            view.setVisible(status is state.status)
         if state.status is Status.READY:
             self._show_form(state)
         self.save.setEnabled(state.status is Status.READY and (state.is_changed or state.is_saving))
@@ -119,7 +118,7 @@ class BillingDetailsSheet(Sheet):
         self.cancel.setEnabled(not state.is_saving)
         self.is_dismissible = not state.is_saving
         self._is_rendering = False
-        if was != self._pane.currentIndex() and self.isVisible():
+        if is_other and self.isVisible():
             self.take_focus()
 
     def _show_form(self, state: BillingDetailsState) -> None:

@@ -50,8 +50,8 @@ class InvoiceList(QWidget):
             Column(tr("Date"), 112, from_width=500),
             Column(tr("For"), from_width=620),
             Column(tr("State"), 104),
-            Column(tr("Total"), 104, at_end=True),
-            Column(tr("Due"), 100, at_end=True, from_width=740),
+            Column(tr("Total"), 124, at_end=True),
+            Column(tr("Due"), 116, at_end=True, from_width=760),
         )
         self.table = Table(columns, label=tr("Invoices"), name="invoiceTable")
         self.table.linked.connect(self.explained)
@@ -91,11 +91,10 @@ class InvoiceList(QWidget):
             self.table.show_rows([invoice_row(one, state) for one in state.items])
         self.table.set_sortable(state.has_all, tr("Filter to fewer documents to sort them."))
         current = self.table.current()
-        if state.chosen and (current is None or current.key != state.chosen):
-            if self.table.rows.row_of(state.chosen) >= 0:
-                self.table.select(state.chosen)
-        elif not state.chosen:
+        if self.table.rows.row_of(state.chosen) < 0:
             self.table.clearSelection()
+        elif current is None or current.key != state.chosen or not self.table.selectedIndexes():
+            self.table.select(state.chosen)
         is_shown = bool(state.items) and state.list_status is not Status.EMPTY
         self._count.setText(shown_text(len(state.items), state.total) if is_shown else "")
         if state.list_error is not None:

@@ -58,11 +58,10 @@ class InvoicesPage(ArrangedPage):
     # -- building --------------------------------------------------------------------------------------------------
     def _views(self) -> QStackedWidget:
         self._stack = QStackedWidget()
-        self._waiting = QWidget()
+        waiting = QWidget()
         title = label(tr("Invoices"), "display")
-        self._waiting.setLayout(
-            column(title, skeleton_rows(6, height=56, gap=14), spacing=20, margins=(24, 24, 24, 24))
-        )
+        waiting.setLayout(column(title, skeleton_rows(6, height=56, gap=14), spacing=20, margins=(24, 24, 24, 24)))
+        self._waiting = scroll_page(waiting)
         self._empty = EmptyState(
             "receipt", tr("You have no invoices"),
             tr("What you buy is invoiced here, with every line explained."), tr("Browse agents"), name="invoicesEmpty",

@@ -64,16 +64,10 @@ class InvoiceLines(QWidget):
         self._note.setVisible(bool(no_tax_text(invoice)))
 
     def _line(self, number: int, line: InvoiceLine, depth: int) -> None:
-        words = label(line_words(line.kind, line.params), "muted" if depth else "body", wrap=True)
-        facts = " · ".join(
-            part for part in (line_arithmetic(line), "" if depth else period_text(line.period_start, line.period_end))
-            if part
-        )  # fmt: skip
-        about = label(facts, "small", wrap=True, tabular=True)
-        about.setVisible(bool(facts))
         box = QWidget()
         inset = theme.current().px(STEP) * depth
-        box.setLayout(column(words, about, spacing=1, margins=(inset, 0, 0, 0)))
+        words = line_words(line.kind, line.params)
+        box.setLayout(column(*_words(words, line, is_part=bool(depth)), spacing=1, margins=(inset, 0, 0, 0)))
         figure = AmountLink(
             exact_money(line.amount), f"line:{line.uuid}", name=f"line-{number}",
             role="success" if line.amount.micros < 0 else "textMuted" if depth else "text",
@@ -81,6 +75,16 @@ class InvoiceLines(QWidget):
         figure.explained.connect(self.explained)
         self._lines.addWidget(box, number, 0)
         self._lines.addWidget(figure, number, 1, END)
+
+
+def _words(words: str, line: InvoiceLine, *, is_part: bool) -> list[QWidget]:
+    """A line on its own has its facts below; one that explains another is a single quiet line."""
+    how, span = line_arithmetic(line), period_text(line.period_start, line.period_end)
+    if is_part:
+        one = tr("{what}: {how}", what=words, how=how) if how else words
+        return [label(one, "small", wrap=True, tabular=True)]
+    facts = " · ".join(part for part in (how, span) if part)
+    return [label(words, wrap=True), *([label(facts, "small", wrap=True, tabular=True)] if facts else [])]
 
 
 def _grid(spacing: int) -> QGridLayout:

@@ -16,12 +16,12 @@ from ui.viewmodels.top_up import PayPhase
 from ui.widgets.bank_sheet import BankSheet
 from ui.widgets.controls import Button, Card, SelectField, card, label, rule
 from ui.widgets.notices import Banner
-from ui.widgets.overlay import Sheet
+from ui.widgets.question_sheet import QuestionSheet
 
 END = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-class PaySheet(Sheet):
+class PaySheet(QuestionSheet):
     """Closes itself when the invoice is paid."""
 
     def __init__(self, window: QWidget, vm: InvoicePaymentViewModel, invoice: Invoice) -> None:
@@ -36,7 +36,6 @@ class PaySheet(Sheet):
         self.error = Banner(tone="danger", name="payInvoiceError")
         self.error.acted.connect(self._on_error_acted)
         self.body.addWidget(self.error)
-        self.body.addStretch()
         self._foot()
         self.first_focus = self.card.select
         vm.changed.connect(self._on_changed)
