@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 from PySide6.QtCore import Signal
 
 from services.api.errors import InvalidInput, ServiceError
-from services.api.types import Happening, MoveTime, Subscription, Timeline, TimePoint, TimeStep
+from services.api.types import Happening, MoveTime, Subscription, SubscriptionState, Timeline, TimePoint, TimeStep
 from ui.bridge import Area, Bridge, Change
 from ui.text import ErrorText, error_text
 from ui.viewmodels.base import ServiceHolder, ViewModel
@@ -258,7 +258,8 @@ def date_code(text: str, now: datetime) -> str:
 
 def name_at(items: Iterable[Subscription], at: datetime) -> str:
     """The subscription something falls due for at this instant; empty when it is none's, or of several."""
-    names = {item.offering_name for item in items if at in _instants(item)}
+    running = (item for item in items if item.state is not SubscriptionState.CANCELED)
+    names = {item.offering_name for item in running if at in _instants(item)}
     return names.pop() if len(names) == 1 else ""
 
 
