@@ -21,6 +21,7 @@ from services.embedded.funnel import EmbeddedFunnel
 from services.embedded.identity import EmbeddedIdentity
 from services.embedded.money import codes, coupons, due, outcomes, subscribing, timeline
 from services.embedded.money.duties import DUTIES
+from services.embedded.money.invoices import EmbeddedInvoices
 from services.embedded.money.limits import EmbeddedCaps
 from services.embedded.money.subscriptions import EmbeddedSubscriptions
 from services.embedded.money.timeline import EmbeddedTimelines
@@ -38,6 +39,7 @@ class EmbeddedService(
     EmbeddedChat,
     EmbeddedFunnel,
     EmbeddedCaps,
+    EmbeddedInvoices,
     EmbeddedSubscriptions,
     EmbeddedTimelines,
     EmbeddedWallets,

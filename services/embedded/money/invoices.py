@@ -1,0 +1,234 @@
+"""The invoices area: what was charged and for what, paying it, keeping it, and whom it is made out to."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.errors import InvalidInput, NotFound, RequestInProgress, WrongState
+from services.api.types import (
+    BillingDetails,
+    Corrected,
+    Document,
+    DocumentFormat,
+    Invoice,
+    InvoicePage,
+    InvoiceQuery,
+    InvoiceState,
+    Organization,
+    Paid,
+    PaymentState,
+    SubscriptionState,
+)
+from services.db import money_models as mm
+from services.db import portable
+from services.domain import identity as identity_rules
+from services.embedded import placing
+from services.embedded.core import Area, Caller
+from services.embedded.identity import organizations_of
+from services.embedded.money import (
+    commands,
+    corrections,
+    details,
+    documents,
+    finalising,
+    invoice_payments,
+    invoice_views,
+    outcomes,
+    payments,
+    taxes,
+)
+from services.embedded.money.invoice_views import Slice
+from services.gateways.payments import ProviderUnreachable
+
+PAGE_MAX = 300
+PAY, CORRECT = "pay_invoice", "correct_invoice"
+
+_I, _S = mm.InvoiceRow, mm.SubscriptionRow
+
+
+class EmbeddedInvoices(Area):
+    async def list_invoices(self, query: InvoiceQuery) -> InvoicePage:
+        return await self._core.db.read(lambda connection: self._page(connection, query))
+
+    def _page(self, connection: Connection, query: InvoiceQuery) -> InvoicePage:
+        organization = _organization(connection, self._caller(connection), query.organization_uuid)
+        bad = {"page": query.page < 1, "page_size": not 1 <= query.page_size <= PAGE_MAX}
+        if problems := {field: "out_of_range" for field, is_bad in bad.items() if is_bad}:
+            raise InvalidInput(fields=problems)
+        if organization is None:
+            return InvoicePage((), 0)
+        condition = _I.organization_uuid == organization.uuid
+        if query.state is not None:
+            condition &= _I.state == query.state.value
+        if query.kind is not None:
+            condition &= _I.kind == query.kind.value
+        start = (query.page - 1) * query.page_size
+        if not query.text.strip():
+            found = invoice_views.find(connection, condition, Slice(query.page_size, start))
+            return InvoicePage(tuple(found), invoice_views.count(connection, condition))
+        uuids = invoice_views.matching(connection, condition, query.text)
+        shown = invoice_views.find(connection, _I.uuid.in_(uuids[start : start + query.page_size]))
+        return InvoicePage(tuple(shown), len(uuids))
+
+    async def get_invoice(self, uuid: str) -> Invoice:
+        return await self._core.db.read(lambda connection: self._one(connection, uuid))
+
+    def _one(self, connection: Connection, uuid: str) -> Invoice:
+        self._own(connection, uuid)
+        return invoice_views.find(connection, _I.uuid == uuid)[0]
+
+    def _own(self, connection: Connection, uuid: str) -> Caller:
+        """The caller, if the invoice is one of theirs. NotFound."""
+        self._caller(connection)
+        owner = connection.execute(sa.select(_I.organization_uuid).where(_I.uuid == uuid)).scalar()
+        if owner is None:
+            raise NotFound(what="invoice")
+        return self._authorize(connection, owner)
+
+    async def list_upcoming(self, organization_uuid: str = "") -> tuple[Invoice, ...]:
+        return await self._core.db.read(lambda connection: self._upcoming(connection, organization_uuid, self._now()))
+
+    def _upcoming(self, connection: Connection, organization_uuid: str, now: datetime) -> tuple[Invoice, ...]:
+        organization = _organization(connection, self._caller(connection), organization_uuid)
+        if organization is None:
+            return ()
+        running = sa.select(*_S.__table__.c).where(
+            _S.organization_uuid == organization.uuid, _S.state != SubscriptionState.CANCELED.value
+        )
+        rows = connection.execute(running.order_by(_S.created_at, _S.uuid)).all()
+        found = [invoice_views.upcoming(connection, row, organization.name, now) for row in rows]
+        return tuple(sorted((one for one in found if one is not None), key=_expected))
+
+    # ---- paying
+
+    async def pay_invoice(self, uuid: str, payment_token: str, *, key: str) -> Paid:
+        opened, older = await self._core.db.run(
+            lambda connection: self._open_payment(connection, uuid, payment_token, key)
+        )
+        if older:
+            await self._call_off(older)
+        paid = await outcomes.carry_out(self._core, opened)
+        self._core.wake.set()
+        return paid
+
+    def _open_payment(self, connection: Connection, uuid: str, token: str, key: str) -> tuple[str, list[str]]:
+        """The payment's intent, and older ones that wait for a confirmation nobody needs any more."""
+        caller = self._own(connection, uuid)
+        request = {"invoice": uuid, "token": token}
+        if known := commands.known(connection, caller, key, PAY, request):
+            return known, []
+        row = finalising.row_of(connection, uuid)
+        if row.state != InvoiceState.OPEN.value:
+            raise WrongState(state=row.state)
+        provider_token, label = self._card(connection, caller, row.organization_uuid, token)
+        waiting = invoice_payments.under_way(connection, row)
+        if any(state == PaymentState.SENT.value for _uuid, state, _attempt in waiting):
+            raise RequestInProgress(key=key)
+        at = self._now()
+        opened = invoice_payments.open_payment(self._core, connection, row, provider_token, label, at)
+        commands.note(connection, caller, key, PAY, request, opened, at)
+        return opened, [intent for intent, _state, _attempt in waiting]
+
+    def _card(self, connection: Connection, caller: Caller, organization_uuid: str, token: str) -> tuple[str, str]:
+        """The provider's token and what may be shown of the card. InvalidInput(payment_token)."""
+        if not token:
+            card = payments.card(connection, organization_uuid)
+            if card is None:
+                raise InvalidInput(fields={"payment_token": "required"})
+            return card.provider_token, card.label
+        given = placing.provider_token(self._core, connection, caller, token)
+        return given, payments.label_of(self._core, given)
+
+    async def _call_off(self, intents: list[str]) -> None:
+        """Another card pays: what waited for a confirmation must not be charged as well."""
+        for uuid in intents:
+            intent = await self._core.db.read(partial(payments.intent, uuid=uuid))
+            try:
+                answer = await self._core.payments.confirm(intent.charge_id, approve=False)
+            except ProviderUnreachable:
+                continue  # the sweep declines it in time; were it confirmed before, the money would go back
+            at = self._now()
+            await self._core.db.run(partial(outcomes.record, self._core, intent_uuid=uuid, answer=answer, at=at))
+
+    # ---- keeping
+
+    async def export_invoice(self, uuid: str, document_format: DocumentFormat) -> Document:
+        invoice = await self.get_invoice(uuid)
+        make = partial(documents.document, is_test=self._core.payments.is_test_mode)
+        return await asyncio.to_thread(make, invoice, document_format)
+
+    # ---- whom it is made out to
+
+    async def get_billing_details(self, organization_uuid: str = "") -> BillingDetails:
+        return await self._core.db.read(lambda connection: self._details(connection, organization_uuid))
+
+    def _details(self, connection: Connection, organization_uuid: str) -> BillingDetails:
+        organization = _organization(connection, self._caller(connection), organization_uuid)
+        return BillingDetails() if organization is None else taxes.details_of(connection, organization.uuid)
+
+    async def set_billing_details(self, details: BillingDetails, organization_uuid: str = "") -> BillingDetails:
+        return await self._core.db.run(lambda connection: self._set_details(connection, details, organization_uuid))
+
+    def _set_details(self, connection: Connection, wanted: BillingDetails, organization_uuid: str) -> BillingDetails:
+        caller = self._caller(connection)
+        organization = _organization(connection, caller, organization_uuid)
+        tidy = details.checked(wanted)
+        uuid = self._new_organization(connection, caller) if organization is None else organization.uuid
+        details.keep(connection, uuid, tidy)
+        return tidy
+
+    def _new_organization(self, connection: Connection, caller: Caller) -> str:
+        """Details may come before the first purchase."""
+        portable.one_at_a_time(connection, caller.owner)
+        if own := organizations_of(connection, caller):
+            return own[0].uuid
+        name = identity_rules.auto_names(caller.full_name or caller.email).organization_name
+        return placing.create_organization(self._core, connection, caller, name, self._now())[0]
+
+    async def correct_invoice(self, uuid: str, details: BillingDetails, *, key: str) -> Corrected:
+        corrected, refund = await self._core.db.run(lambda connection: self._correct(connection, uuid, details, key))
+        if refund:
+            await outcomes.carry_out(self._core, refund)
+        self._core.wake.set()
+        return corrected
+
+    def _correct(self, connection: Connection, uuid: str, wanted: BillingDetails, key: str) -> tuple[Corrected, str]:
+        caller = self._own(connection, uuid)
+        tidy = details.checked(wanted)
+        request = {"invoice": uuid, "details": repr(tidy)}
+        known = commands.known(connection, caller, key, CORRECT, request)
+        if known is not None:
+            note_uuid, new_uuid = known.split(":")
+            return _corrected(connection, note_uuid, new_uuid), ""
+        at = self._now()
+        credited, new_uuid = corrections.replace(self._core, connection, uuid, tidy, at)
+        subject = f"{credited.note_uuid}:{new_uuid}"
+        commands.note(connection, caller, key, CORRECT, request, subject, at)
+        return _corrected(connection, credited.note_uuid, new_uuid), credited.refund_uuid
+
+
+def _corrected(connection: Connection, note_uuid: str, new_uuid: str) -> Corrected:
+    [note] = invoice_views.find(connection, _I.uuid == note_uuid)
+    [new] = invoice_views.find(connection, _I.uuid == new_uuid)
+    return Corrected(note, new)
+
+
+def _organization(connection: Connection, caller: Caller, organization_uuid: str) -> Organization | None:
+    """The one that is named, or the caller's first; None when there is none yet. NotFound for a stranger's."""
+    own = organizations_of(connection, caller)
+    if not organization_uuid:
+        return own[0] if own else None
+    found = next((one for one in own if one.uuid == organization_uuid), None)
+    if found is None:
+        raise NotFound(what="organization")
+    return found
+
+
+def _expected(invoice: Invoice) -> Any:  # Any: a datetime, which every upcoming invoice has
+    return invoice.expected_at
