@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import BadCredentials, EmailTaken, InvalidInput, TooManyTries
-from services.api.money import Money
 from services.api.types import Account, AutoNames, FunnelStep, Organization, Project, Register, Session, SignIn
 from services.db import models as m
-from services.db import portable
 from services.domain import identity as rules
 from services.embedded.carts import move_cart
 from services.embedded.core import Area, Caller, hashed
 from services.embedded.funnel import note
+from services.embedded.money import spending
+from services.embedded.money.alerts import CURRENCY
 
 # 35 ms on the reference machine against 184 ms with the library's defaults (LIMITS); OWASP's minimum for argon2id.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -145,12 +145,9 @@ class EmbeddedIdentity(Area):
     def _account(self, connection: Connection) -> Account:
         caller = self._caller(connection)
         month = self._now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        spent = connection.execute(
-            sa.select(portable.sum_of(m.OrderRow.total_micros - m.OrderRow.refunded_micros)).where(
-                m.OrderRow.user_uuid == caller.uuid, m.OrderRow.paid_at >= month
-            )
-        ).scalar_one()
-        return Account(caller.uuid, caller.email, caller.full_name, organizations_of(connection, caller), Money(spent))
+        organizations = organizations_of(connection, caller)
+        spent = spending.total_since(connection, [one.uuid for one in organizations], month, CURRENCY)
+        return Account(caller.uuid, caller.email, caller.full_name, organizations, spent)
 
     async def suggest_names(self, typed: str) -> AutoNames:
         return rules.auto_names(typed)
