@@ -206,9 +206,9 @@ def _facts(invoice: Invoice) -> Table:
 def _parties(page: _Page) -> Table:
     seller, details = words.seller(), page.invoice.details
     half = page.width / 2
-    own = [*seller["address"], seller["country"], seller["email"]]
+    own = [*seller["address"], words.country(seller["country"]), seller["email"]]
     own += [label("vat_id", vat_id=seller["vat_id"])] if seller["vat_id"] else []
-    theirs = [*details.address, details.country, details.email]
+    theirs = [*details.address, words.country(details.country), details.email]
     theirs += [label("vat_id", vat_id=details.vat_id)] if details.vat_id else []
     buyer = details.name or page.invoice.organization_name
     cells = [
@@ -246,7 +246,7 @@ def _table(page: _Page) -> Table:
                 ("BOTTOMPADDING", (0, here), (-1, here), 4),
             ]
         elif here > 1:
-            styles.append(("LINEABOVE", (0, here), (-1, here), 0.4, RULE))
+            styles.append(("LINEBELOW", (0, here - 1), (-1, here - 1), 0.4, RULE))
     styles.append(("LINEBELOW", (0, len(rows) - 1), (-1, len(rows) - 1), 0.8, INK))
     return LongTable(rows, colWidths=widths, repeatRows=1, style=styles)
 
@@ -266,9 +266,10 @@ def _row(line: InvoiceLine, depth: int) -> list[Any]:
     if not depth and (span := words.period(line.period_start, line.period_end)):
         what.append(_text(span, size=7.5, color=MUTED))
     unit = words.price(line.unit_price) if line.unit_price else ""
+    quantity = words.grouped(line.quantity) if unit or line.quantity != "1" else ""
     return [
         what,
-        _text(words.grouped(line.quantity), is_right=True, **quiet),
+        _text(quantity, is_right=True, **quiet),
         _text(unit, is_right=True, **quiet),
         _text(amount(line.amount), is_right=True, **quiet),
     ]

@@ -31,6 +31,17 @@ def seller() -> dict[str, Any]:
     return facts
 
 
+@cache
+def _countries() -> dict[str, str]:
+    names: dict[str, str] = resources.read_json("templates", "countries.json")
+    return names
+
+
+def country(code: str) -> str:
+    """Its name; the code itself where none is known."""
+    return _countries().get(code, code)
+
+
 def label(name: str, **values: object) -> str:
     """One of the fixed words."""
     return str(phrases()["labels"][name]).format(**values)
@@ -145,7 +156,7 @@ def notes(invoice: Invoice) -> list[str]:
     if invoice.kind is InvoiceKind.CREDIT_NOTE:
         keys.append("credit_note")
     elif invoice.kind is InvoiceKind.RECEIPT:
-        keys += ["receipt", _paid(invoice)]
+        keys += [*(["receipt"] if invoice.tax_lines else []), _paid(invoice)]
     else:
         keys += ["replaces"] if invoice.corrects_number else []
         keys += ["open"] if invoice.state is InvoiceState.OPEN else []

@@ -54,9 +54,9 @@ _I, _S = mm.InvoiceRow, mm.SubscriptionRow
 
 class EmbeddedInvoices(Area):
     async def list_invoices(self, query: InvoiceQuery) -> InvoicePage:
-        return await self._core.db.read(lambda connection: self._page(connection, query))
+        return await self._core.db.read(lambda connection: self._invoice_page(connection, query))
 
-    def _page(self, connection: Connection, query: InvoiceQuery) -> InvoicePage:
+    def _invoice_page(self, connection: Connection, query: InvoiceQuery) -> InvoicePage:
         organization = _organization(connection, self._caller(connection), query.organization_uuid)
         bad = {"page": query.page < 1, "page_size": not 1 <= query.page_size <= PAGE_MAX}
         if problems := {field: "out_of_range" for field, is_bad in bad.items() if is_bad}:
@@ -77,13 +77,13 @@ class EmbeddedInvoices(Area):
         return InvoicePage(tuple(shown), len(uuids))
 
     async def get_invoice(self, uuid: str) -> Invoice:
-        return await self._core.db.read(lambda connection: self._one(connection, uuid))
+        return await self._core.db.read(lambda connection: self._whole_invoice(connection, uuid))
 
-    def _one(self, connection: Connection, uuid: str) -> Invoice:
-        self._own(connection, uuid)
+    def _whole_invoice(self, connection: Connection, uuid: str) -> Invoice:
+        self._own_invoice(connection, uuid)
         return invoice_views.find(connection, _I.uuid == uuid)[0]
 
-    def _own(self, connection: Connection, uuid: str) -> Caller:
+    def _own_invoice(self, connection: Connection, uuid: str) -> Caller:
         """The caller, if the invoice is one of theirs. NotFound."""
         self._caller(connection)
         owner = connection.execute(sa.select(_I.organization_uuid).where(_I.uuid == uuid)).scalar()
@@ -92,9 +92,11 @@ class EmbeddedInvoices(Area):
         return self._authorize(connection, owner)
 
     async def list_upcoming(self, organization_uuid: str = "") -> tuple[Invoice, ...]:
-        return await self._core.db.read(lambda connection: self._upcoming(connection, organization_uuid, self._now()))
+        return await self._core.db.read(
+            lambda connection: self._all_upcoming(connection, organization_uuid, self._now())
+        )
 
-    def _upcoming(self, connection: Connection, organization_uuid: str, now: datetime) -> tuple[Invoice, ...]:
+    def _all_upcoming(self, connection: Connection, organization_uuid: str, now: datetime) -> tuple[Invoice, ...]:
         organization = _organization(connection, self._caller(connection), organization_uuid)
         if organization is None:
             return ()
@@ -109,7 +111,7 @@ class EmbeddedInvoices(Area):
 
     async def pay_invoice(self, uuid: str, payment_token: str, *, key: str) -> Paid:
         opened, older = await self._core.db.run(
-            lambda connection: self._open_payment(connection, uuid, payment_token, key)
+            lambda connection: self._open_invoice_payment(connection, uuid, payment_token, key)
         )
         if older:
             await self._call_off(older)
@@ -117,16 +119,16 @@ class EmbeddedInvoices(Area):
         self._core.wake.set()
         return paid
 
-    def _open_payment(self, connection: Connection, uuid: str, token: str, key: str) -> tuple[str, list[str]]:
+    def _open_invoice_payment(self, connection: Connection, uuid: str, token: str, key: str) -> tuple[str, list[str]]:
         """The payment's intent, and older ones that wait for a confirmation nobody needs any more."""
-        caller = self._own(connection, uuid)
+        caller = self._own_invoice(connection, uuid)
         request = {"invoice": uuid, "token": token}
         if known := commands.known(connection, caller, key, PAY, request):
             return known, []
         row = finalising.row_of(connection, uuid)
         if row.state != InvoiceState.OPEN.value:
             raise WrongState(state=row.state)
-        provider_token, label = self._card(connection, caller, row.organization_uuid, token)
+        provider_token, label = self._card_for_invoice(connection, caller, row.organization_uuid, token)
         waiting = invoice_payments.under_way(connection, row)
         if any(state == PaymentState.SENT.value for _uuid, state, _attempt in waiting):
             raise RequestInProgress(key=key)
@@ -135,7 +137,9 @@ class EmbeddedInvoices(Area):
         commands.note(connection, caller, key, PAY, request, opened, at)
         return opened, [intent for intent, _state, _attempt in waiting]
 
-    def _card(self, connection: Connection, caller: Caller, organization_uuid: str, token: str) -> tuple[str, str]:
+    def _card_for_invoice(
+        self, connection: Connection, caller: Caller, organization_uuid: str, token: str
+    ) -> tuple[str, str]:
         """The provider's token and what may be shown of the card. InvalidInput(payment_token)."""
         if not token:
             card = payments.card(connection, organization_uuid)
@@ -166,24 +170,24 @@ class EmbeddedInvoices(Area):
     # ---- whom it is made out to
 
     async def get_billing_details(self, organization_uuid: str = "") -> BillingDetails:
-        return await self._core.db.read(lambda connection: self._details(connection, organization_uuid))
+        return await self._core.db.read(lambda connection: self._kept_details(connection, organization_uuid))
 
-    def _details(self, connection: Connection, organization_uuid: str) -> BillingDetails:
+    def _kept_details(self, connection: Connection, organization_uuid: str) -> BillingDetails:
         organization = _organization(connection, self._caller(connection), organization_uuid)
         return BillingDetails() if organization is None else taxes.details_of(connection, organization.uuid)
 
     async def set_billing_details(self, details: BillingDetails, organization_uuid: str = "") -> BillingDetails:
-        return await self._core.db.run(lambda connection: self._set_details(connection, details, organization_uuid))
+        return await self._core.db.run(lambda connection: self._keep_details(connection, details, organization_uuid))
 
-    def _set_details(self, connection: Connection, wanted: BillingDetails, organization_uuid: str) -> BillingDetails:
+    def _keep_details(self, connection: Connection, wanted: BillingDetails, organization_uuid: str) -> BillingDetails:
         caller = self._caller(connection)
         organization = _organization(connection, caller, organization_uuid)
         tidy = details.checked(wanted)
-        uuid = self._new_organization(connection, caller) if organization is None else organization.uuid
+        uuid = self._organization_for_details(connection, caller) if organization is None else organization.uuid
         details.keep(connection, uuid, tidy)
         return tidy
 
-    def _new_organization(self, connection: Connection, caller: Caller) -> str:
+    def _organization_for_details(self, connection: Connection, caller: Caller) -> str:
         """Details may come before the first purchase."""
         portable.one_at_a_time(connection, caller.owner)
         if own := organizations_of(connection, caller):
@@ -192,14 +196,18 @@ class EmbeddedInvoices(Area):
         return placing.create_organization(self._core, connection, caller, name, self._now())[0]
 
     async def correct_invoice(self, uuid: str, details: BillingDetails, *, key: str) -> Corrected:
-        corrected, refund = await self._core.db.run(lambda connection: self._correct(connection, uuid, details, key))
+        corrected, refund = await self._core.db.run(
+            lambda connection: self._correct_invoice(connection, uuid, details, key)
+        )
         if refund:
             await outcomes.carry_out(self._core, refund)
         self._core.wake.set()
         return corrected
 
-    def _correct(self, connection: Connection, uuid: str, wanted: BillingDetails, key: str) -> tuple[Corrected, str]:
-        caller = self._own(connection, uuid)
+    def _correct_invoice(
+        self, connection: Connection, uuid: str, wanted: BillingDetails, key: str
+    ) -> tuple[Corrected, str]:
+        caller = self._own_invoice(connection, uuid)
         tidy = details.checked(wanted)
         request = {"invoice": uuid, "details": repr(tidy)}
         known = commands.known(connection, caller, key, CORRECT, request)
