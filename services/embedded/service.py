@@ -23,6 +23,7 @@ from services.embedded.money import codes, coupons, due, outcomes, subscribing, 
 from services.embedded.money.duties import DUTIES
 from services.embedded.money.invoices import EmbeddedInvoices
 from services.embedded.money.limits import EmbeddedCaps
+from services.embedded.money.prices import EmbeddedPrices
 from services.embedded.money.subscriptions import EmbeddedSubscriptions
 from services.embedded.money.timeline import EmbeddedTimelines
 from services.embedded.money.wallets import EmbeddedWallets
@@ -41,6 +42,7 @@ class EmbeddedService(
     EmbeddedCaps,
     EmbeddedInvoices,
     EmbeddedSubscriptions,
+    EmbeddedPrices,
     EmbeddedTimelines,
     EmbeddedWallets,
 ):

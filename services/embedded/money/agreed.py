@@ -44,8 +44,12 @@ def interval_of(cycle: BillingCycle) -> Interval:
     return billing.interval_of(cycle)
 
 
+def unit_of(terms: Mapping[str, Any]) -> Rate:
+    """What one call beyond the included costs."""
+    return Rate(terms["overage_micros"], terms["overage_per"], terms["currency"])
+
+
 def rating_terms(terms: Mapping[str, Any], quantity: int = 1) -> Terms:
     """How usage of one resource is priced; a quantity multiplies what is included."""
-    unit = Rate(terms["overage_micros"], terms["overage_per"], terms["currency"])
     included = None if terms["included"] is None else Decimal(terms["included"] * quantity)
-    return Terms(terms["slug"], PerUnit(unit), included, OveragePolicy(terms["policy"]))
+    return Terms(terms["slug"], PerUnit(unit_of(terms)), included, OveragePolicy(terms["policy"]))

@@ -59,17 +59,16 @@ def counted_in(connection: Connection, subscription: Any, resource_uuid: str, at
 
 
 def carry(connection: Connection, before: Any, after: Any, last: datetime, at: datetime) -> None:
-    """A change that counts the months from another anchor keeps the calls used: the running month's total goes on as
-    that of the month that runs at `at`. `last`: an instant of the old month. To be called after the change is written.
-    """
+    """A change that counts the months from another anchor keeps the calls used: the running month's count goes on as
+    that of the month that holds `at`; what they cost stays with the month they were made in. `last`: an instant of the
+    old month. To be called after the change is written."""
     old, new = month_of(before, last).start, month_of(after, at).start
     if old == new:
         return
     mine = sa.select(m.ResourceRow.uuid).where(m.ResourceRow.order_uuid == after.order_uuid)
-    for uuid in connection.execute(mine).scalars().all():
-        moved = connection.execute(
-            sa.delete(_U).where(_U.resource_uuid == uuid, _U.period_start == old).returning(_U.calls, _U.cost_micros)
-        ).one_or_none()
-        if moved is not None:
-            count(connection, uuid, new, moved.calls)
-            add_cost(connection, uuid, new, Money(moved.cost_micros, after.currency))
+    for uuid in connection.execute(mine.order_by(m.ResourceRow.uuid)).scalars().all():
+        place = {"resource": uuid, "start": old}
+        row = connection.execute(_READ.with_for_update(), place).one_or_none()
+        if row is not None and row.calls:
+            count(connection, uuid, old, -row.calls)
+            count(connection, uuid, new, row.calls)

@@ -197,14 +197,13 @@ def _items(subscription: Any, calls: _Calls, month: Period, before: _Sums | None
 def params_of(subscription: Any, calls: _Calls) -> Params:
     """What the sentence of a usage line says: so many calls, 1,000 included, then $0.01."""
     included = subscription.terms["included"]
-    unit = Rate(subscription.terms["overage_micros"], subscription.terms["overage_per"], calls.currency)
     counts: Params = {
         "name": calls.resource_name,
         "used": calls.calls,
         "included": None if included is None else included * subscription.quantity,
         "over": calls.calls - calls.by_price.get(0, 0),
     }
-    return counts | quoted(unit)
+    return counts | quoted(agreed.unit_of(subscription.terms))
 
 
 def _tiers(root: str, calls: _Calls, asked: Money) -> list[Item]:
