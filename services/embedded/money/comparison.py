@@ -102,7 +102,7 @@ def compare(connection: Connection, subscription: Any, days: int, now: datetime)
 def _agents(connection: Connection, subscription: Any) -> dict[str, str]:
     """The agents of a subscription: uuid -> name."""
     mine = sa.select(_R.uuid, _R.name).where(_R.order_uuid == subscription.order_uuid).order_by(_R.uuid)
-    return dict(connection.execute(mine).tuples().all())
+    return {row.uuid: row.name for row in connection.execute(mine)}
 
 
 def _events(connection: Connection, resource_uuid: str, periods: Sequence[Period]) -> list[Event]:

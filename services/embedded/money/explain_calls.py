@@ -79,7 +79,7 @@ def the_call(connection: Connection, source: str, event_id: str) -> Any:  # Any:
 
 
 def of_month(connection: Connection, resource_uuid: str, now: datetime) -> Tree | None:
-    """The cost of an agent's calls this month, by price."""
+    """The cost of an agent's calls this month, by price where there are several."""
     found = _agent(connection, resource_uuid)
     if found is None:
         return None
@@ -99,6 +99,8 @@ def of_month(connection: Connection, resource_uuid: str, now: datetime) -> Tree 
     )
     params |= {"start": month.start.isoformat(), "end": month.end.isoformat()}
     parts += _tests(connection, found, month)
+    if len(parts) == 1:  # all at one price: the calls themselves
+        return Tree(found.organization_uuid, "usage", cost, params, leaves=calls(connection, inside, found.currency))
     return Tree(found.organization_uuid, "usage", cost, params, tuple(parts))
 
 

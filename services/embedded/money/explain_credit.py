@@ -148,16 +148,13 @@ def _kinds_of(by: str) -> sa.ColumnElement[bool]:
 
 def _uses(connection: Connection, organization: str, rows: Sequence[Any], by: str) -> list[Explanation]:
     """Entries of one credit as nodes; a movement that other credits shared in opens nothing, its sum is another."""
-    totals = dict(
-        connection.execute(
-            sa.select(_E.seq, portable.sum_of(_E.amount_micros.expression))
-            .join(_A, _A.id == _E.account_id)
-            .where(_E.organization_uuid == organization, _E.seq.in_([row.seq for row in rows]), _IN_WALLET)
-            .group_by(_E.seq)
-        )
-        .tuples()
-        .all()
+    sums = (
+        sa.select(_E.seq, portable.sum_of(_E.amount_micros.expression))
+        .join(_A, _A.id == _E.account_id)
+        .where(_E.organization_uuid == organization, _E.seq.in_([row.seq for row in rows]), _IN_WALLET)
+        .group_by(_E.seq)
     )
+    totals = {row[0]: row[1] for row in connection.execute(sums)}
     nodes = []
     for row in rows:
         params: Params = {"at": row.at.isoformat()} | {
