@@ -27,7 +27,7 @@ from services.domain.ledger import (
 )
 from services.domain.wallet import GrantKind, Share
 from services.embedded.money import ledger
-from services.embedded.money.ledger import BelowFloor, OtherContent
+from services.embedded.money.ledger import BelowFloor, OtherContent, Posted
 from tests.embedded.money.books import PROVIDER, ZERO, Books, at, usd
 
 TRANSFERS = sa.select(mm.LedgerTransfer.seq, mm.LedgerTransfer.key, mm.LedgerTransfer.kind).order_by(
@@ -137,6 +137,36 @@ def test_two_writers_of_one_key_write_once(books: Books) -> None:
     assert [row[0] for row in books.all(TRANSFERS)] == [1, 2]
     assert books.hold(grant, "1").seq == 3
     assert books.fault() is None
+
+
+def test_a_key_written_while_its_other_writer_waited_is_the_same(books: Books) -> None:
+    transfer = movements.hold(books.stamp("once"), [Share(books.grant("20"), GrantKind.PAID, usd("5"))])
+    is_locked = threading.Event()
+
+    def first(connection: Connection) -> Posted:
+        ledger.lock(connection, books.organization)
+        is_locked.set()
+        time.sleep(0.2)  # the other one finds no such key and waits for the head
+        return ledger.post(books.core, connection, transfer)
+
+    def second(connection: Connection) -> Posted:
+        assert is_locked.wait(5)
+        return ledger.post(books.core, connection, transfer)
+
+    async def both() -> list[Posted]:
+        return list(await asyncio.gather(books.core.db.run(first), books.core.db.run(second)))
+
+    written, known = books.run(both())
+    assert (written.is_new, known.is_new) == (True, False)
+    assert (written.seq, written.uuid) == (known.seq, known.uuid)
+    assert books.post(movements.hold(books.stamp(), transfer_shares(transfer))).seq == written.seq + 1
+    assert books.fault() is None
+
+
+def transfer_shares(transfer: Transfer) -> list[Share]:
+    """The one share of a hold."""
+    entry = transfer.entries[0]
+    return [Share(entry.account.sub, GrantKind.PAID, -entry.amount)]
 
 
 def test_what_does_not_balance_is_a_bug_of_the_caller(books: Books) -> None:
