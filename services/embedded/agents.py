@@ -13,6 +13,7 @@ from services.domain import identity as identity_rules
 from services.domain import provisioning
 from services.embedded import settlement, worker
 from services.embedded.core import Area
+from services.embedded.money import refunding
 from services.embedded.orders import close_order, find_orders
 from services.embedded.resources import find_resources, steps_to_json
 from services.gateways.payments import ProviderUnreachable
@@ -101,10 +102,8 @@ class EmbeddedAgents(Area):
         if retired.rowcount != 1:
             raise errors.WrongState(state=resource.state.value)
         row = connection.execute(sa.select(r.price_micros, r.currency).where(r.uuid == uuid)).one()
-        charge_id = connection.execute(
-            sa.select(m.PaymentRow.charge_id).where(m.PaymentRow.order_uuid == resource.order_uuid)
-        ).scalar_one()
         amount = Money(row.price_micros, row.currency)
+        charge_id = refunding.take_off(self._core, connection, resource.order_uuid, amount, self._now())
         key = settlement.request_refund(self._core, connection, resource.order_uuid, charge_id, amount, uuid)
         close_order(connection, resource.order_uuid)
         return key, resource.order_uuid

@@ -22,7 +22,7 @@ from services.db import portable
 from services.domain import provisioning
 from services.embedded.core import Core, insert_into
 from services.embedded.funnel import note
-from services.embedded.money import coupons, subscribing
+from services.embedded.money import coupons, refunding, subscribing
 from services.embedded.money.subscribing import Payment
 from services.embedded.orders import PENDING, bought, lock_order, placed
 from services.embedded.placing import LEASE, NOT_COMPLETED, OUR_CARD, Intent
@@ -268,18 +268,23 @@ async def carry_out_refund(core: Core, key: str) -> None:
         return
     if row.charge_id and row.amount_micros:
         await core.payments.refund(row.charge_id, Money(row.amount_micros, row.currency), key=key)
-    await core.db.run(lambda connection: _record_refund(connection, row))
+    await core.db.run(lambda connection: _record_refund(core, connection, row))
 
 
-def _record_refund(connection: Connection, row: Any) -> None:
+def _record_refund(core: Core, connection: Connection, row: Any) -> None:
     r, o = m.RefundRow, m.OrderRow
     done = connection.execute(sa.update(r).where(r.key == row.key, r.state == "sent").values(state="done"))
-    if done.rowcount == 1:
-        connection.execute(
-            sa.update(o)
-            .where(o.uuid == row.order_uuid, o.paid_at.is_not(None))
-            .values(refunded_micros=o.refunded_micros + row.amount_micros)
-        )
+    if done.rowcount != 1:
+        return
+    order = connection.execute(
+        sa.update(o)
+        .where(o.uuid == row.order_uuid, o.paid_at.is_not(None))
+        .values(refunded_micros=o.refunded_micros + row.amount_micros)
+        .returning(o.uuid, o.organization_uuid)
+    ).one_or_none()
+    if order is not None and row.charge_id:
+        amount = Money(row.amount_micros, row.currency)
+        refunding.sent_back(core, connection, order, row.key, amount, core.clock.now())
 
 
 # ---- the sweep
