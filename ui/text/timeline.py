@@ -120,6 +120,11 @@ def _about_subscription(one: Happening, name: str) -> str:
         "paused": tr("{name} was paused.", name=what),
         "resumed": tr("{name} goes on after its pause.", name=what),
         "cancel_planned": tr("{name} was set to end with its period.", name=what),
+        "change_planned": tr("A plan change of {name} was planned.", name=what),
+        "pause_planned": tr("A pause of {name} was planned.", name=what),
+        "change_undone": tr("A planned change of {name} was undone.", name=what),
+        "usage_payment_changed": tr("{name} now pays its extra calls another way.", name=what),
+        "card_changed": tr("{name} now pays with another card.", name=what),
         "canceled": tr("{name} ended.", name=what),
         "usage_reset": tr("The included calls of {name} start again.", name=what),
     }
@@ -151,7 +156,8 @@ def _about_wallet(one: Happening) -> str:
         "balance_low": tr("The balance is low."),
         "auto_topped_up": tr("The wallet was topped up automatically."),
         "topped_up": tr("The wallet was topped up."),
-        "gift_redeemed": tr("A code was redeemed."),
+        "code_redeemed": tr("A code was redeemed."),
+        "refunded": tr("A payment was refunded."),
         "credit_refunded": tr("Credit was sent back to the card."),
     }
     if one.kind in ("auto_top_up_refused", "auto_top_up_failed"):
