@@ -24,6 +24,7 @@ from services.embedded.money.duties import DUTIES
 from services.embedded.money.invoices import EmbeddedInvoices
 from services.embedded.money.limits import EmbeddedCaps
 from services.embedded.money.prices import EmbeddedPrices
+from services.embedded.money.quotes import EmbeddedQuotes
 from services.embedded.money.subscriptions import EmbeddedSubscriptions
 from services.embedded.money.timeline import EmbeddedTimelines
 from services.embedded.money.wallets import EmbeddedWallets
@@ -41,6 +42,7 @@ class EmbeddedService(
     EmbeddedFunnel,
     EmbeddedCaps,
     EmbeddedInvoices,
+    EmbeddedQuotes,
     EmbeddedSubscriptions,
     EmbeddedPrices,
     EmbeddedTimelines,

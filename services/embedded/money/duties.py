@@ -7,6 +7,7 @@ from services.embedded.money import (
     collection,
     committing,
     credit_expiry,
+    quotes,
     recognition,
     renewals,
     reservations,
@@ -27,6 +28,7 @@ DUTIES = Duties(
         "finalise": renewals.on_finalise,
         "overdue": standing.on_overdue,
         "suspend": standing.on_suspend,
+        "quote_expires": quotes.on_expires,
         "trial_reminder": trials.on_trial_reminder,
     },
     asking={
