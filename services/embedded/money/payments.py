@@ -169,17 +169,18 @@ def paid_since(connection: Connection, organizations: Sequence[str], start: date
 
 async def ask(core: Core, wanted: Intent) -> Charge | None:
     """The provider's answer under the intent's key, or None when it cannot be had now."""
-    for pause in (*RETRY_PAUSES_S, None):
+    pauses = iter(RETRY_PAUSES_S)
+    while True:
         try:
             if wanted.purpose == REFUND:
                 return await core.payments.refund(wanted.charge_id, wanted.amount, key=wanted.key)
             request = ChargeRequest(wanted.amount, wanted.token, wanted.uuid)
             return await core.payments.charge(request, key=wanted.key)
         except ProviderUnreachable:
+            pause = next(pauses, None)
             if pause is None:
                 return None
             await asyncio.sleep(pause)
-    return None
 
 
 def told(found: Intent) -> Paid:

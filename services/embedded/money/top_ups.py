@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from services.api.money import Money
 from services.api.types import BillingDetails, TopUpQuote
 from services.domain.invoicing import Item
+from services.domain.taxes import UNTAXED
 from services.domain.wallet import GrantKind
 from services.embedded.core import Core
 from services.embedded.money import alerts, drafting, finalising, grants, payments, taxes
@@ -33,7 +34,8 @@ def quote(organization_uuid: str, credit: Money, details: BillingDetails) -> Top
     """What a top-up will charge: prepaid credit is taxed when it is bought."""
     whole = drafting.composed(_invoice(organization_uuid, credit, details), details)
     treatment = whole.taxes[0].treatment
-    return TopUpQuote(credit, whole.tax_total, whole.total, treatment.name, treatment.percent, treatment.code)
+    note = "" if treatment == UNTAXED else treatment.code
+    return TopUpQuote(credit, whole.tax_total, whole.total, treatment.name, treatment.percent, note)
 
 
 @dataclass(frozen=True, slots=True)
