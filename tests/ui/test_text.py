@@ -226,7 +226,7 @@ def test_arithmetic_of_a_year_reads_like_the_price_list() -> None:
     assert lines == [
         ("Pro yearly, $99 × 12", "$1,188"),
         ("Yearly discount, 2 months free", "−$198"),
-        ("Tax: none in test mode", "$0"),
+        ("Tax: none without a country", "$0"),
     ]
 
 

@@ -21,9 +21,17 @@ from ui.text.formats import (
     signed_money,
 )
 from ui.text.language import count, plural, tr
+from ui.text.ordering import (
+    LineText,
+    one_form,
+    paid_with_words,
+    pay_label,
+    renewal_text,
+    summary_line,
+    total_parts,
+)
 from ui.text.problems import ErrorText, error_text, field_text, field_texts
 from ui.text.shop import (
-    LineText,
     billing_label,
     card_sentence,
     corrected_text,
@@ -32,9 +40,7 @@ from ui.text.shop import (
     kind_label,
     method_label,
     order_state,
-    pay_label,
     receipt_text,
-    renewal_text,
     resource_state,
     sample_text,
     saved_card_detail,
@@ -42,9 +48,7 @@ from ui.text.shop import (
     sort_label,
     step_text,
     step_title,
-    summary_line,
     test_card_label,
-    total_parts,
     usage_text,
 )
 
@@ -71,7 +75,9 @@ __all__ = [
     "method_label",
     "money",
     "month_text",
+    "one_form",
     "order_state",
+    "paid_with_words",
     "pay_label",
     "plan_price",
     "plan_price_words",

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from services.api.types import (
-    BillingCycle,
     BillingModel,
     DeploymentStep,
     OfferingCard,
     OfferingKind,
     Order,
     OrderState,
-    OrderSummary,
     OveragePolicy,
     PaymentMethod,
     ResourceState,
     SavedCard,
     SortOrder,
     StepState,
-    SummaryLine,
     TestCard,
     Usage,
 )
-from ui.text.formats import PlanPrice, date, datetime_text, money, price_words
+from ui.text.formats import date, datetime_text, money, price_words
 from ui.text.language import count, plural, tr
+from ui.text.ordering import one_form, paid_with_words, renewal_day, summary_line
 
 # ---- catalogue
 
@@ -88,64 +84,6 @@ def card_sentence(card: OfferingCard) -> str:
 # ---- order
 
 
-class LineText(NamedTuple):
-    label: str
-    amount: str
-
-
-def summary_line(line: SummaryLine, plan_name: str, cycle: BillingCycle) -> LineText:
-    """One line of the arithmetic: "Pro yearly, $99 × 12" and "$1,188"."""
-    return LineText(_line_label(line, plan_name, cycle), money(line.amount))
-
-
-def _line_label(line: SummaryLine, plan_name: str, cycle: BillingCycle) -> str:
-    if line.kind == "discount":
-        return tr("Bundle discount") if line.label == "bundle" else tr("Yearly discount, 2 months free")
-    if line.kind == "tax":
-        return tr("Tax: none in test mode") if line.label == "test_mode" else tr("Tax")
-    if line.amount.is_zero:
-        return tr("{plan}, no monthly fee", plan=plan_name)
-    if cycle is BillingCycle.YEARLY and line.unit_price is not None and line.quantity > 1:
-        unit = money(line.unit_price)
-        return tr("{plan} yearly, {unit} × {n}", plan=plan_name, unit=unit, n=line.quantity)
-    return tr("{plan}, one month", plan=plan_name)
-
-
-def total_parts(summary: OrderSummary) -> PlanPrice:
-    """ "$990", "/year" under the arithmetic."""
-    if summary.total is None:
-        return PlanPrice(tr("Custom"), "")
-    if summary.billing_model is not BillingModel.SUBSCRIPTION:
-        return PlanPrice(money(summary.total), "")
-    yearly = summary.billing_cycle is BillingCycle.YEARLY
-    return PlanPrice(money(summary.total), tr("/year") if yearly else tr("/month"))
-
-
-def renewal_text(summary: OrderSummary) -> str:
-    """When and for how much the order repeats, or that it does not."""
-    if summary.total is None:
-        return tr("We answer with a price by e-mail. Nothing is charged now.")
-    if summary.renews_at is not None and summary.renewal_total is not None:
-        day, amount = date(summary.renews_at), money(summary.renewal_total)
-        return tr("Renews on {day} for {amount}. Cancel any time before.", day=day, amount=amount)
-    if summary.billing_model is BillingModel.PAY_PER_USE:
-        return tr("No monthly fee. You pay for the calls you make.")
-    return tr("Free, with no card and no end date.")
-
-
-def pay_label(summary: OrderSummary | None) -> str:
-    """What the one primary button of checkout says; it carries the amount."""
-    if summary is None:
-        return tr("Complete purchase")
-    if summary.total is None:
-        return tr("Ask for a quote")
-    if summary.billing_model is BillingModel.FREE:
-        return tr("Start for free")
-    if summary.total.is_zero:
-        return tr("Start – {amount} today", amount=money(summary.total))
-    return tr("Complete purchase – {amount}", amount=money(summary.total))
-
-
 def order_state(state: OrderState) -> str:
     words = {
         OrderState.PENDING_CONSUMER: tr("Waiting for your confirmation"),
@@ -160,21 +98,22 @@ def order_state(state: OrderState) -> str:
 
 def receipt_text(order: Order) -> str:
     """The receipt as plain text, for copying."""
-    lines = [summary_line(line, order.plan_name, order.billing_cycle) for line in order.lines]
+    write = one_form(*(line.amount for line in order.lines), order.total, order.refunded)
+    lines = [summary_line(line, order.plan_name, order.billing_cycle, write) for line in order.lines]
     width = max([len(line.label) for line in lines] + [24])
     rows = [f"{line.label:<{width}}  {line.amount:>12}" for line in lines]
-    rows.append(f"{tr('Total'):<{width}}  {money(order.total):>12}")
+    rows.append(f"{tr('Total'):<{width}}  {write(order.total):>12}")
     if not order.refunded.is_zero:
-        rows.append(f"{tr('Refunded'):<{width}}  {money(order.refunded):>12}")
+        rows.append(f"{tr('Refunded'):<{width}}  {write(order.refunded):>12}")
     head = [
         tr("Receipt {number}", number=order.number or order.uuid),
         f"{order.offering_name} – {order.plan_name}",
         *([tr("Paid on {when}", when=datetime_text(order.paid_at))] if order.paid_at else [order_state(order.state)]),
-        *([tr("Paid with {card}", card=order.paid_with)] if order.paid_with else []),
+        *([tr("Paid with {card}", card=paid_with_words(order.paid_with))] if order.paid_with else []),
         tr("Buyer: {name} <{email}>", name=order.buyer_name, email=order.buyer_email),
         tr("For: {organization}, {project}", organization=order.organization_name, project=order.project_name),
     ]
-    tail = [tr("Renews on {day}", day=date(order.renews_at))] if order.renews_at else []
+    tail = [renewal_day(order)] if order.renews_at else []
     return "\n".join([*head, "", *rows, *([""] if tail else []), *tail, tr("Test mode: no real money moved.")]) + "\n"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 from PySide6.QtCore import Signal
@@ -13,23 +12,24 @@ from services.api.types import (
     AutoNames,
     BillingCycle,
     Cart,
+    CartDraft,
     FunnelStep,
     Offering,
-    OrderSummary,
     PaymentMethod,
     PaymentOptions,
     SavedCard,
 )
-from ui.bridge import Bridge
+from ui.bridge import Area, Bridge, Change
 from ui.text import error_text, tr
 from ui.viewmodels.agent import recommended_plan
 from ui.viewmodels.base import ServiceHolder, Status
+from ui.viewmodels.checkout_price import PricedViewModel
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase, preselected_card
 from ui.viewmodels.debounce import Debounce
-from ui.viewmodels.purchase import PurchaseViewModel
 from ui.viewmodels.session import SessionViewModel
 
 NAMES_MILLISECONDS = 120
+MOVES_PRICE: frozenset[Area] = frozenset({"wallet", "invoices", "resources", "timeline"})
 
 
 class _Opened(NamedTuple):
@@ -38,7 +38,7 @@ class _Opened(NamedTuple):
     options: PaymentOptions | None
 
 
-class CheckoutViewModel(PurchaseViewModel):
+class CheckoutViewModel(PricedViewModel):
     """Signals: changed; problems_found(field); confirming(url); placed(Placed); quote_requested()."""
 
     problems_found = Signal(str)
@@ -47,10 +47,10 @@ class CheckoutViewModel(PurchaseViewModel):
         self, bridge: Bridge, holder: ServiceHolder, session: SessionViewModel, new_key: Callable[[], str]
     ) -> None:
         super().__init__(bridge, holder, session, new_key)
-        self._summaries: dict[tuple[str, BillingCycle], OrderSummary] = {}
         self._naming = Debounce(NAMES_MILLISECONDS, self._ask_names, self)
         self._opened_with: tuple[Offering | str, str, BillingCycle | None] = ("", "", None)
         session.changed.connect(self._on_session_changed)
+        bridge.changed.connect(self._on_bridge_changed)
 
     # ---- opening
 
@@ -72,6 +72,10 @@ class CheckoutViewModel(PurchaseViewModel):
                 account_mode=kept.account_mode,
                 account=kept.account,
                 message=kept.message if self._is_same(kept, offering) else "",
+                country=kept.country,
+                has_chosen_country=kept.has_chosen_country,
+                vat_id=kept.vat_id,
+                vat_text=kept.vat_text,
             )
         )
         self._on_session_changed()
@@ -121,6 +125,7 @@ class CheckoutViewModel(PurchaseViewModel):
         self._restore(cart, offering, plan_uuid, cycle)
         self._choose_for_buyer()
         self._price()
+        self._load_details()
         self._ask_names()
         self._keep()
         self._record(FunnelStep.CHECKOUT_OPENED, offering.card.uuid)
@@ -135,6 +140,8 @@ class CheckoutViewModel(PurchaseViewModel):
         is_same_order = is_same and plan == cart.plan_uuid and chosen_cycle == cart.billing_cycle
         draft = cart.draft
         key = draft.attempt_key if is_same_order else ""
+        self._restore_terms(draft, is_same=is_same, plan_uuid=plan)
+        is_wallet = bool(key) and not draft.payment_token  # so a wallet's attempt is kept (CheckoutState.cart)
         self._set(
             plan_uuid=plan,
             cycle=chosen_cycle,
@@ -143,12 +150,23 @@ class CheckoutViewModel(PurchaseViewModel):
             project_name=draft.project_name,
             payment_token=draft.payment_token,
             has_chosen_card=bool(draft.payment_token),
+            method=PaymentMethod.WALLET if is_wallet else PaymentMethod.CARD,
             terms_accepted=(draft.terms_accepted and is_same) or self._has_accepted_terms,
             attempt_key=key,
             notice=tr("Your last try to pay was interrupted. Finish it here; it is charged once at most.")
             if key
             else "",
         )
+
+    def _restore_terms(self, draft: CartDraft, *, is_same: bool, plan_uuid: str) -> None:
+        """Coupon and trial belong to what was in the cart, country and VAT id to who buys."""
+        trials = {plan.uuid for plan in self.state.plans if plan.trial_days}
+        self._set(
+            coupon=draft.coupon.strip().upper() if is_same else "",
+            start_trial=draft.start_trial and is_same and plan_uuid in trials,
+        )
+        if draft.country and not self.state.has_chosen_country:
+            self._set(country=draft.country, has_chosen_country=True, vat_id=draft.vat_id, vat_text=draft.vat_id)
 
     @property
     def _has_accepted_terms(self) -> bool:
@@ -159,7 +177,16 @@ class CheckoutViewModel(PurchaseViewModel):
 
     def select_plan(self, uuid: str) -> None:
         if self._may_change() and uuid != self.state.plan_uuid and any(p.uuid == uuid for p in self.state.plans):
-            self._edit("plan_uuid", plan_uuid=uuid)
+            plan = next(plan for plan in self.state.plans if plan.uuid == uuid)
+            for field in ("start_trial", "coupon"):
+                self._forget_problem(field)
+            self._edit(
+                "plan_uuid",
+                plan_uuid=uuid,
+                start_trial=self.state.start_trial and plan.trial_days > 0,
+                coupon=self.state.coupon or self.state.coupon_text.strip().upper(),  # may be for this plan
+                coupon_text="",
+            )
             self._price()
             if self.state.offering is not None:
                 self._record(FunnelStep.PLAN_CHOSEN, self.state.offering.card.uuid)
@@ -184,6 +211,9 @@ class CheckoutViewModel(PurchaseViewModel):
         """Empty is automatic again."""
         if self._may_change():
             self._edit("organization_name", organization_name=text)
+            if self.state.account is not None:
+                self._load_details()
+                self._price()
 
     def type_project(self, text: str) -> None:
         if self._may_change():
@@ -213,8 +243,12 @@ class CheckoutViewModel(PurchaseViewModel):
     # ---- how it is paid
 
     def choose_method(self, method: PaymentMethod) -> None:
-        if self._may_change() and self.state.options and method in self.state.options.methods:
+        """Ways that are not open, and a wallet with too little in it, are not taken."""
+        if not self._may_change() or self.state.options is None or method not in self.state.options.methods:
+            return
+        if method is not self.state.method and (method is not PaymentMethod.WALLET or self.state.can_use_wallet):
             self._edit("payment_method", method=method)
+            self._price()
 
     def choose_card(self, token: str) -> None:
         if self._may_change():
@@ -249,7 +283,14 @@ class CheckoutViewModel(PurchaseViewModel):
         """Buys, starts for free, or asks for a quote; a second press while that runs does nothing."""
         if not self.state.can_pay:
             return
-        self._set(has_pressed_pay=True, refused={})
+        if self.state.has_unchecked and self._may_change() and not self.state.is_quote:
+            shown = self.state.summary
+            self.apply_coupon()
+            self.apply_vat()
+            if self.state.is_pricing or self.state.summary is not shown:
+                return  # the sum first
+        refused = {name: text for name, text in self.state.refused.items() if name in ("coupon", "vat_id")}
+        self._set(has_pressed_pay=True, refused=refused)
         if field := self.state.first_problem_field:
             self.problems_found.emit(field)
             return
@@ -264,45 +305,6 @@ class CheckoutViewModel(PurchaseViewModel):
         self._set(error=None, notice="")
 
     # ---- inside
-
-    def _may_change(self) -> bool:
-        is_open = self.state.status is Status.READY and self.state.phase in (Phase.IDLE, Phase.FAILED)
-        return is_open and not self.state.is_locked
-
-    def _edit(self, field: str, **changes: object) -> None:
-        refused = {name: text for name, text in self.state.refused.items() if name != field}
-        phase = Phase.IDLE if self.state.phase is Phase.FAILED else self.state.phase
-        error = None if self.state.phase is Phase.FAILED and not self.state.is_locked else self.state.error
-        self._set(**changes, refused=refused, phase=phase, error=error)
-        self._keep()
-
-    def _keep(self) -> None:
-        if self.state.status is Status.READY and self.state.phase is not Phase.PLACED:
-            self._keeper.later(self.state.cart())
-
-    def _price(self) -> None:
-        choice = (self.state.plan_uuid, self.state.cycle)
-        if known := self._summaries.get(choice):
-            self._bridge.cancel(self, "price")
-            self._set(summary=known, is_pricing=False)
-            return
-        self._set(is_pricing=True)
-        request = replace(self.state.request(), payment_token="")
-        self._bridge.run(
-            self,
-            "price",
-            lambda: self._service.summarize(request),
-            then=lambda summary: self._on_priced(choice, summary),
-            failed=self._on_price_failed,
-            policy="replace",
-        )
-
-    def _on_priced(self, choice: tuple[str, BillingCycle], summary: OrderSummary) -> None:
-        self._summaries[choice] = summary
-        self._set(summary=summary, is_pricing=False)
-
-    def _on_price_failed(self, error: ServiceError) -> None:
-        self._set(summary=None, is_pricing=False, error=error_text(error))
 
     def _ask_names(self) -> None:
         typed = self.state.account.full_name if self.state.account else self.state.email.strip()
@@ -333,10 +335,17 @@ class CheckoutViewModel(PurchaseViewModel):
         if self._has_accepted_terms and not self.state.has_pressed_pay and not self.state.is_locked:
             self._set(terms_accepted=True)
         self._choose_for_buyer()
+        if self.state.method not in options.methods and self._may_change():  # the wallet is empty now
+            self._set(method=PaymentMethod.CARD)
+            self._price(is_quiet=True)
 
-    def _after_failure(self) -> None:
+    def _after_failure(self, error: ServiceError) -> None:
+        if not self.state.is_locked:
+            self._give_way(error.fields)
+            self._price_again()
         if self.state.account is not None:
             self._load_options()  # who signed in on the way to paying may have cards on file
+            self._load_details()
             self._ask_names()
 
     def _choose_for_buyer(self) -> None:
@@ -356,5 +365,13 @@ class CheckoutViewModel(PurchaseViewModel):
         self._set(account=account, account_mode=mode, password="" if account else self.state.password)
         if is_other and self.state.status is Status.READY and not self.state.is_busy:
             self._load_options()
+            self._load_details()
+            self._price_again()
             self._ask_names()
             self._keep()
+
+    def _on_bridge_changed(self, change: Change) -> None:
+        if change.areas & MOVES_PRICE and change.initiator is not self and self._may_change():
+            self._load_options()
+            self._load_details()
+            self._price_again()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from services.api.money import Money
 from services.api.types import (
     Account,
     AutoNames,
@@ -22,22 +23,28 @@ from services.api.types import (
     Plan,
     QuickCheckout,
 )
-from ui.text import ErrorText, field_text, money, pay_label, tr
+from ui.text import ErrorText, field_text, pay_label, tr
+from ui.text.ordering import country_problem, form_of
 from ui.viewmodels.base import Status
 
 # In the order of the screen, so that the first problem is the topmost.
 FIELDS = (
     "plan_uuid",
+    "start_trial",
+    "coupon",
     "email",
     "message",
     "password",
     "organization_name",
     "project_name",
+    "country",
+    "vat_id",
     "payment_method",
     "payment_token",
     "terms_accepted",
 )
 PASSWORD_MIN, PASSWORD_MAX, NAME_MAX, EMAIL_MAX = 8, 256, 120, 254  # as services/domain/identity.py has them
+CODE_MAX, VAT_MAX = 64, 32
 MESSAGE_MAX = 4000  # as the service takes it with a request for a quote
 NO_NAMES = AutoNames("", "")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
@@ -79,6 +86,13 @@ class CheckoutState:
     method: PaymentMethod = PaymentMethod.CARD
     payment_token: str = field(default="", repr=False)
     has_chosen_card: bool = False  # by hand; otherwise a better one may be preselected later
+    start_trial: bool = False
+    coupon: str = ""  # accepted, or being asked about
+    coupon_text: str = ""  # as typed, not accepted (yet)
+    country: str = ""  # ISO 3166 alpha-2
+    has_chosen_country: bool = False  # by hand; otherwise it comes from the billing details
+    vat_id: str = ""  # as the price knows it
+    vat_text: str = ""  # as typed
     terms_accepted: bool = False
     left: frozenset[str] = frozenset()  # fields the buyer has been in and left
     has_pressed_pay: bool = False
@@ -115,6 +129,49 @@ class CheckoutState:
     def needs_payment(self) -> bool:
         return self.plan is not None and self.plan.billing_model in _PAID
 
+    @property
+    def is_per_use(self) -> bool:
+        return self.plan is not None and self.plan.billing_model is BillingModel.PAY_PER_USE
+
+    @property
+    def trial_days(self) -> int:
+        """The trial that can be chosen here and now; 0 for none."""
+        return self.summary.trial_days if self.summary is not None else 0
+
+    @property
+    def takes_coupons(self) -> bool:
+        """Codes lower the price of plans with a price."""
+        return self.plan is not None and self.plan.billing_model is BillingModel.SUBSCRIPTION
+
+    @property
+    def is_wallet(self) -> bool:
+        return self.method is PaymentMethod.WALLET and self.needs_payment
+
+    @property
+    def wallet_balance(self) -> Money | None:
+        """None for a guest."""
+        return self.options.wallet_balance if self.options is not None else None
+
+    @property
+    def wallet_needed(self) -> Money | None:
+        """What the wallet would pay for this order: the price without tax, which was paid with the credit."""
+        if self.summary is None or self.summary.total is None:
+            return None
+        prices = [line.amount for line in self.summary.lines if line.kind != "tax"]
+        return sum(prices, Money.zero(self.summary.total.currency))
+
+    @property
+    def can_use_wallet(self) -> bool:
+        balance, needed = self.wallet_balance, self.wallet_needed
+        is_offered = self.options is not None and PaymentMethod.WALLET in self.options.methods
+        return is_offered and balance is not None and (needed is None or needed <= balance)
+
+    @property
+    def has_unchecked(self) -> bool:
+        """Whether a code or VAT id was typed that the price does not know yet."""
+        is_code = bool(self.coupon_text.strip()) and self.takes_coupons and "coupon" not in self.refused
+        return is_code or (self.vat_text.strip() != self.vat_id and "vat_id" not in self.refused)
+
     # ---- account
 
     @property
@@ -148,21 +205,24 @@ class CheckoutState:
     @property
     def can_pay(self) -> bool:
         is_priced = self.summary is not None and not self.is_pricing
-        return self.status is Status.READY and is_priced and self.phase in (Phase.IDLE, Phase.FAILED)
+        is_ready = self.status is Status.READY and self.phase in (Phase.IDLE, Phase.FAILED)
+        return is_ready and (is_priced or self.is_locked)
 
     @property
     def pay_label(self) -> str:
         summary = self.summary
-        if self.is_locked and summary is not None and summary.total is not None:
-            return tr("Finish purchase – {amount}", amount=money(summary.total))
-        return pay_label(summary)
+        if not self.is_locked:
+            return pay_label(summary)
+        if summary is None or summary.total is None:
+            return tr("Finish purchase")
+        return tr("Finish purchase – {amount}", amount=form_of(summary)(summary.total))
 
     # ---- problems
 
     @property
     def all_problems(self) -> dict[str, str]:
         """Everything not right yet, topmost first, shown or not."""
-        found = {name: field_text(name, code) for name, code in _problem_codes(self).items()} | dict(self.refused)
+        found = {name: _sentence(name, code) for name, code in _problem_codes(self).items()} | dict(self.refused)
         return {name: found[name] for name in (*FIELDS, *found) if name in found}
 
     @property
@@ -176,7 +236,8 @@ class CheckoutState:
 
     @property
     def first_problem_field(self) -> str:
-        return next(iter(self.problems), "")
+        """What must be mended before paying; a code that was not accepted only costs its discount."""
+        return next((name for name in self.problems if name != "coupon"), "")
 
     # ---- what is sent and kept
 
@@ -185,24 +246,40 @@ class CheckoutState:
             offering_uuid=self.offering.card.uuid if self.offering else "",
             plan_uuid=self.plan_uuid,
             payment_method=self.method,
-            payment_token=self.payment_token if self.needs_payment else "",
+            payment_token=self.payment_token if self.needs_payment and not self.is_wallet else "",
             organization_name=self.organization_name.strip(),
             project_name=self.project_name.strip(),
             billing_cycle=self.cycle,
             terms_accepted=self.terms_accepted,
+            coupon=self.coupon if self.takes_coupons else "",
+            start_trial=self.start_trial,
+            country=self.country if self.has_chosen_country else "",
+            vat_id=self.vat_id if self.has_chosen_country else "",
         )
 
     def cart(self) -> Cart:
         """What is kept of this page. Never the password."""
+        is_tried = bool(self.attempt_key)  # the same is sent again, so all of it is kept
         draft = CartDraft(
             email=self.email.strip(),
             organization_name=self.organization_name,
             project_name=self.project_name,
-            payment_token=self.payment_token if self.has_chosen_card or self.attempt_key else "",
+            payment_token=self._kept_token,
             terms_accepted=self.terms_accepted,
+            coupon=self.coupon if is_tried else self.coupon or self.coupon_text.strip(),
+            country=self.country if self.has_chosen_country else "",
+            vat_id=self.vat_id if is_tried else self.vat_text.strip() if self.has_chosen_country else "",
+            start_trial=self.start_trial,
             attempt_key=self.attempt_key,
         )
         return Cart(self.offering.card.uuid if self.offering else "", self.plan_uuid, self.cycle, draft)
+
+    @property
+    def _kept_token(self) -> str:
+        """Of an attempt that the wallet pays, none: that is how it is known again."""
+        if self.attempt_key and self.is_wallet:
+            return ""
+        return self.payment_token if self.has_chosen_card or self.attempt_key else ""
 
 
 def email_code(email: str) -> str:
@@ -235,18 +312,25 @@ def _problem_codes(state: CheckoutState) -> dict[str, str]:
             codes["password"] = password_code(state.password, is_new=state.account_mode is AccountMode.NEW)
         codes["organization_name"] = "too_long" if len(state.organization_name.strip()) > NAME_MAX else ""
         codes["project_name"] = "too_long" if len(state.project_name.strip()) > NAME_MAX else ""
+        codes["country"] = "required" if state.vat_text.strip() and not state.country else ""
         codes["terms_accepted"] = "" if state.terms_accepted else "must_accept"
         codes |= _payment_codes(state)
     return {name: code for name, code in codes.items() if code}
 
 
 def _payment_codes(state: CheckoutState) -> dict[str, str]:
-    if not state.needs_payment or state.options is None:
+    if not state.needs_payment or state.options is None or state.is_locked:
         return {}
+    if state.is_wallet:
+        return {"payment_method": "" if state.can_use_wallet else "insufficient_credit"}
     return {
         "payment_method": "" if state.method in state.options.methods else "not_available",
         "payment_token": "" if state.payment_token else "required",
     }
+
+
+def _sentence(field: str, code: str) -> str:
+    return country_problem(code) if field == "country" else field_text(field, code)
 
 
 def preselected_card(options: PaymentOptions, wanted: str) -> str:

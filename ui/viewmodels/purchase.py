@@ -26,7 +26,7 @@ from services.api.types import (
     RequestQuote,
     SignIn,
 )
-from ui.bridge import Bridge
+from ui.bridge import Area, Bridge
 from ui.text import error_text, field_texts
 from ui.viewmodels.base import ServiceHolder, ViewModel
 from ui.viewmodels.cart_keeper import CartKeeper
@@ -35,6 +35,7 @@ from ui.viewmodels.session import SessionViewModel
 
 # After these nothing was charged under the key and nothing will be: the next try is another attempt.
 DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused)
+TOUCHES: tuple[Area, ...] = ("orders", "resources", "cart", "wallet", "subscriptions", "invoices", "usage")
 PAID = (OrderState.EXECUTING, OrderState.DONE)
 
 
@@ -67,7 +68,7 @@ class PurchaseViewModel(ViewModel[CheckoutState]):
                 lambda: self._service.confirm_order(order_uuid, approve=approve),
                 then=self._on_placed,
                 failed=self._on_confirm_failed,
-                touches=("orders", "resources", "cart"),
+                touches=TOUCHES,
                 initiator=self,
             )
 
@@ -100,22 +101,28 @@ class PurchaseViewModel(ViewModel[CheckoutState]):
             self._pay_once,
             then=self._on_placed,
             failed=self._on_pay_failed,
-            touches=("orders", "resources", "cart", "session"),
+            touches=(*TOUCHES, "session"),
             initiator=self,
             retry=self.pay,
         )
 
     async def _pay_once(self) -> Placed:
+        is_known = self.state.account_mode is not AccountMode.NEW  # to somebody new nothing is on file
         if not self._service.actor.session:
             if self._keeper.is_dirty:
                 await self._keeper.now(self.state.cart())  # so that it moves to the account
             await self._session.enter(self._who())
         self._set(phase=Phase.PAYING)
         if not self.state.attempt_key:
+            if is_known:
+                await self._check_price()
             self._set(attempt_key=self._new_key())
         await self._keeper.now(self.state.cart())  # the key is on disk before the money moves
         self._was_sent = True
         return await self._service.quick_checkout(self.state.request(), key=self.state.attempt_key)
+
+    async def _check_price(self) -> None:
+        """The sum on the button is the one that is charged; SumMoved when it is another one now."""
 
     def _who(self) -> Register | SignIn:
         email, password = self.state.email.strip(), self.state.password
@@ -143,9 +150,9 @@ class PurchaseViewModel(ViewModel[CheckoutState]):
             changes["refused"] = {"password": error_text(error).title}
         self._set(**changes)
         self._keeper.later(self.state.cart())
-        self._after_failure()
+        self._after_failure(error)
 
-    def _after_failure(self) -> None:
+    def _after_failure(self, error: ServiceError) -> None:
         """What the rest of the page reads again."""
 
     # ---- confirming
@@ -164,7 +171,7 @@ class PurchaseViewModel(ViewModel[CheckoutState]):
         if order.state in PAID:
             resource = order.resource_uuids[0] if order.resource_uuids else ""
             self._on_placed(Placed(order.uuid, resource, order.organization_uuid))
-            self._bridge.announce("orders", "resources", "cart", initiator=self)
+            self._bridge.announce(*TOUCHES, initiator=self)
         elif order.state in (OrderState.CANCELED, OrderState.ERRED):
             failed = all_errors().get(order.error_code, PaymentFailed)()
             self._on_confirm_failed(failed if isinstance(failed, PaymentFailed) else PaymentFailed())
@@ -185,6 +192,8 @@ class PurchaseViewModel(ViewModel[CheckoutState]):
             lambda: self._service.request_quote(request),
             then=self._on_quote,
             failed=self._on_quote_failed,
+            touches=("quotes",),
+            initiator=self,
         )
 
     def _on_quote(self, _quote: QuoteRequested) -> None:
