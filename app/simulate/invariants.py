@@ -106,7 +106,8 @@ def numbers_have_no_gaps(life: Life) -> Iterator[str]:
     for number in life.connection.execute(sa.select(_I.number).where(_I.number.is_not(None))).scalars():
         series, _, count = str(number).rpartition("-")
         found[series].append(int(count))
-    counters = dict(life.connection.execute(sa.select(mm.NumberSeries.name, mm.NumberSeries.last)).tuples())
+    rows = life.connection.execute(sa.select(mm.NumberSeries.name, mm.NumberSeries.last))
+    counters = {row.name: row.last for row in rows}
     for series, counts in found.items():
         if sorted(counts) != list(range(1, len(counts) + 1)):
             yield f"series {series} has {sorted(counts)}"

@@ -94,11 +94,10 @@ class ShakyProvider:
         return answer
 
     def record(self) -> dict[str, tuple[int, int]]:
-        """Charge id -> (micros charged, micros given back), of those that succeeded with an amount."""
+        """Charge id -> (micros charged, micros given back), of those that succeeded; a checked card is charged 0."""
         with closing(sqlite3.connect(self.file)) as db:
             rows = db.execute(
-                "SELECT id, micros, refunded_micros FROM charges "
-                "WHERE state IN ('succeeded', 'refunded') AND micros > 0"
+                "SELECT id, micros, refunded_micros FROM charges WHERE state IN ('succeeded', 'refunded')"
             )
             return {charge: (charged, refunded) for charge, charged, refunded in rows}
 
