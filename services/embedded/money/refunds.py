@@ -24,24 +24,27 @@ from services.gateways.payments import Charge
 
 INVOICE = "invoice"  # the purpose of a payment for an invoice, and what a refund of it is for
 
-_P = mm.PaymentIntent
+_I, _P = mm.InvoiceRow, mm.PaymentIntent
 
 
 def charge_of(connection: Connection, organization_uuid: str, invoice_uuid: str, order_uuid: str) -> str:
-    """The charge that paid an invoice, from its own payment or its order's; "" when no provider did."""
-    paid = (
-        sa.select(_P.charge_id)
-        .where(
-            _P.organization_uuid == organization_uuid,
-            _P.invoice_uuid == invoice_uuid,
-            _P.purpose != REFUND,
-            _P.state == PaymentState.SUCCEEDED.value,
+    """The charge that paid an invoice: its own, that of the invoice it replaces, or its order's; "" when no provider
+    did."""
+    while invoice_uuid:
+        paid = (
+            sa.select(_P.charge_id)
+            .where(
+                _P.organization_uuid == organization_uuid,
+                _P.invoice_uuid == invoice_uuid,
+                _P.purpose != REFUND,
+                _P.state == PaymentState.SUCCEEDED.value,
+            )
+            .order_by(_P.created_at, _P.uuid)
+            .limit(1)
         )
-        .order_by(_P.created_at, _P.uuid)
-        .limit(1)
-    )
-    if charge := connection.execute(paid).scalar():
-        return str(charge)
+        if charge := connection.execute(paid).scalar():
+            return str(charge)
+        invoice_uuid = connection.execute(sa.select(_I.corrects_uuid).where(_I.uuid == invoice_uuid)).scalar() or ""
     p = m.PaymentRow
     ordered = sa.select(p.charge_id).where(p.order_uuid == order_uuid, p.state == PaymentState.SUCCEEDED.value)
     return str(connection.execute(ordered).scalar() or "") if order_uuid else ""
