@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
-from shiboken6 import isValid
 
 from services.api.types import TimePoint, TimeStep
 from ui.text import tr
@@ -80,9 +79,13 @@ class PointSheet(Sheet):
 
     def _ask(self, uuid: str) -> None:
         point = next((one for one in self._shown if one.uuid == uuid), None)
-        if point is not None and (self._question is None or not isValid(self._question)):
+        if point is not None and self._question is None:
             self._question = BackDialog(self.vm, point, self)
+            self._question.closed.connect(self._on_answered)
             self._question.open()
+
+    def _on_answered(self) -> None:
+        self._question = None
 
 
 class PointRow(QWidget):

@@ -118,7 +118,8 @@ class StepView(QWidget):
         if not amount:
             link.setAccessibleName(tr("Explain: {what}", what=happening_text(one)))
         link.explained.connect(self.explained)
-        link.setVisible(bool(amount or one.ref))
+        if not (amount or one.ref):
+            link.hide()  # never setVisible(True) before it has a parent: it would flash as a window
         line = row(at, words, link, spacing=12)
         line.setStretch(1, 1)
         return line
