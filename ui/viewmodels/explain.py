@@ -114,9 +114,9 @@ class ExplainViewModel(ViewModel[ExplainState]):
         self._reading.clear()
 
 
-async def whole(service: Service, node: Explanation) -> Explanation:
-    """A node with everything below it, at most COPIED_MOST nodes; `child_count` still says how many there are."""
-    left = COPIED_MOST
+async def whole(service: Service, node: Explanation, most: int = COPIED_MOST) -> Explanation:
+    """A node with everything below it, at most so many nodes; `child_count` still says how many there are."""
+    left = most
 
     async def filled(one: Explanation) -> Explanation:
         nonlocal left

@@ -210,4 +210,4 @@ class TreeModel(QAbstractItemModel):
     def _rest_words(self, node: _Node) -> str:
         if node.rest is Rest.FAILED:
             return tr("{error} Press Enter to try again.", error=node.error)
-        return tr("Loading…") if not node.children else tr("Loading more…")
+        return tr("Loading…")
