@@ -6,7 +6,7 @@ been paid so far, coupons and tax, which the invoice's own arithmetic computes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -176,13 +176,12 @@ def _priced(connection: Connection, planned: Planned, change: Change) -> Planned
         period=_span(change, change.lines[-1]),
         periods=periods,
     )
-    draft = drafting.composed(new, details_of(connection, row.organization_uuid))
-    back = draft.discount_total - draft.subtotal
+    back = _discount(items, coupon) - sum((item.amount for item in items), planned.zero)
     if back.micros > 0:
         balance = Item(TO_WALLET, back, TO_WALLET, params={"name": row.offering_name}, is_discountable=False,
                        subscription=row.uuid)  # fmt: skip
         new = replace(new, items=(*items, balance))
-        draft = drafting.composed(new, details_of(connection, row.organization_uuid))
+    draft = drafting.composed(new, details_of(connection, row.organization_uuid))
     return replace(planned, invoice=new, draft=draft, billed=_whole(planned, coupon))
 
 
@@ -221,6 +220,13 @@ def _coupon(planned: Planned, change: Change) -> Coupon | None:
         return coupon if row.coupon_periods_left != 0 else None
     is_lowered = planned.billed < cycles.agreement_of(row).amount
     return coupon if is_lowered and coupon.percent is not None else None
+
+
+def _discount(items: Sequence[Item], coupon: Coupon | None) -> Money:
+    """What the coupon takes off the charge, also where the old plan's credit is more than that."""
+    charges = [item for item in items if item.is_discountable]
+    currency = items[0].amount.currency
+    return compose(charges, currency=currency, coupons=() if coupon is None else (coupon,)).discount_total
 
 
 def _whole(planned: Planned, coupon: Coupon | None) -> Money:

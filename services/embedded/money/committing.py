@@ -10,10 +10,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.errors import InsufficientCredit, ServiceError
-from services.api.types import BillingCycle, ChangeAction, ChangeRequest, PaymentMethod, SubscriptionState, UsagePayment
+from services.api.errors import InsufficientCredit, ServiceError, SumMoved
+from services.api.types import (
+    BillingCycle,
+    ChangeAction,
+    ChangeRequest,
+    PaymentMethod,
+    PaymentState,
+    SubscriptionState,
+    UsagePayment,
+)
 from services.db import money_models as mm
 from services.domain import subscription_states
 from services.domain.periods import Period
@@ -99,16 +108,35 @@ def settle(core: Core, connection: Connection, intent: Intent, charge: Charge, a
     try:
         planned = changes.plan(core, connection, row, request, intent.created_at)
     except ServiceError:  # its time is over, or it is not possible any more
-        payments.send_back(core, connection, intent, charge, at)
+        _return(core, connection, intent, charge, at)
         return
     if planned.due_now != intent.amount or planned.hash != intent.subject["hash"]:
-        payments.send_back(core, connection, intent, charge, at)
+        _return(core, connection, intent, charge, at)
         return
     card = settlement.keep_card(core, connection, row.organization_uuid, intent.token, at)
     kept = "" if row.payment_token else card
     paid = PaidBy(core.payments.name, payments.label_of(core, intent.token), kept)
     invoice_uuid = apply(core, connection, planned, paid)
     payments.set_invoice(connection, intent.uuid, invoice_uuid)
+
+
+def _return(core: Core, connection: Connection, intent: Intent, charge: Charge, at: datetime) -> None:
+    """Nothing is changed and the money goes back; who asks is told that the sum has moved."""
+    i = mm.PaymentIntent
+    connection.execute(
+        sa.update(i).where(i.uuid == intent.uuid).values(state=PaymentState.FAILED.value, error_code=SumMoved.code)
+    )
+    payments.open_intent(
+        core,
+        connection,
+        organization_uuid=intent.organization_uuid,
+        purpose=payments.REFUND,
+        subject={"given_up": intent.uuid},
+        provider_token="",
+        amount=charge.amount,
+        charge_id=charge.id,
+        at=at,
+    )
 
 
 # ---- doing it
