@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.money import Money
+from services.api.money import MICROS_MAX, Money
 from services.db import money_models as mm
 from services.db import portable
 from services.domain import top_ups as rules
@@ -22,7 +22,7 @@ from services.embedded.money.happenings import note_happening
 CURRENCY = "USD"  # of every wallet: what credit is sold in
 AUTO_TOP_UP = "auto_top_up"  # what is due, and the purpose of its payment
 
-_W, _P = mm.WalletSettings, mm.PaymentIntent
+_W, _P, _D = mm.WalletSettings, mm.PaymentIntent, mm.DueItem
 _ROW = sa.select(*_W.__table__.c).where(_W.organization_uuid == sa.bindparam("of"))
 
 
@@ -46,7 +46,8 @@ def save_auto_top_up(connection: Connection, organization_uuid: str, settings: A
     """What a person wants from now on; what went wrong before is over. `token`: ours, of the card."""
 
     def micros(amount: Money | None) -> int | None:
-        return None if amount is None or amount.currency != CURRENCY else amount.micros
+        is_kept = amount is not None and amount.currency == CURRENCY and 0 < amount.micros <= MICROS_MAX
+        return amount.micros if amount is not None and is_kept else None
 
     save_settings(
         connection,
@@ -118,9 +119,22 @@ def after_change(core: Core, connection: Connection, organization_uuid: str, at:
     _warn(core, connection, row, balance, at)
     decision = decide(connection, row, balance, at)
     if decision.reason is Reason.DUE:
-        due.schedule(connection, AUTO_TOP_UP, organization_uuid, organization_uuid, at, part=at.isoformat())
+        _make_due(core, connection, organization_uuid, at)
     elif decision.reason is Reason.MONTHLY_LIMIT:
         refuse_for_this_month(core, connection, row, at)
+
+
+def _make_due(core: Core, connection: Connection, organization_uuid: str, at: datetime) -> None:
+    """One that nobody has begun looks at what is there when it is done, so there need not be another."""
+    waiting = sa.select(_D.key).where(
+        _D.subject_uuid == organization_uuid,
+        _D.kind == AUTO_TOP_UP,
+        _D.done_at.is_(None),
+        _D.leased_until.is_(None),
+        _D.due_at <= at,
+    )
+    if connection.execute(waiting.limit(1)).first() is None:
+        due.schedule(connection, AUTO_TOP_UP, organization_uuid, organization_uuid, at, part=core.ids.uuid())
 
 
 def after_return(core: Core, connection: Connection, organization_uuid: str, at: datetime) -> None:

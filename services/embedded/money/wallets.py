@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import InvalidInput, NotFound
-from services.api.money import Money
+from services.api.money import MICROS_MAX, Money
 from services.api.types import (
     Document,
     MovementPage,
@@ -198,7 +198,7 @@ class EmbeddedWallets(Area):
     def _rehearse(self, connection: Connection, request: SetAutoTopUp) -> Rehearsal:
         uuid = self._uuid(connection, request.organization_uuid)
         settings = AutoTopUp(True, request.threshold, request.target, request.monthly_limit)
-        _refuse(rules.settings_problems(settings, CURRENCY))
+        _refuse(_settings_problems(settings))
         return rehearsals.rehearse(connection, uuid, settings, self._now())
 
     async def set_auto_top_up(self, request: SetAutoTopUp) -> Wallet:
@@ -209,7 +209,7 @@ class EmbeddedWallets(Area):
         uuid = self._provide(connection, caller, request.organization_uuid).uuid
         settings = AutoTopUp(request.is_on, request.threshold, request.target, request.monthly_limit)
         token, problem = self._card_for_later(connection, caller, uuid, request)
-        _refuse(rules.settings_problems(settings, CURRENCY) | {"payment_token": problem})
+        _refuse(_settings_problems(settings) | {"payment_token": problem})
         alerts.save_auto_top_up(connection, uuid, settings, token)
         alerts.after_change(self._core, connection, uuid, self._now())
         return self._wallet(connection, uuid)
@@ -245,7 +245,14 @@ def _amount_problem(amount: Money) -> str:
     return rules.amount_problem(amount) or ""
 
 
+def _settings_problems(settings: AutoTopUp) -> dict[str, str]:
+    found = rules.settings_problems(settings, CURRENCY)
+    if settings.is_on and settings.monthly_limit is not None and settings.monthly_limit.micros > MICROS_MAX:
+        found.setdefault("monthly_limit", "out_of_range")
+    return found
+
+
 def _threshold_problem(threshold: Money) -> str:
     if threshold.currency != CURRENCY:
         return "wrong_currency"
-    return "out_of_range" if threshold.micros <= 0 else ""
+    return "" if 0 < threshold.micros <= MICROS_MAX else "out_of_range"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.api.contract import Service
+from services.api.contract import Actor, Service
 from services.api.money import Money
-from services.api.types import Movement, MovementQuery, Paid, TopUp, Wallet
+from services.api.types import Movement, MovementQuery, Paid, SignIn, TopUp, Wallet
 from services.db import money_models as mm
 from services.domain import movements
 from services.domain.movements import Stamp
@@ -18,6 +18,7 @@ from services.domain.wallet import GrantKind
 from services.embedded.core import Core
 from services.embedded.money import alerts, grants, ledger
 from services.embedded.money.grants import NewGrant
+from tests.contract.market import PASSWORD
 from tests.contract.money import usd
 from tests.embedded.shop import Shop
 
@@ -51,6 +52,12 @@ class Owner:
     @property
     def core(self) -> Core:
         return core_of(self.shop)
+
+    async def signed_in(self) -> Owner:
+        """The same after some weeks, when a session is over."""
+        guest = self.shop.market.guest()
+        session = await guest.sign_in(SignIn("ada@example.com", PASSWORD))
+        return replace(self, service=self.shop.service.for_actor(Actor(device="device-1", session=session.token)))
 
     async def wallet(self) -> Wallet:
         return await again(self.shop, self.service).get_wallet()
