@@ -415,6 +415,15 @@ def test_controls_are_named(shown: TimeBar, qtbot: QtBot) -> None:
     assert nameless(shown) == []
 
 
+def test_short_words_stand_on_one_line_each(shown: TimeBar, qtbot: QtBot) -> None:
+    month(shown, qtbot)
+    shown.vm.toggle_log()
+    shown.window().resize(1056, 800)
+    qtbot.waitUntil(lambda: shown.next.height() < 2 * shown.next.fontMetrics().height())
+    shown.vm._set(next_name="An agent with a name that is longer than any line of this window could ever be " * 3)
+    qtbot.waitUntil(lambda: cut_off(shown.window()) == [])
+
+
 @pytest.mark.parametrize("is_rtl", [False, True])
 @pytest.mark.parametrize(("width", "height", "scale"), [(1280, 800, 1.0), (900, 600, 1.0), (900, 600, 2.0)])
 def test_nothing_is_cut_off(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QRectF, QSize, QTimerEvent, Signal
 from PySide6.QtGui import QHideEvent, QPaintEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from services.api.types import TimeStep
 from ui import theme
@@ -25,7 +25,7 @@ from ui.widgets.overlay import OverlayStack
 
 REFRESH_MILLISECONDS = 30_000  # its clock shows minutes
 LOG_SHARE = 0.35  # of the window's height, at most
-GAP = 6
+GAP, WORDS_GAP = 6, 12
 
 
 class TimeBar(QFrame):
@@ -65,11 +65,7 @@ class TimeBar(QFrame):
         self._icon = Icon("clock", "textMuted", 20)
         self.time = label("", "strong", name="simulatedTime", tabular=True)
         self.next = label("", "small", name="nextEvent", wrap=True)
-        words = QWidget()
-        line = row(self._icon, column(self.time, self.next, spacing=0), spacing=12)
-        line.setStretch(1, 1)
-        words.setLayout(line)
-        return words
+        return _Words(self._icon, self.time, self.next)
 
     def _buttons(self) -> QWidget:
         vm = self.vm
@@ -192,6 +188,22 @@ class TimeBar(QFrame):
         edge = QRectF(0, self.height() - 1, self.width(), 1)
         p.fillRect(edge, look.color("warning" if is_simulated else "border"))
         p.end()
+
+
+class _Words(QWidget):
+    """Asks for the room of unbroken lines: the bar rather folds than breaks them; a very long name breaks still."""
+
+    def __init__(self, icon: QWidget, *lines: QLabel) -> None:
+        super().__init__()
+        self._icon, self._lines = icon, lines
+        whole = row(icon, column(*lines, spacing=0), spacing=WORDS_GAP)
+        whole.setStretch(1, 1)
+        self.setLayout(whole)
+
+    def sizeHint(self) -> QSize:
+        widest = max(one.fontMetrics().horizontalAdvance(one.text()) for one in self._lines)
+        height = sum(one.fontMetrics().lineSpacing() for one in self._lines)
+        return QSize(self._icon.sizeHint().width() + WORDS_GAP + widest + 4, height)
 
 
 class _Line(QWidget):
