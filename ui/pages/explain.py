@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from services.api.types import Explanation
 from ui import theme
@@ -140,9 +140,19 @@ class ExplainSheet(Overlay):
         self.copy_button.set_busy(state.is_collecting)
         if state.status is Status.ERROR and state.error is not None:
             self._error.set_error(state.error.detail, title=state.error.title)
-        if root is not None and root is not self._shown:
+        if root is None:
+            self._show_nothing()
+        elif root is not self._shown:
             self._show_root(root)
         self._show_view(state)
+
+    def _show_nothing(self) -> None:
+        """Nothing of the amount before may be taken for the one that is coming."""
+        self._shown = None
+        for words in (self._what, self._amount, self._how):
+            words.setText("")
+        self.tree.tree.show_tree(Entry(""))
+        self._show_invoice()
 
     def _show_root(self, root: Explanation) -> None:
         self._shown = root
@@ -168,9 +178,8 @@ class ExplainSheet(Overlay):
         focus: dict[QWidget, QWidget] = {self._tree_place: self.tree, self._error: self._error.action_button}
         self.first_focus = focus.get(wanted, self.close_button)
         if wanted is not self._pane.currentWidget():
-            goes_along = QApplication.focusWidget() is not self.close_button or wanted is self._tree_place
             self._pane.setCurrentWidget(wanted)
-            if self.isVisible() and goes_along:
+            if self.isVisible():  # while it loaded there was only the close button to stand on
                 self.take_focus()
 
     # -- the tree --------------------------------------------------------------------------------------------------

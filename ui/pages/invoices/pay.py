@@ -109,7 +109,11 @@ class PaySheet(QuestionSheet):
         self.card.select.set_items([*items, *card_items(state.options)])
         self.card.select.set_current(state.payment_token)
         self.card.set_error(state.card_problem or None)
-        self.card.setEnabled(state.status is Status.READY and not state.is_locked and not state.is_busy)
+        can_choose = state.status is Status.READY and not state.is_locked and not state.is_busy
+        comes_late = can_choose and not self.card.isEnabled() and self.close_button.hasFocus()
+        self.card.setEnabled(can_choose)
+        if comes_late:
+            self.take_focus()
         self.error.setVisible(state.error is not None)
         if state.error is not None:
             self.error.set_message(state.error.sentence, action=tr("Try again"))
