@@ -67,8 +67,8 @@ class TreeView(QTreeView):
         self._dress()
         self._is_ready = True
         self.refit()
-        self.verticalScrollBar().valueChanged.connect(self._looking.start)
-        self.expanded.connect(self._looking.start)
+        self.verticalScrollBar().valueChanged.connect(self._look_soon)
+        self.expanded.connect(self._look_soon)
         self.tree.rowsInserted.connect(self._on_rows_inserted)
         self.tree.modelReset.connect(self._on_reset)
 
@@ -136,6 +136,10 @@ class TreeView(QTreeView):
 
     # ---- reading on
 
+    def _look_soon(self, _what: object = None) -> None:
+        """Once the rows are where they will be."""
+        self._looking.start()  # not connected itself: it would take a scroll bar's value for its time
+
     def _look(self) -> None:
         """Asks for every unread part that is in sight or soon will be."""
         index, left, height = self.indexAt(QPoint(0, 0)), AHEAD, self.viewport().height()
@@ -158,11 +162,11 @@ class TreeView(QTreeView):
                     left -= 1
                     self._opening.add(self.tree.number(child))
                     self.setExpanded(child, True)
-        self._looking.start()
+        self._look_soon()
 
     def _on_reset(self) -> None:
         self._opening.clear()
-        self._looking.start()
+        self._look_soon()
 
     # ---- geometry
 
@@ -189,7 +193,7 @@ class TreeView(QTreeView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.refit()
-        self._looking.start()
+        self._look_soon()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
