@@ -154,6 +154,14 @@ def trial_note(days: int) -> str:
     return tr("{n}-day free trial", n=count(days)) if days else ""
 
 
+def quote_sent_text(email: str, *, is_guest: bool) -> str:
+    """Where the answer to a request for a price will be."""
+    words = tr("We answer to {email} within one working day. Nothing was charged.", email=email)
+    where = tr("You find the answer under Subscriptions, in Quotes; accept it there.")
+    later = tr("Sign in, and the answer is also under Subscriptions, in Quotes.")
+    return f"{words} {later if is_guest else where}"
+
+
 # ---- who pays
 
 

@@ -144,6 +144,13 @@ class CheckoutState:
         return self.plan is not None and self.plan.billing_model is BillingModel.SUBSCRIPTION
 
     @property
+    def applied_coupon(self) -> str:
+        """The code the sum counts with; empty while it is being asked about."""
+        lines = self.summary.lines if self.summary is not None else ()
+        codes = [line.params.get("code") for line in lines if (line.kind, line.label) == ("discount", "coupon")]
+        return self.coupon if self.coupon in codes else ""
+
+    @property
     def is_wallet(self) -> bool:
         return self.method is PaymentMethod.WALLET and self.needs_payment
 
@@ -164,7 +171,7 @@ class CheckoutState:
     def can_use_wallet(self) -> bool:
         balance, needed = self.wallet_balance, self.wallet_needed
         is_offered = self.options is not None and PaymentMethod.WALLET in self.options.methods
-        return is_offered and balance is not None and (needed is None or needed <= balance)
+        return is_offered and balance is not None and (needed is None or not balance < needed)
 
     @property
     def has_unchecked(self) -> bool:

@@ -12,10 +12,11 @@ from shiboken6 import isValid
 
 from ui import theme
 from ui.pages.checkout.confirm import ConfirmSheet
-from ui.pages.checkout.paying import PayingCard
+from ui.pages.checkout.paying import LEFT_HALF, PayingCard
 from ui.pages.checkout.plans import PlanSection
-from ui.pages.checkout.summary import SummaryCard
+from ui.pages.checkout.summary import OrderSection
 from ui.text import tr
+from ui.text.ordering import quote_sent_text
 from ui.viewmodels.base import Status
 from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
@@ -31,6 +32,7 @@ LEFT, RIGHT, BETWEEN = 660, 460, 40
 LEAST_BACK = 120
 WIDEST = (1 << 24) - 1  # Qt's own "no maximum"
 OTHER_CARD = ("card_declined", "insufficient_funds", "payment_failed", "confirmation_declined", "payment_not_completed")
+GO_BACK = ("not_found", "nothing_missing")
 READ_AGAIN = ("conflict", "wrong_state")
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -107,10 +109,9 @@ class CheckoutPage(ArrangedPage):
 
     def _left(self) -> QWidget:
         self.plans = PlanSection()
-        self.summary = SummaryCard()
+        self.order = OrderSection()
         self._left_half = QWidget()
-        parts = column(self.plans, 6, label(tr("Order summary"), "section"), self.summary, None, spacing=14)
-        self._left_half.setLayout(parts)
+        self._left_half.setLayout(column(self.plans, 6, self.order, None, spacing=14))
         return self._left_half
 
     def _right(self) -> QWidget:
@@ -137,6 +138,10 @@ class CheckoutPage(ArrangedPage):
         verbs: tuple[tuple[SignalInstance, Callable[..., None]], ...] = (
             (self.plans.plan_picked, vm.select_plan),
             (self.plans.cycle_picked, vm.select_cycle),
+            (self.order.trial_picked, vm.choose_trial),
+            (self.order.card.coupon.typed, vm.type_coupon),
+            (self.order.card.coupon.entered, vm.apply_coupon),
+            (self.order.card.coupon.removed, vm.remove_coupon),
             (paying.account.email_typed, vm.type_email),
             (paying.account.password_typed, vm.type_password),
             (paying.account.left, vm.leave),
@@ -144,6 +149,9 @@ class CheckoutPage(ArrangedPage):
             (paying.account.another_wanted, vm.use_another_account),
             (paying.names.organization_picked, self._on_organization_picked),
             (paying.names.project_picked, vm.type_project),
+            (paying.tax.country_picked, vm.choose_country),
+            (paying.tax.vat_typed, vm.type_vat),
+            (paying.tax.vat_entered, vm.apply_vat),
             (paying.payment.method_picked, vm.choose_method),
             (paying.payment.card_picked, vm.choose_card),
             (paying.payment.card_added, self._on_card_added),
@@ -170,9 +178,11 @@ class CheckoutPage(ArrangedPage):
             self.vm.pay()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter in any field pays; what is missing is named and focused instead."""
+        """Enter in any field pays; what is missing is named and focused instead. A code is only asked about."""
         if event.key() in ENTER and self._stack.currentWidget() is self._content:
-            self.press_pay()
+            asks = (self.order.card.coupon.field.edit, self.paying.tax.vat.edit)
+            if not any(edit.hasFocus() for edit in asks):
+                self.press_pay()
             event.accept()
             return
         super().keyPressEvent(event)
@@ -198,15 +208,19 @@ class CheckoutPage(ArrangedPage):
             self._open_sheet()
         elif code in OTHER_CARD:
             self.paying.payment.cards.focus_another()
-        elif code == "not_found":
+        elif code in GO_BACK:
             self.back.emit()
-        elif code in READ_AGAIN:
+        elif code == "sum_moved":
+            self.vm.dismiss_error()
+            self._reveal(self.order.card)
+            self.paying.focus_field("")
+        elif code in READ_AGAIN or (state.summary is None and not state.is_locked):
             self.vm.retry()
         else:
             self.vm.check_again()
 
     def _on_problems_found(self, field: str) -> None:
-        self.paying.focus_field(field)
+        (self.order if field in LEFT_HALF[1:] else self.paying).focus_field(field)
         self._reveal(QApplication.focusWidget())
 
     def _reveal(self, widget: QWidget | None) -> None:
@@ -234,7 +248,7 @@ class CheckoutPage(ArrangedPage):
         if state.offering is None:
             return
         self.plans.show_state(state)
-        self.summary.show_state(state)
+        self.order.show_state(state)
         self.paying.show_state(state)
         self._show_quote(state)
         if self._sheet is not None and isValid(self._sheet):
@@ -252,9 +266,7 @@ class CheckoutPage(ArrangedPage):
         self._quote_card.setVisible(is_sent)
         if is_sent:
             email = state.account.email if state.account else state.email.strip()
-            self._quote_words.setText(
-                tr("We answer to {email} within one working day. Nothing was charged.", email=email)
-            )
+            self._quote_words.setText(quote_sent_text(email, is_guest=state.account is None))
 
     def _follow_phase(self, before: Phase, now: Phase) -> None:
         if now is Phase.CONFIRMING and before is Phase.PAYING and self._sheet is None:
@@ -263,7 +275,10 @@ class CheckoutPage(ArrangedPage):
             self._close_sheet()
         if now is Phase.FAILED and before is not Phase.FAILED:
             self._reveal(self.paying.notice)
-            if self.paying.focus_failure(self.vm.state):
+            refused = next((name for name in LEFT_HALF[1:] if name in self.vm.state.refused), "")
+            if refused:
+                self._on_problems_found(refused)
+            elif self.paying.focus_failure(self.vm.state):
                 self._reveal(QApplication.focusWidget())
         elif self.vm.state.quote_sent and before is Phase.PAYING:
             self.quote_back.setFocus(Qt.FocusReason.OtherFocusReason)

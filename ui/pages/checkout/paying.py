@@ -8,12 +8,15 @@ from PySide6.QtWidgets import QLabel, QWidget
 from ui.pages.checkout.account import ACCOUNT_ERRORS, AccountSection
 from ui.pages.checkout.names import NamesSection
 from ui.pages.checkout.payment import PaymentSection
+from ui.pages.checkout.tax import FIELDS as TAX_FIELDS
+from ui.pages.checkout.tax import TaxSection
 from ui.text import ErrorText, tr
 from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase
 from ui.widgets.controls import Button, Card, Checkbox, column, label, rule
 from ui.widgets.fields import FieldNote, TextArea
 from ui.widgets.notices import Banner
 
+LEFT_HALF = ("plan_uuid", "start_trial", "coupon")  # fields that stand on the other half
 CENTER = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -30,9 +33,11 @@ class PayingCard(Card):
         self._is_rendering = False
         self.account = AccountSection()
         self.names = NamesSection()
+        self.tax = TaxSection()
         self.payment = PaymentSection()
         self._pay_rule = rule()
-        for part in (self.account, self._message(), self._quote_hint(), self.names, self._pay_rule, self.payment):
+        who = (self.account, self._message(), self._quote_hint(), self.names, self.tax)
+        for part in (*who, self._pay_rule, self.payment):
             self.body.addWidget(part)
         self.body.addWidget(rule())
         self.body.addWidget(self._terms())
@@ -88,11 +93,12 @@ class PayingCard(Card):
         self._is_rendering = True
         self.account.show_state(state)
         self.names.show_state(state)
+        self.tax.show_state(state)
         self.payment.show_state(state)
         self._hint.setVisible(state.is_quote)
         self._hint.setText(_quote_hint(state))
         self._show_message(state)
-        for part in (self.names, self._pay_rule, self.payment, self._terms_box):
+        for part in (self.names, self.tax, self._pay_rule, self.payment, self._terms_box):
             part.setVisible(not state.is_quote)
         self.terms.setChecked(state.terms_accepted)
         self.terms.setEnabled(not state.is_locked)
@@ -133,13 +139,15 @@ class PayingCard(Card):
             "": self.pay,
         }
         if field in ("payment_token", "payment_method"):
-            self.payment.cards.focus_chosen()
+            self.payment.focus_chosen()
+        elif field in TAX_FIELDS:
+            self.tax.focus_field(field)
         elif field in targets:
             targets[field].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def focus_first(self, state: CheckoutState) -> None:
         """On opening: the first thing still to be done; the pay button when there is none."""
-        self.focus_field(next(iter(state.all_problems), ""))
+        self.focus_field(next((name for name in state.all_problems if name not in LEFT_HALF), ""))
 
     def focus_failure(self, state: CheckoutState) -> bool:
         """After a refusal: the field it is about; False when it is about none and the focus stays where it is."""
@@ -172,6 +180,8 @@ def _reassurance(state: CheckoutState) -> str:
         return tr("Sending your request…") if state.is_quote else tr("Paying. This order is sent once.")
     if state.is_quote:
         return tr("We use this address for the answer only.")
+    if state.summary is not None and state.summary.is_trial:
+        return tr("Nothing is charged today. You can cancel at any time.")
     if not state.needs_payment:
         return tr("You can cancel or change the plan at any time.")
     if state.options is not None and state.options.is_test_mode:
@@ -183,6 +193,8 @@ def _quote_hint(state: CheckoutState) -> str:
     if state.account is not None:
         email = state.account.email
         return tr(
-            "The price goes to {email}. A person answers within one working day; nothing is charged.", email=email
+            "The price goes to {email}. It is also under Subscriptions, in Quotes. A person answers within one working "
+            "day; nothing is charged.",
+            email=email,
         )
     return tr("Tell us where to send the price. A person answers within one working day; nothing is charged.")

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from services.api.types import PaymentMethod, PaymentOptions, TestCard
 from ui import theme
 from ui.text import method_label, saved_card_detail, saved_card_label, test_card_label, tr
+from ui.text.ordering import use_payment_text, wallet_after, wallet_text
 from ui.viewmodels.checkout_state import CheckoutState
 from ui.widgets.cards import OptionRow
 from ui.widgets.controls import Button, Icon, Segmented, clear, column, label, row
@@ -17,8 +18,14 @@ from ui.widgets.fields import FieldNote
 from ui.widgets.focus_order import one_stop
 from ui.widgets.states import Skeleton
 
-METHODS = (PaymentMethod.CARD, PaymentMethod.PAYPAL, PaymentMethod.INVOICE)
-ICONS = {PaymentMethod.CARD: "credit-card", PaymentMethod.PAYPAL: "wallet", PaymentMethod.INVOICE: "receipt"}
+METHODS = (PaymentMethod.CARD, PaymentMethod.WALLET, PaymentMethod.PAYPAL, PaymentMethod.INVOICE)
+LATER = (PaymentMethod.PAYPAL, PaymentMethod.INVOICE)
+ICONS = {
+    PaymentMethod.CARD: "credit-card",
+    PaymentMethod.WALLET: "wallet",
+    PaymentMethod.PAYPAL: "landmark",
+    PaymentMethod.INVOICE: "receipt",
+}
 
 
 class _Row(NamedTuple):
@@ -145,14 +152,26 @@ class PaymentSection(QWidget):
         items = [(method_label(method), ICONS[method]) for method in METHODS]
         self.method = Segmented(items, label=tr("Payment method"), name="paymentMethod", stretch=True)
         self.method.changed.connect(self._on_method_changed)
+        self._balance = label("", "small", name="walletNote", wrap=True)
         self._later = label("", "small", name="laterNote", wrap=True)
+        self._use = label("", "small", name="usePaymentNote", wrap=True)
         self.cards = CardChoice()
         self.cards.picked.connect(self.card_picked)
         self.cards.added.connect(self.card_added)
         self._ways = QWidget()
         title = label(tr("Payment method"), "section")
-        self._ways.setLayout(column(title, 2, self.method, self._later, 2, self.cards, spacing=8))
+        notes = column(self._balance, self._later, spacing=2)
+        parts = (title, 2, self.method, notes, 2, self._wallet(), self.cards, self._use)
+        self._ways.setLayout(column(*parts, spacing=8))
         return self._ways
+
+    def _wallet(self) -> QWidget:
+        self.wallet = OptionRow(tr("Wallet"), name="walletRow", icon="wallet")
+        self.wallet.setChecked(True)
+        self._wallet_note = FieldNote()
+        self._wallet_box = QWidget()
+        self._wallet_box.setLayout(column(self.wallet, self._wallet_note, spacing=8))
+        return self._wallet_box
 
     def _free(self) -> QWidget:
         self._no_card = QWidget()
@@ -169,19 +188,46 @@ class PaymentSection(QWidget):
         self._ways.setVisible(state.needs_payment)
         self._no_card.setVisible(not state.needs_payment)
         if state.options is not None:
-            self._show_methods(state.options)
+            self._show_methods(state, state.options)
         if state.method in METHODS:
             self.method.set_current(METHODS.index(state.method))
+        self._show_wallet(state)
+        self.cards.setVisible(not state.is_wallet)
         problem = state.problems.get("payment_token") or state.problems.get("payment_method")
         self.cards.show_cards(state.options, state.payment_token, problem)
+        self._use.setText(use_payment_text(state.method))
+        self._use.setVisible(state.is_per_use)
         for part in (self.method, self.cards):
             part.setEnabled(not state.is_locked)
         self._is_rendering = False
 
-    def _show_methods(self, options: PaymentOptions) -> None:
-        closed = [method for method in METHODS if method not in options.methods]
+    def _show_methods(self, state: CheckoutState, options: PaymentOptions) -> None:
+        closed = [method for method in LATER if method not in options.methods]
         for index, method in enumerate(METHODS):
-            self.method.set_item_enabled(index, method not in closed, tr("Opens with a later version"))
+            if method is not PaymentMethod.WALLET:
+                self.method.set_item_enabled(index, method not in closed, tr("Opens with a later version"))
         names = tr(" and ").join(method_label(method) for method in closed)
         self._later.setText(tr("{names} open with a later version.", names=names) if closed else "")
         self._later.setVisible(bool(closed))
+        balance = state.wallet_balance
+        words = wallet_text(balance, state.wallet_needed) if balance is not None else ""
+        index = METHODS.index(PaymentMethod.WALLET)
+        self.method.button(index).setVisible(balance is not None)
+        self.method.button(index).setAccessibleDescription(words)
+        self.method.set_item_enabled(index, state.can_use_wallet or state.is_wallet, words)
+        self._balance.setText(words)
+        self._balance.setVisible(bool(words) and not state.is_wallet)
+
+    def _show_wallet(self, state: CheckoutState) -> None:
+        self._wallet_box.setVisible(state.is_wallet)
+        if state.is_wallet and state.wallet_balance is not None:
+            left = state.summary.credit_left if state.summary is not None else None
+            self.wallet.set_subtitle(wallet_after(state.wallet_balance, left))
+        self._wallet_note.set_error(state.problems.get("payment_method") if state.is_wallet else None)
+
+    def focus_chosen(self) -> None:
+        """To what pays now."""
+        if self._wallet_box.isVisibleTo(self):
+            self.wallet.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.cards.focus_chosen()
