@@ -148,7 +148,10 @@ def begin(core: Core, connection: Connection, row: Any, at: datetime, happened: 
     if following is None:
         raise ValueError("nothing follows")
     start_period(core, connection, row, following, at)
-    note(core, connection, subscribing.find(connection, row.uuid), happened, at)
+    after = subscribing.find(connection, row.uuid)
+    note(core, connection, after, happened, at)
+    if row.pending.get("kind") == cycles.CHANGE_PLAN:
+        note(core, connection, after, "plan_changed", at, old_plan=row.terms["name"])
 
 
 def start_period(core: Core, connection: Connection, row: Any, following: Coming, at: datetime) -> None:
