@@ -6,6 +6,7 @@ charged while another payment of the same invoice is under way.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy.engine import Connection
@@ -15,23 +16,20 @@ from services.api.types import InvoiceState, PaymentMethod, PaymentState
 from services.embedded.core import Core
 from services.embedded.money import corrections, finalising, invoice_payments, outcomes, payments, standing
 from services.embedded.money.due import Due
+from services.embedded.money.payments import CONFIRMATION_NEEDED
+from services.embedded.money.reservations import retrying
 
 NO_CARD = errors.PaymentProfileNeeded.code
 NO_CREDIT = errors.InsufficientCredit.code
-CONFIRMATION_NEEDED = "confirmation_needed"
 
 
 async def on_collect(core: Core, item: Due) -> None:
     """One attempt, planned for `item.at`. What is not known when it ends is settled by the sweep."""
-    intent_uuid = await core.db.run(partial(_begin, core, item=item))
+    intent_uuid = await retrying(core, partial(_begin, core, item=item))
     if intent_uuid is None:
         return
-    try:
-        paid = await outcomes.carry_out(core, intent_uuid, at=item.at)
-    except (errors.PaymentFailed, errors.PaymentUnknown):
-        return
-    if paid.state is PaymentState.ACTION_REQUIRED:
-        await core.db.run(partial(_confirmation_needed, core, item=item))
+    with suppress(errors.PaymentFailed, errors.PaymentUnknown):
+        await outcomes.carry_out(core, intent_uuid, at=item.at)
 
 
 def _begin(core: Core, connection: Connection, item: Due) -> str | None:
@@ -58,12 +56,3 @@ def _begin(core: Core, connection: Connection, item: Due) -> str | None:
     return invoice_payments.open_payment(
         core, connection, row, card.provider_token, card.label, item.at, attempt=attempt
     )
-
-
-def _confirmation_needed(core: Core, connection: Connection, item: Due) -> None:
-    """Nobody is there to confirm: a failed attempt, whose payment waits for the person."""
-    row = finalising.row_of(connection, item.subject_uuid)
-    standing.attempt_failed(
-        core, connection, row, int(item.params["attempt"]), CONFIRMATION_NEEDED, item.at,
-        state=standing.ACTION_REQUIRED,
-    )  # fmt: skip

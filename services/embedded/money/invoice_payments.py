@@ -15,7 +15,7 @@ from services.domain.ledger import AccountKind, TransferKind
 from services.domain.movements import Stamp
 from services.embedded.core import Core
 from services.embedded.money import finalising, ledger, payments, refunds, standing
-from services.embedded.money.payments import Intent
+from services.embedded.money.payments import CONFIRMATION_NEEDED, Intent
 from services.embedded.money.refunds import INVOICE
 from services.gateways.payments import Charge
 
@@ -76,7 +76,8 @@ def failed(core: Core, connection: Connection, intent: Intent, code: str, at: da
     attempt = intent.subject["attempt"]
     if attempt is not None:
         row = finalising.row_of(connection, intent.invoice_uuid)
-        standing.attempt_failed(core, connection, row, attempt, code, _instant(intent, at))
+        state = standing.ACTION_REQUIRED if code == CONFIRMATION_NEEDED else standing.FAILED
+        standing.attempt_failed(core, connection, row, attempt, code, _instant(intent, at), state=state)
 
 
 def _instant(intent: Intent, at: datetime) -> datetime:

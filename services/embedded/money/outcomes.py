@@ -14,7 +14,7 @@ from services.api.types import Paid, PaymentState
 from services.embedded.core import Core
 from services.embedded.money import committing, invoice_payments, payments, refunds, top_ups
 from services.embedded.money.alerts import AUTO_TOP_UP
-from services.embedded.money.payments import CONFIRMATION_LIFETIME, NOT_COMPLETED, REFUND, Intent
+from services.embedded.money.payments import CONFIRMATION_LIFETIME, CONFIRMATION_NEEDED, NOT_COMPLETED, REFUND, Intent
 from services.embedded.money.refunds import INVOICE
 from services.gateways.payments import ACTION_REQUIRED, FAILED, REFUNDED, SUCCEEDED, Charge, ProviderUnreachable
 
@@ -36,10 +36,9 @@ ON_SUCCESS: Mapping[str, Succeeded] = {
 ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back}
 ON_FAILURE: Mapping[str, Failed] = {AUTO_TOP_UP: top_ups.fail_automatic, INVOICE: invoice_payments.failed}
 
-# Nobody is there to confirm them: a bank that wants a confirmation has said no. They happen at the instant that made
-# them due, whenever the answer arrives.
+# Nobody is there to confirm them, nor a planned attempt to collect an invoice: a bank that wants a confirmation has said
+# no. They happen at the instant that made them due, whenever the answer arrives.
 UNATTENDED = frozenset({AUTO_TOP_UP})
-CONFIRMATION_NEEDED = "confirmation_needed"
 
 
 async def carry_out(core: Core, intent_uuid: str, *, at: datetime | None = None) -> Paid:
@@ -64,7 +63,7 @@ def _resumed(core: Core, connection: Connection, intent_uuid: str) -> Intent:
 async def _unconfirmed(core: Core, intent: Intent, answer: Charge) -> Charge | None:
     """A confirmation that nobody will give, or that was not given in time, is declined. None: no answer to that."""
     is_over = intent.created_at <= core.clock.now() - CONFIRMATION_LIFETIME
-    is_unattended = intent.purpose in UNATTENDED
+    is_unattended = intent.purpose in UNATTENDED or intent.subject.get("attempt") is not None
     if answer.state != ACTION_REQUIRED or not (is_over or is_unattended):
         return answer
     try:

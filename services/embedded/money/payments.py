@@ -28,6 +28,7 @@ LEASE = timedelta(seconds=20)
 CONFIRMATION_LIFETIME = timedelta(days=1)
 RETRY_PAUSES_S = (0.1, 0.4)  # a lost answer is asked for again before a person is told to wait
 NOT_COMPLETED = errors.PaymentNotCompleted.code
+CONFIRMATION_NEEDED = "confirmation_needed"  # what a payment fails with when nobody is there to confirm it
 REFUND = "refund"  # the purpose that sends money back
 
 _OPEN = (PaymentState.SENT.value, PaymentState.ACTION_REQUIRED.value)
