@@ -36,8 +36,8 @@ ON_SUCCESS: Mapping[str, Succeeded] = {
 ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back}
 ON_FAILURE: Mapping[str, Failed] = {AUTO_TOP_UP: top_ups.fail_automatic, INVOICE: invoice_payments.failed}
 
-# Nobody is there to confirm them, nor a planned attempt to collect an invoice: a bank that wants a confirmation has said
-# no. They happen at the instant that made them due, whenever the answer arrives.
+# Nobody is there to confirm them, nor a planned attempt to collect an invoice: a bank that wants a confirmation has
+# said no. They happen at the instant that made them due, whenever the answer arrives.
 UNATTENDED = frozenset({AUTO_TOP_UP})
 
 
