@@ -28,6 +28,7 @@ from services.embedded.money import agreed, alerts, caps, due, grants, ledger, m
 
 T = TypeVar("T")
 
+EXPIRES = "hold_expires"  # the due item of a call whose process may have died
 HELD_FOR = timedelta(minutes=5)
 RACES_MAX = 20  # how often credit may be spent by somebody else between looking and taking
 
@@ -150,6 +151,7 @@ def reserve(core: Core, connection: Connection, call: Call) -> Reserved:
     if not _write_event(connection, call, cost, paid_from):
         raise errors.RequestInProgress(key=call.id)
     months.add_cost(connection, call.resource_uuid, start, cost)
+    due.schedule(connection, EXPIRES, call.hold_key, subscription.organization_uuid, call.at + HELD_FOR)
     return Reserved(cost, paid_from)
 
 
@@ -181,15 +183,13 @@ def _hold(
     core: Core, connection: Connection, organization: str, call: Call, cost: Money, shares: Sequence[Share]
 ) -> None:
     ledger.post(core, connection, movements.hold(_stamp(core, organization, "hold", call.hold_key, call.at), shares))
-    expires_at = call.at + HELD_FOR
     connection.execute(
         _NEW_HOLD,
         {"organization_uuid": organization, "key": call.hold_key, "amount_micros": cost.micros,
          "currency": cost.currency,
          "shares": [[share.grant_id, share.kind.value, share.amount.micros] for share in shares],
-         "state": "held", "expires_at": expires_at, "created_at": call.at},
+         "state": "held", "expires_at": call.at + HELD_FOR, "created_at": call.at},
     )  # fmt: skip
-    due.schedule(connection, "hold_expires", call.hold_key, organization, expires_at)
     alerts.after_change(core, connection, organization, call.at)
 
 
@@ -245,6 +245,7 @@ def release(core: Core, connection: Connection, source: str, event_id: str, at: 
 
 def _take(connection: Connection, source: str, event_id: str, values: dict[str, Any] | None) -> Any:
     """A reserved event, changed or removed by exactly one caller; None when somebody else was first."""
+    due.drop(connection, f"{source}:{event_id}", EXPIRES)
     this = (_E.source == source, _E.id == event_id, _E.state == "reserved")
     columns = (_E.resource_uuid, _E.at, _E.quantity, _E.cost_micros, _E.currency, _E.paid_from, _E.key_uuid)
     statement = sa.delete(_E).where(*this) if values is None else sa.update(_E).where(*this).values(**values)
@@ -258,15 +259,12 @@ def scopes_of(connection: Connection, subscription: Any, resource_uuid: str, key
 
 
 def _finish_hold(connection: Connection, organization: str, key: str, state: str) -> Any:  # Any: a row, or None
-    done = connection.execute(
+    return connection.execute(
         sa.update(_H)
         .where(_H.organization_uuid == organization, _H.key == key, _H.state == "held")
         .values(state=state)
         .returning(*_H.__table__.c)
     ).one_or_none()
-    if done is not None:
-        due.drop(connection, key, "hold_expires")
-    return done
 
 
 def _give_back(core: Core, connection: Connection, organization: str, key: str, at: datetime) -> None:
