@@ -13,7 +13,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -94,12 +94,13 @@ class Steps:
 
 
 class WatchedProvider(Steps):
-    """The test provider, with something happening on the way there or back."""
+    """The test provider, with something happening on the way there or back. `declines`: another reason for one."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
         self.inner = TestProvider(file)
+        self.declines: dict[str, str] = {}
 
     @property
     def name(self) -> str:
@@ -117,7 +118,8 @@ class WatchedProvider(Steps):
         return self.inner.describe(token)
 
     async def charge(self, request: ChargeRequest, *, key: str) -> Charge:
-        return await self.around("charge", lambda: self.inner.charge(request, key=key))
+        answer = await self.around("charge", lambda: self.inner.charge(request, key=key))
+        return replace(answer, decline_code=self.declines.get(answer.decline_code, answer.decline_code))
 
     async def find(self, key: str) -> Charge | None:
         return await self.around("find", lambda: self.inner.find(key))

@@ -14,8 +14,8 @@ from services.domain import movements
 from services.domain.ledger import AccountKind, TransferKind
 from services.domain.movements import Stamp
 from services.embedded.core import Core
-from services.embedded.money import finalising, ledger, payments, refunds, standing
-from services.embedded.money.payments import CONFIRMATION_NEEDED, Intent
+from services.embedded.money import due, finalising, ledger, payments, refunds, standing
+from services.embedded.money.payments import CONFIRMATION_NEEDED, NOT_COMPLETED, Intent
 from services.embedded.money.refunds import INVOICE
 from services.gateways.payments import Charge
 
@@ -72,12 +72,20 @@ def paid(core: Core, connection: Connection, intent: Intent, charge: Charge, at:
 
 
 def failed(core: Core, connection: Connection, intent: Intent, code: str, at: datetime) -> None:
-    """A planned attempt failed. A person who tried was told and nothing else depends on it."""
+    """A planned attempt failed; one that never reached the provider is made again. A person who tried was told and
+    nothing else depends on it."""
     attempt = intent.subject["attempt"]
-    if attempt is not None:
-        row = finalising.row_of(connection, intent.invoice_uuid)
-        state = standing.ACTION_REQUIRED if code == CONFIRMATION_NEEDED else standing.FAILED
-        standing.attempt_failed(core, connection, row, attempt, code, _instant(intent, at), state=state)
+    if attempt is None:
+        return
+    row = finalising.row_of(connection, intent.invoice_uuid)
+    if code == NOT_COMPLETED:
+        due.schedule(
+            connection, standing.COLLECT, row.uuid, row.organization_uuid, intent.created_at,
+            part=f"{attempt}:{intent.uuid}", attempt=attempt,
+        )  # fmt: skip
+        return
+    state = standing.ACTION_REQUIRED if code == CONFIRMATION_NEEDED else standing.FAILED
+    standing.attempt_failed(core, connection, row, attempt, code, _instant(intent, at), state=state)
 
 
 def _instant(intent: Intent, at: datetime) -> datetime:
