@@ -119,7 +119,7 @@ class _Narrow:
 def _narrow(connection: Connection, query: OfferingQuery) -> _Narrow:
     o, f, c = m.OfferingRow, m.OfferingFacet, m.FacetCount
     facets = [(name, _facet_value(connection, name, getattr(query, name))) for name in FACETS if getattr(query, name)]
-    where = [o.is_active]
+    where: list[sa.ColumnElement[bool]] = [o.is_active.expression]
     for name, value in facets:
         where.append(o.id.in_(sa.select(f.offering_id).where(f.facet == name, f.value == value)))
     if query.price_min is not None:

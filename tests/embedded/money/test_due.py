@@ -6,7 +6,7 @@ import asyncio
 import atexit
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from shutil import copyfile, rmtree
@@ -213,6 +213,10 @@ def test_two_processes_do_each_item_once(loop: asyncio.Runner, data_dir: Path) -
     assert loop.run(live()) == in_one_step()
 
 
+def scheduled(connection: Connection, at: datetime) -> None:
+    due.schedule(connection, "alert", "x", "o", at)
+
+
 def test_an_item_is_moved_until_it_is_done_and_never_done_again(loop: asyncio.Runner, data_dir: Path) -> None:
     loop.get_loop().slow_callback_duration = 1.0
     seen: list[datetime] = []
@@ -224,11 +228,10 @@ def test_an_item_is_moved_until_it_is_done_and_never_done_again(loop: asyncio.Ru
         service = await build_embedded(data_dir)
         duties = Duties({"alert": note}, {})
         for days in (3, 1, 2):
-            at = START + timedelta(days=days)
-            await service.core.db.run(lambda connection, at=at: due.schedule(connection, "alert", "x", "o", at))
+            await service.core.db.run(partial(scheduled, at=START + timedelta(days=days)))
         for _ in range(2):
             await due.run_due(service.core, duties, START + timedelta(days=5))
-            await service.core.db.run(lambda connection: due.schedule(connection, "alert", "x", "o", START))
+            await service.core.db.run(partial(scheduled, at=START))
         service.close()
 
     loop.run(live())
