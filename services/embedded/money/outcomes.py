@@ -81,7 +81,7 @@ def record(core: Core, connection: Connection, intent_uuid: str, answer: Charge,
     if intent.purpose == REFUND:
         _refunded(core, connection, intent, answer, at)
     elif answer.state in (FAILED, REFUNDED):
-        _fail(core, connection, intent, answer.decline_code or NOT_COMPLETED, at)
+        _fail(core, connection, intent, answer.decline_code or errors.PaymentFailed.code, at)
     elif answer.state == ACTION_REQUIRED:
         payments.set_state(connection, intent_uuid, PaymentState.ACTION_REQUIRED, charge=answer)
     elif answer.state == SUCCEEDED:
