@@ -219,9 +219,8 @@ def settle(core: Core, connection: Connection, source: str, event_id: str, at: d
     caps.settle(connection, scopes_of(connection, subscription, event.resource_uuid, event.key_uuid), cost, event.at)
     if event.paid_from == "wallet":
         hold = _finish_hold(connection, subscription.organization_uuid, f"{source}:{event_id}", "settled")
-        if hold is not None:
-            stamp = _stamp(core, subscription.organization_uuid, "settle", hold.key, at)
-            ledger.post(core, connection, movements.settle_hold(stamp, shares_of(hold), cost))
+        stamp = _stamp(core, subscription.organization_uuid, "settle", hold.key, at)
+        ledger.post(core, connection, movements.settle_hold(stamp, shares_of(hold), cost))
     return cost
 
 
@@ -278,8 +277,7 @@ def _give_back(core: Core, connection: Connection, organization: str, key: str, 
 def on_hold_expires(core: Core, connection: Connection, item: due.Due) -> None:
     """A process died before the answer came: the call is undone, its credit returns."""
     source, _, event_id = item.subject_uuid.partition(":")
-    if not release(core, connection, source, event_id, item.at):
-        _give_back(core, connection, item.organization_uuid, item.subject_uuid, item.at)
+    release(core, connection, source, event_id, item.at)
 
 
 async def release_stale(core: Core, now: datetime) -> None:

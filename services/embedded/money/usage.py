@@ -248,6 +248,8 @@ def ingest(core: Core, connection: Connection, events: Iterable[Told]) -> int:
 
 def _ingest_one(core: Core, connection: Connection, event: Told) -> bool:
     subscription = subscription_of(connection, event.resource_uuid)
+    if not subscription.created_at <= event.at <= core.clock.now():
+        raise errors.InvalidInput(fields={"at": "out_of_range"})
     start = month_of(subscription, event.at).start
     is_test = event.purpose == rating.TEST
     used = count(connection, event.resource_uuid, start, 0)

@@ -18,7 +18,7 @@ from services.api.types import BillingCycle, BillingModel, OveragePolicy, Plan, 
 from services.db import models as m
 from services.db import money_models as mm
 from services.domain.periods import MONTHLY, Anchor, period_at
-from services.embedded.money import agreed, due, reservations
+from services.embedded.money import agreed, caps, due, reservations
 from services.embedded.money.due import Duties
 from services.embedded.money.reservations import Call, Reserved
 from services.embedded.money.usage import Told, ingest
@@ -242,3 +242,14 @@ class Desk:
 def paid(cents: str, times: int) -> Money:
     """`paid("0.02", 3)`."""
     return usd(cents) * times
+
+
+def look(desk: Desk, used: int = 0, moment: datetime = START) -> tuple[Money, str]:
+    """The price tag before a call."""
+
+    def work(connection: sa.Connection) -> tuple[Money, str]:
+        scopes = caps.Scopes(desk.books.organization, desk.project, desk.agent_uuid)
+        found = reservations.look(connection, desk.row(connection), scopes, used, moment)
+        return found.cost, found.pays
+
+    return desk.books.do(work)

@@ -13,30 +13,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.api import errors
-from services.api.money import Money, Rate
+from services.api.money import Rate
 from services.api.types import OveragePolicy, SubscriptionState
 from services.db import money_models as mm
 from services.domain.ledger import Account, AccountKind
 from services.domain.wallet import GrantKind
-from services.embedded.money import caps, months, reservations
+from services.embedded.money import months, reservations
 from services.embedded.money.ledger import BelowFloor
 from services.embedded.money.reservations import HELD_FOR, Reserved
 from tests.contract.embedded import START
 from tests.embedded.money.books import ZERO, Books, at, usd
-from tests.embedded.money.desk import Desk, E, H, T, paid, plan
+from tests.embedded.money.desk import Desk, E, H, T, look, paid, plan
 
 MONTH = datetime(2026, 12, 22, 9, 30, tzinfo=START.tzinfo)  # one after the start
-
-
-def look(desk: Desk, used: int = 0, moment: datetime = START) -> tuple[Money, str]:
-    """The price tag before a call."""
-
-    def work(connection: sa.Connection) -> tuple[Money, str]:
-        scopes = caps.Scopes(desk.books.organization, desk.project, desk.agent_uuid)
-        found = reservations.look(connection, desk.row(connection), scopes, used, moment)
-        return found.cost, found.pays
-
-    return desk.books.do(work)
 
 
 # ---- prepaid
