@@ -19,7 +19,7 @@ from services.domain import identity as rules
 from services.embedded.carts import move_cart
 from services.embedded.core import Area, Caller, hashed
 from services.embedded.funnel import note
-from services.embedded.money import spending
+from services.embedded.money import alerts, grants, spending
 from services.embedded.money.alerts import CURRENCY
 
 # 35 ms on the reference machine against 184 ms with the library's defaults (LIMITS); OWASP's minimum for argon2id.
@@ -146,8 +146,19 @@ class EmbeddedIdentity(Area):
         caller = self._caller(connection)
         month = self._now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         organizations = organizations_of(connection, caller)
-        spent = spending.total_since(connection, [one.uuid for one in organizations], month, CURRENCY)
-        return Account(caller.uuid, caller.email, caller.full_name, organizations, spent)
+        first = [one.uuid for one in organizations[:1]]
+        spent = spending.total_since(connection, first, month, CURRENCY)
+        balances = [grants.balance(connection, uuid, CURRENCY, self._now()) for uuid in first]
+        return Account(
+            caller.uuid,
+            caller.email,
+            caller.full_name,
+            organizations,
+            spent,
+            balance=balances[0] if balances else None,
+            is_balance_low=any(alerts.is_low(connection, uuid) for uuid in first),
+            is_staff=connection.execute(_IS_STAFF, {"user": caller.uuid}).scalar_one(),
+        )
 
     async def suggest_names(self, typed: str) -> AutoNames:
         return rules.auto_names(typed)
@@ -159,6 +170,7 @@ def _find(connection: Connection, email: str) -> _Known | None:
     return None if row is None else _Known(*row)
 
 
+_IS_STAFF = sa.select(m.User.is_staff).where(m.User.uuid == sa.bindparam("user"))
 _ORGANIZATIONS = (
     sa.select(m.OrganizationRow.uuid, m.OrganizationRow.name, m.ProjectRow.uuid, m.ProjectRow.name)
     .join(m.Membership, m.Membership.organization_uuid == m.OrganizationRow.uuid)

@@ -32,6 +32,12 @@ def settings_row(connection: Connection, organization_uuid: str, *, lock: bool =
     return connection.execute(statement, {"of": organization_uuid}).one_or_none()
 
 
+def is_low(connection: Connection, organization_uuid: str) -> bool:
+    """Whether the balance fell below the alert's threshold and has not clearly recovered."""
+    row = settings_row(connection, organization_uuid)
+    return row is not None and bool(row.is_low)
+
+
 def save_settings(connection: Connection, organization_uuid: str, **values: Any) -> None:
     """Writes some of a wallet's settings; the others stay, or begin with nothing."""
     empty = {"is_low": False, "auto_is_on": False, "auto_token": "", "auto_problem": "", "details": {}}

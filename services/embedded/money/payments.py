@@ -7,7 +7,7 @@ intent that nobody waits for any more is settled by the sweep from the provider'
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,6 @@ from services.api.money import Money
 from services.api.types import Action, Paid, PaymentState
 from services.db import models as m
 from services.db import money_models as mm
-from services.db import portable
 from services.embedded.core import Core, insert_into
 from services.gateways.payments import Charge, ChargeRequest, ProviderUnreachable
 
@@ -150,22 +149,6 @@ def unheard(connection: Connection, now: datetime, uuid: str = "") -> list[str]:
     if uuid:
         statement = statement.where(_P.uuid == uuid)
     return list(connection.execute(statement).scalars())
-
-
-def paid_since(connection: Connection, organizations: Sequence[str], start: datetime, currency: str) -> Money:
-    """What cards paid outside orders from `start` on, less what went back to them."""
-    rows = connection.execute(
-        sa.select(_P.purpose == REFUND, portable.sum_of(_P.amount_micros.expression))
-        .where(
-            _P.organization_uuid.in_(organizations),
-            _P.currency == currency,
-            _P.created_at >= start,
-            sa.or_(_P.state == PaymentState.SUCCEEDED.value, _P.purpose == REFUND),
-            _P.subject["given_up"].as_string().is_(None),  # that charge is not counted either
-        )
-        .group_by(_P.purpose == REFUND)
-    )
-    return Money(sum(-micros if is_refund else micros for is_refund, micros in rows), currency)
 
 
 async def ask(core: Core, wanted: Intent) -> Charge | None:

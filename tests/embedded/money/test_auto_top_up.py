@@ -35,7 +35,7 @@ async def state(mine: Owner) -> AutoTopUp:
     return (await mine.wallet()).auto_top_up
 
 
-def automatic() -> sa.Select[tuple[str, str]]:
+def automatic() -> sa.Executable:
     return sa.select(P.state, P.error_code).where(P.purpose == "auto_top_up").order_by(P.created_at, P.uuid)
 
 
@@ -264,7 +264,7 @@ async def test_a_limit_reached_between_deciding_and_doing_holds(shop: Shop) -> N
 def test_months_end_where_they_end() -> None:
     for day, expected in (((2026, 12, 31, 23, 59, 59), (2027, 1, 1)), ((2027, 1, 1), (2027, 2, 1)),
                           ((2027, 2, 28, 12), (2027, 3, 1)), ((2028, 2, 29), (2028, 3, 1))):  # fmt: skip
-        assert alerts.next_month(datetime(*day, tzinfo=UTC)) == datetime(*expected, tzinfo=UTC)  # type: ignore[misc,arg-type] # numbers of a date
+        assert alerts.next_month(datetime(*day, tzinfo=UTC)) == datetime(*expected, tzinfo=UTC)  # type: ignore[misc] # numbers of a date
 
 
 # ---- crashes and lost answers

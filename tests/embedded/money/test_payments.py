@@ -356,29 +356,7 @@ async def test_a_refund_the_provider_refuses_is_not_given_up(shop: Shop) -> None
     assert shop.provider.refunded() == TWENTY
 
 
-# ---- sums
-
-
-@story
-async def test_what_cards_paid_is_counted_less_what_went_back(shop: Shop) -> None:
-    mine = await owner(shop)
-    core, start = core_of(shop), shop.clock.now()
-
-    async def paid(since: timedelta = timedelta(0), organization: str = mine.organization) -> object:
-        return await core.db.read(lambda c: payments.paid_since(c, [organization], start + since, "USD"))
-
-    assert await paid() == TWENTY
-    assert await paid(timedelta(microseconds=1)) == ZERO
-    assert await paid(organization="another") == ZERO
-    shop.clock.advance(days=1)
-    await buy(shop, mine.service, "30", key="more")
-    with pytest.raises(errors.CardDeclined):
-        await buy(shop, mine.service, "40", outcome="declined", key="refused")
-    assert (await paid(), await paid(timedelta(hours=1))) == (usd("50"), usd("30"))
-    credit = next(credit for credit in (await mine.wallet()).credits if credit.amount == usd("30"))
-    await mine.service.refund_credit(credit.uuid, key="back")
-    assert (await paid(), await paid(timedelta(hours=1))) == (TWENTY, ZERO)
-    assert await core.db.read(lambda c: payments.paid_since(c, [mine.organization], start, "EUR")) == ZERO.zero("EUR")
+# ---- cards
 
 
 @story
