@@ -415,7 +415,9 @@ async def test_the_same_change_at_once_is_made_once(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("where", "plan"), [("before", "starter"), ("after", "pro")])
-def test_a_crash_during_the_charge_changes_all_or_nothing(shop: Shop, loop: object, where: str, plan: str) -> None:
+def test_a_crash_during_the_charge_changes_all_or_nothing(
+    shop: Shop, loop: asyncio.Runner, where: str, plan: str
+) -> None:
     @story
     async def run(shop: Shop) -> None:
         life = await halfway(shop)
@@ -436,7 +438,7 @@ def test_a_crash_during_the_charge_changes_all_or_nothing(shop: Shop, loop: obje
         assert await life.totals() == ["29.00", "35.00"]
         await life.check_books()
 
-    run(shop, loop)  # type: ignore[arg-type]
+    run(shop, loop)
 
 
 @story

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -39,9 +40,9 @@ async def offer(shop: Shop, coupon: Coupon) -> None:
     await shop.db.run(lambda connection: coupons.write(connection, coupon))
 
 
-async def refused(life: Life, *, key: str = "refused", **changes: object) -> dict[str, str]:
+async def refused(life: Life, *, key: str = "refused", **changes: Any) -> dict[str, str]:
     """The fields at fault; the summary and the purchase say the same."""
-    request = replace(await life.order(), **changes)  # type: ignore[arg-type]
+    request = replace(await life.order(), **changes)
     with pytest.raises(InvalidInput) as bought:
         await life.buyer.quick_checkout(request, key=key)
     return dict(bought.value.fields)
@@ -62,7 +63,7 @@ async def refused(life: Life, *, key: str = "refused", **changes: object) -> dic
     ],
 )
 def test_summary_charge_order_invoice_and_books_say_one_sum(
-    shop: Shop, loop: object, changes: dict[str, object], total: str, tax: str
+    shop: Shop, loop: asyncio.Runner, changes: dict[str, Any], total: str, tax: str
 ) -> None:
     @story
     async def run(shop: Shop) -> None:
@@ -81,7 +82,7 @@ def test_summary_charge_order_invoice_and_books_say_one_sum(
         assert (await life.buyer.get_account()).spent_this_month == usd(total)
         await life.check_books()
 
-    run(shop, loop)  # type: ignore[arg-type]
+    run(shop, loop)
 
 
 @story
@@ -313,7 +314,7 @@ async def test_the_wallet_is_offered_when_there_is_something_in_it(shop: Shop) -
     ],
 )
 def test_calls_are_paid_as_the_plan_was(
-    shop: Shop, loop: object, plan: str, offering: str, method: PaymentMethod, usage: UsagePayment
+    shop: Shop, loop: asyncio.Runner, plan: str, offering: str, method: PaymentMethod, usage: UsagePayment
 ) -> None:
     @story
     async def run(shop: Shop) -> None:
@@ -323,7 +324,7 @@ def test_calls_are_paid_as_the_plan_was(
         assert await life.totals() == []
         assert await shop.rows(sa.select(mm.LedgerTransfer.seq)) == []
 
-    run(shop, loop)  # type: ignore[arg-type]
+    run(shop, loop)
 
 
 @story

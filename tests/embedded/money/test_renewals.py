@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -184,7 +185,7 @@ async def test_pay_per_use_is_invoiced_every_month_it_is_used(shop: Shop) -> Non
     ],
 )
 def test_a_coupon_lasts_as_long_as_it_says(
-    shop: Shop, loop: object, code: str, plan: str, cycle: BillingCycle, totals: list[str]
+    shop: Shop, loop: asyncio.Runner, code: str, plan: str, cycle: BillingCycle, totals: list[str]
 ) -> None:
     @story
     async def run(shop: Shop) -> None:
@@ -194,7 +195,7 @@ def test_a_coupon_lasts_as_long_as_it_says(
         assert await life.totals() == totals
         await life.check_books()
 
-    run(shop, loop)  # type: ignore[arg-type]
+    run(shop, loop)
 
 
 @story
