@@ -189,6 +189,18 @@ async def test_a_hard_decline_is_not_tried_again(shop: Shop) -> None:
 
 
 @story
+async def test_a_refusal_without_a_reason_is_one_attempt(shop: Shop) -> None:
+    life = await with_card(shop, BAD)
+    shop.provider.declines["insufficient_funds"] = ""
+    await life.until(after(1))
+    assert made(await newest(life))[:2] == [
+        (RENEWAL, "failed", "payment_failed"),
+        (after(1), "failed", "payment_failed"),
+    ]
+    assert shop.provider.calls["charge"] == 3
+
+
+@story
 async def test_a_hard_decline_later_ends_the_retries(shop: Shop) -> None:
     life = await with_card(shop, BAD)
     await life.until(after(1))
