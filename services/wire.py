@@ -124,7 +124,13 @@ def _read_object(body: object, kind: type[T], prefix: str, problems: Fields) -> 
             values[name] = _read_field(body[name], hint, f"{prefix}{name}", problems)
         elif is_required:
             problems[f"{prefix}{name}"] = "required"
-    return None if problems else kind(**values)
+    if problems:
+        return None
+    try:
+        return kind(**values)
+    except ValueError:  # a value that refuses what it is made of: an amount in a currency nobody knows
+        problems[prefix.rstrip(".") or BODY] = "unexpected"
+        return None
 
 
 def _read_field(value: object, hint: Any, name: str, problems: Fields) -> object:
