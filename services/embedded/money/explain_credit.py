@@ -23,8 +23,6 @@ from services.embedded.money.explain_invoices import of_invoice, of_order
 from services.embedded.money.spending import Spent
 from services.embedded.money.trees import Rows, Tree
 
-OTHER = "other"
-
 _A, _T, _E, _G = mm.LedgerAccount, mm.LedgerTransfer, mm.LedgerEntry, mm.GrantRow
 _IN_WALLET = _A.kind.in_(sorted(kind.value for kind in WALLETS))
 _JOINED = (
@@ -33,16 +31,6 @@ _JOINED = (
     .join(_A, _A.id == _E.account_id)
 )
 _GRANT = sa.select(*_G.__table__.c).where(_G.uuid == sa.bindparam("grant"))
-_BY = {
-    TransferKind.HELD: MovementKind.USAGE.value,
-    TransferKind.RELEASED: MovementKind.USAGE.value,
-    TransferKind.SETTLED: MovementKind.USAGE.value,
-    TransferKind.INVOICE_ISSUED: MovementKind.INVOICE.value,
-    TransferKind.INVOICE_VOIDED: MovementKind.INVOICE.value,
-    TransferKind.CREDIT_REFUNDED: MovementKind.REFUND.value,
-    TransferKind.CREDIT_EXPIRED: MovementKind.EXPIRY.value,
-    TransferKind.CREDIT_NOTE: MovementKind.REVERSAL.value,
-}  # what a transfer uses credit for
 
 
 # ---- movement:<uuid>
@@ -133,17 +121,19 @@ def _used(connection: Connection, grant: Any, after: int) -> dict[str, tuple[int
     )
     found: dict[str, tuple[int, int]] = {}
     for kind, count, micros in rows:
-        by = _BY.get(TransferKind(kind), OTHER)
+        by = _by(TransferKind(kind))
         before = found.get(by, (0, 0))
         found[by] = before[0] + count, before[1] + micros
     return dict(sorted(found.items()))
 
 
+def _by(kind: TransferKind) -> str:
+    """What credit was used for, as its movement says."""
+    return movements.BY_TRANSFER.get(kind, MovementKind.REVERSAL).value
+
+
 def _kinds_of(by: str) -> sa.ColumnElement[bool]:
-    named = [kind.value for kind in _BY]
-    if by == OTHER:
-        return _T.kind.not_in(named)
-    return _T.kind.in_([kind.value for kind, name in _BY.items() if name == by])
+    return _T.kind.in_([kind.value for kind in TransferKind if _by(kind) == by])
 
 
 def _uses(connection: Connection, organization: str, rows: Sequence[Any], by: str) -> list[Explanation]:
@@ -222,6 +212,8 @@ def _payment(connection: Connection, spent: Spent) -> Explanation:
     if spent.kind == TransferKind.TOP_UP.value:
         params["what"] = "top_up"
     document = _document_of(connection, memo)
+    if document is not None and document.order_uuid:
+        params["what"] = "order"
     params["number"] = memo.get("number", "") if document is None else document.number
     if document is None:
         return Explanation("", kind, spent.amount, params)
@@ -241,4 +233,8 @@ def _document_of(connection: Connection, memo: Mapping[str, Any]) -> Any:  # Any
     uuid = memo.get("invoice")
     if uuid is None and "payment" in memo:
         uuid = connection.execute(sa.select(p.invoice_uuid).where(p.uuid == memo["payment"])).scalar()
-    return connection.execute(sa.select(i.uuid, i.number).where(i.uuid == uuid)).one_or_none() if uuid else None
+    return (
+        connection.execute(sa.select(i.uuid, i.number, i.order_uuid).where(i.uuid == uuid)).one_or_none()
+        if uuid
+        else None
+    )

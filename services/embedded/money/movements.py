@@ -43,7 +43,7 @@ _SOURCES = {
     "auto_top_up": MovementKind.AUTO_TOP_UP,
     "plan_change": MovementKind.PLAN_CHANGE,
 }
-_BY_TRANSFER = {
+BY_TRANSFER = {
     TransferKind.HELD: MovementKind.USAGE,
     TransferKind.SETTLED: MovementKind.USAGE,
     TransferKind.CREDIT_EXPIRED: MovementKind.EXPIRY,
@@ -55,7 +55,7 @@ _BY_TRANSFER = {
 _GIVES = _ENTRIES.where(_E.amount_micros > 0).exists()
 _KIND = sa.case(
     (sa.and_(_T.kind == TransferKind.INVOICE_ISSUED.value, _GIVES), MovementKind.PLAN_CHANGE.value),
-    *((_T.kind == transfer.value, kind.value) for transfer, kind in _BY_TRANSFER.items()),
+    *((_T.kind == transfer.value, kind.value) for transfer, kind in BY_TRANSFER.items()),
     (
         _T.kind == TransferKind.TOP_UP.value,
         sa.case(

@@ -19,7 +19,7 @@ event | call  at, person, key, resource, purpose, paid_from, state, id, would_co
 test          name, quantity, would_cost_micros
 credit_part   source, kind, credit
 granted       source, at
-spent_on      by (kind of movement | other), quantity
+spent_on      by (kind of movement), quantity
 payment | refund   at, number, what (order | invoice | top_up)
 rounding      what whole cents added or took away; rest: anything else that is missing
 """
