@@ -99,10 +99,7 @@ def replace(
     finalising.finalise(core, connection, new_uuid, at, net_days=net_days, is_credit_carried=True)
     refund = _carry_over(core, connection, row, new_uuid, note.refundable, at)
     if row.state == InvoiceState.OPEN.value:
-        if owed_of(row_of(connection, new_uuid)).is_zero:
-            standing.settled(core, connection, row, at, is_paid=False)
-        else:
-            standing.hand_over(connection, row, new_uuid)
+        standing.hand_over(connection, row, new_uuid)
     return Credited(note_uuid, refund), new_uuid
 
 

@@ -117,8 +117,7 @@ def redraft(core: Core, connection: Connection, uuid: str, new: NewInvoice) -> S
 
 
 def _store_lines(connection: Connection, rows: Written) -> Stored:
-    if rows.lines:
-        connection.execute(insert_into(_L), rows.lines)
+    connection.execute(insert_into(_L), rows.lines)
     return Stored(rows.head["uuid"], rows.ids)
 
 

@@ -26,6 +26,7 @@ from services.api.types import (
     SubscriptionState,
     TopUp,
 )
+from services.db import models as m
 from services.db import money_models as mm
 from services.domain import dunning
 from services.domain.billing import boundary
@@ -311,6 +312,42 @@ async def test_a_confirmation_that_comes_too_late_goes_back(shop: Shop) -> None:
     await life.check_books()
 
 
+@story
+async def test_the_default_card_pays_when_none_is_named(shop: Shop) -> None:
+    life = await with_card(shop, BAD)
+    await life.until(RENEWAL)
+    invoice = await newest(life)
+    await life.buyer.pay_invoice(invoice.uuid, "", key="pay")
+    assert (await life.buyer.get_invoice(invoice.uuid)).paid_with == "Visa •••• 4242"
+
+
+@story
+async def test_a_card_that_is_gone_is_no_other_card(shop: Shop) -> None:
+    life = await with_card(shop, "tok_mastercard")
+    await shop.write(sa.delete(m.PaymentCard).where(m.PaymentCard.last4 == "4444"))
+    await life.until(RENEWAL)
+    assert made(await newest(life))[0] == (RENEWAL, "failed", "payment_profile_needed")
+    assert shop.provider.calls["charge"] == 1
+
+
+@story
+async def test_the_planned_attempt_charges_nothing_while_the_buyer_is_to_confirm(shop: Shop) -> None:
+    life = await with_card(shop, BAD)
+    await life.until(after(1) - timedelta(hours=1))
+    invoice = await newest(life)
+    waiting = await life.buyer.pay_invoice(invoice.uuid, "tok_needs_confirmation", key="pay")
+    await life.until(after(1))
+    assert made(await newest(life))[1] == (after(1), "failed", "confirmation_needed")
+    assert shop.provider.calls["charge"] == 3
+    await life.buyer.confirm_payment(waiting.payment_uuid, approve=True)
+    assert await state(life) is SubscriptionState.ACTIVE
+    assert made(await newest(life)) == [
+        (RENEWAL, "failed", "insufficient_funds"),
+        (after(1), "failed", "confirmation_needed"),
+        (after(1), "succeeded", ""),
+    ]
+
+
 # ---- crashes
 
 
@@ -338,6 +375,27 @@ async def test_a_crash_after_the_charge_charges_once(shop: Shop) -> None:
 
 
 @story
+async def test_the_same_attempt_goes_on_where_a_crash_left_it(shop: Shop) -> None:
+    """Before anybody has swept: the intent that was saved is sent, not another one."""
+    life = await with_card(shop, "tok_mastercard")
+    shop.provider.before["charge"] = [crash]
+    await raises(Crashed, life.until(RENEWAL))
+    await life.wait(minutes=5)
+    assert (await newest(life)).paid_at == RENEWAL
+    assert await shop.value(sa.select(sa.func.count()).select_from(mm.PaymentIntent)) == 1
+
+
+@story
+async def test_an_attempt_is_made_once_though_the_crash_came_after_its_outcome(shop: Shop) -> None:
+    life = await with_card(shop, BAD)
+    await life.until(RENEWAL)
+    await shop.write(sa.update(mm.DueItem).where(mm.DueItem.kind == "collect").values(done_at=None, leased_until=None))
+    await life.wait(hours=1)
+    assert shop.provider.calls["charge"] == 2
+    assert made(await newest(life))[1] == (after(1), "planned", "")
+
+
+@story
 async def test_an_attempt_that_never_reached_the_provider_is_made_again(shop: Shop) -> None:
     life = await with_card(shop, "tok_mastercard")
     shop.provider.before["charge"] = [unreachable, unreachable, unreachable]
@@ -361,6 +419,24 @@ async def test_an_unknown_outcome_is_settled_at_its_own_instant(shop: Shop) -> N
     await shop.service.run_due_jobs()
     assert made(await newest(life))[0] == (RENEWAL, "failed", "insufficient_funds")
     assert await state(life) is SubscriptionState.PAST_DUE
+
+
+# ---- nothing to take away, nothing to give back
+
+
+@story
+async def test_what_was_cancelled_stays_so_and_is_still_owed(shop: Shop) -> None:
+    life = await with_card(shop, BAD)
+    await life.until(after(2))
+    invoice = await newest(life)
+    await life.change(ChangeAction.CANCEL_NOW)
+    await life.until(after(8))
+    assert await happened(shop, "suspended") == []
+    assert (await life.buyer.get_invoice(invoice.uuid)).state is InvoiceState.OPEN
+    await life.buyer.pay_invoice(invoice.uuid, "tok_visa", key="pay")
+    assert await state(life) is SubscriptionState.CANCELED
+    assert await happened(shop, "restored") == []
+    await life.check_books()
 
 
 # ---- from the wallet, and on account

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from services.api.errors import InvalidInput
-from services.api.types import BillingDetails, InvoiceKind, InvoiceQuery, PaymentMethod, TopUp
+from services.api.errors import InvalidInput, NotFound
+from services.api.types import BillingDetails, ChangeAction, InvoiceKind, InvoiceQuery, PaymentMethod, TopUp
 from services.embedded.money import details
 from tests.contract.market import raises
 from tests.embedded.money.lives import Life, usd
@@ -55,6 +57,17 @@ async def test_details_may_come_before_the_first_purchase(shop: Shop) -> None:
     assert (invoice.details.name, invoice.total) == ("Ada", usd("34.51"))
     [organization] = (await life.buyer.get_account()).organizations
     assert organization.uuid == invoice.organization_uuid
+
+
+@story
+async def test_two_at_once_make_one_organization(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    wanted = [life.buyer.set_billing_details(BillingDetails(f"Ada {number}")) for number in range(4)]
+    await asyncio.gather(*wanted)
+    [organization] = (await life.buyer.get_account()).organizations
+    kept = await life.buyer.get_billing_details(organization.uuid)
+    assert kept == await life.buyer.get_billing_details()
+    await raises(NotFound, life.buyer.get_billing_details("0" * 32))
 
 
 @story
@@ -128,3 +141,26 @@ async def test_what_the_wallet_pays_is_on_the_upcoming_invoice(shop: Shop) -> No
     await life.subscribe("starter", payment_method=PaymentMethod.WALLET)
     [upcoming] = await life.buyer.list_upcoming()
     assert (upcoming.subtotal, upcoming.credit_applied, upcoming.total) == (usd("29"), usd("29"), usd("0"))
+
+
+@story
+async def test_nothing_is_upcoming_once_it_is_to_end(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("starter")
+    await life.change(ChangeAction.CANCEL_AT_END)
+    assert await life.buyer.list_upcoming() == ()
+
+
+@story
+async def test_tax_that_a_correction_saves_goes_back_to_the_card(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.buyer.set_billing_details(BillingDetails("Lovelace SARL", country="FR"))
+    await life.subscribe("starter")
+    [old] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    assert old.total == usd("34.80")
+    french = BillingDetails("Lovelace SARL", country="FR", vat_id="FR40303265045")
+    done = await life.buyer.correct_invoice(old.uuid, french, key="correct")
+    assert (done.invoice.total, done.invoice.paid, done.invoice.due) == (usd("29"), usd("29"), usd("0"))
+    assert shop.provider.refunded() == usd("5.80")
+    assert (await life.buyer.get_account()).spent_this_month == usd("29")
+    await life.check_books()

@@ -112,6 +112,14 @@ def test_nothing_is_taken_back_once_all_is_earned(books: Books) -> None:
         books.do(lambda connection: recognition.take_back(connection, line, books.organization, usd("1")))
 
 
+def test_a_boundary_that_was_passed_already_earns_nothing_more(books: Books) -> None:
+    line = line_of(books, issued(books, fee("30")))
+    run_until(books, MONTH.end)
+    item = due.Due("recognise:again", "recognise", line, books.organization, at(days=31), {})
+    books.do(lambda connection: recognition.on_recognise(books.core, connection, item))
+    assert earned(books) == usd("30")
+
+
 def test_the_next_month_begins_on_the_first() -> None:
     assert next_month(datetime(2026, 12, 1, tzinfo=UTC)) == datetime(2027, 1, 1, tzinfo=UTC)
     assert next_month(datetime(2026, 1, 31, 23, 59, tzinfo=UTC)) == datetime(2026, 2, 1, tzinfo=UTC)
