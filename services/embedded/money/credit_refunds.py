@@ -63,8 +63,7 @@ def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) ->
     loaded = grants.load(connection, organization)
     share = refundable(connection, organization, loaded, at).get(grant.uuid)
     if share is None:
-        is_spent = all(one.id != grant.uuid for one in loaded)
-        raise WrongState(state="spent" if is_spent else "expired" if _is_over(grant, at) else grant.source)
+        raise WrongState(state=_why_not(grant, at))
     before = refunded(connection, organization).get(grant.uuid, 0)
     credit, tax = Money(grant.amount_micros, grant.currency), Money(grant.tax_micros, grant.currency)
     tax_back = reversals.tax_share(
@@ -93,8 +92,10 @@ def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) ->
     return intent_uuid
 
 
-def _is_over(grant: Any, at: datetime) -> bool:
-    return grant.expires_at is not None and grant.expires_at <= at
+def _why_not(grant: Any, at: datetime) -> str:
+    if not grant.payment_uuid:
+        return str(grant.source)
+    return "expired" if grant.expires_at is not None and grant.expires_at <= at else "spent"
 
 
 def _credit_note(

@@ -78,11 +78,11 @@ class Owner:
         return await self.core.db.run(lambda connection: grants.create(self.core, connection, new, now))
 
     async def spend(self, text: str, at: datetime | None = None) -> None:
-        """A call of this price is answered."""
+        """A call of this price is answered, at another instant in the books when one is given."""
         moment = at or self.shop.clock.now()
 
         def work(connection: sa.Connection) -> None:
-            drawn = grants.draw(connection, self.organization, usd(text), moment)
+            drawn = grants.draw(connection, self.organization, usd(text), self.shop.clock.now())
             assert drawn.missing.is_zero, drawn.missing
             number = self.core.ids.uuid()
             held = Stamp(self.organization, f"hold:{number}", moment)
