@@ -199,7 +199,8 @@ def _plans(connection: Connection, offering_id: int) -> list[Plan]:
 def _of_plan(plan: Plan, subscription: Any, *, may_change: bool) -> list[_Way]:
     """A plan by the month and by the year, or prepaid and postpaid; calls are paid as they are now where both go."""
     model, now = plan.billing_model, UsagePayment(subscription.usage_payment)
-    payments = list(UsagePayment) if model is BillingModel.PAY_PER_USE else [now]
+    both = [UsagePayment.POSTPAID, UsagePayment.PREPAID]
+    payments = both if model is BillingModel.PAY_PER_USE else [now]
     cycles = list(BillingCycle) if model is BillingModel.SUBSCRIPTION else [BillingCycle.MONTHLY]
     ways = []
     for payment in payments:
