@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 from services.api.types import BillingCycle, BillingModel, Plan
 from ui import theme
 from ui.text import money, plan_price, saving_text, tr
+from ui.text.ordering import trial_note
 from ui.viewmodels.agent import AgentState
 from ui.widgets.cards import PlanCard
 from ui.widgets.controls import Button, Segmented, badge, column, label, row, rule, scroll_page
@@ -165,7 +166,9 @@ def buy_text(plan: Plan, cycle: BillingCycle) -> str:
 
 
 def _price_note(plan: Plan, cycle: BillingCycle) -> str:
-    """What a bundle would cost part by part; only by the month, where both prices are known exactly."""
+    """That it can be tried first, or what a bundle would cost part by part (by the month, where both are exact)."""
+    if plan.trial_days:
+        return trial_note(plan.trial_days)
     if plan.list_monthly_price is None or cycle is not BillingCycle.MONTHLY:
         return ""
     return tr("instead of {amount}", amount=money(plan.list_monthly_price))

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from services.api.types import BillingCycle, Plan
 from ui.text import money, plan_price, saving_text, tr
+from ui.text.ordering import trial_note
 from ui.viewmodels.checkout_state import CheckoutState
 from ui.widgets import paint
 from ui.widgets.cards import PlanCard
@@ -42,7 +43,7 @@ class PlanGrid(QWidget):
             self._build(plans)
         for plan in plans:
             amount, unit = plan_price(plan, cycle)
-            self._cards[plan.uuid].set_price(amount, unit, _list_price_note(plan, cycle))
+            self._cards[plan.uuid].set_price(amount, unit, _list_price_note(plan, cycle) or trial_note(plan.trial_days))
         if current in self._cards:
             self._cards[current].setChecked(True)
         one_stop(tuple(self._cards.values()))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QStandardPaths
+from PySide6.QtCore import QStandardPaths, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QGridLayout
 
 from services.api.types import BillingCycle, Order
-from ui.text import date, datetime_text, money, order_state, receipt_text, summary_line, tr
+from ui.text import date, datetime_text, one_form, order_state, paid_with_words, receipt_text, summary_line, tr
+from ui.text.ordering import Written, is_trial
+from ui.widgets.amount_link import AmountLink
 from ui.widgets.controls import Button, Card, clear, column, label, rule
 from ui.widgets.notices import toast_area
 from ui.widgets.overlay import Sheet
@@ -17,7 +19,11 @@ from ui.widgets.receipt import Receipt, ReceiptLine, ReceiptView, write_pdf
 
 
 class OrderCard(Card):
-    """Shows one order; empty until it knows one."""
+    """Shows one order; empty until it knows one. Signals: explained(ref); invoice_wanted(invoice uuid); rebuilt()."""
+
+    explained = Signal(str)
+    invoice_wanted = Signal(str)
+    rebuilt = Signal()
 
     def __init__(self) -> None:
         super().__init__(20, 12, name="orderCard")
@@ -32,6 +38,9 @@ class OrderCard(Card):
         self.body.addLayout(column(self._number, self._bought, spacing=2))
         self.body.addWidget(rule())
         self.body.addLayout(self._facts)
+        self.invoice = Button(tr("Open the invoice"), "link", "receipt-text", name="openInvoiceButton")
+        self.invoice.clicked.connect(self._on_invoice_clicked)
+        self.body.addWidget(self.invoice, 0, Qt.AlignmentFlag.AlignLeading)
         self.body.addWidget(rule())
         self.body.addLayout(self._buttons())
 
@@ -57,11 +66,21 @@ class OrderCard(Card):
         self._number.setText(receipt_number(order))
         self._bought.setText(_title(order))
         clear(self._facts)
-        for number, (title, value) in enumerate(facts(order)):
-            self._facts.addWidget(label(title, "muted"), number, 0)
+        self._facts.addWidget(label(tr("Total"), "muted"), 0, 0)
+        total = AmountLink(_form(order)(order.total), f"order:{order.uuid}", name="orderTotal")
+        total.explained.connect(self.explained)
+        self._facts.addWidget(total, 0, 1)
+        for number, (title, value) in enumerate(facts(order), start=1):
+            self._facts.addWidget(label(title, "muted", wrap=True), number, 0, Qt.AlignmentFlag.AlignTop)
             self._facts.addWidget(label(value, tabular=True, selectable=True, wrap=True), number, 1)
+        self.invoice.setVisible(bool(order.invoice_uuid))
+        self.rebuilt.emit()
         for button in (self.view, self.save, self.copy):
             button.setVisible(order.paid_at is not None)
+
+    def _on_invoice_clicked(self) -> None:
+        if self._order is not None:
+            self.invoice_wanted.emit(self._order.invoice_uuid)
 
     # -- the receipt -----------------------------------------------------------------------------------------------
     def open_receipt(self) -> None:
@@ -127,14 +146,44 @@ def _title(order: Order) -> str:
     return tr("{agent}, {plan} {cycle}", agent=order.offering_name, plan=order.plan_name, cycle=cycle)
 
 
+def _form(order: Order) -> Written:
+    """One way to write all amounts of an order."""
+    return one_form(order.total, order.refunded, *(line.amount for line in order.lines))
+
+
+def _coupon(order: Order) -> str:
+    codes = [str(line.params.get("code")) for line in order.lines if (line.kind, line.label) == ("discount", "coupon")]
+    return ", ".join(codes)
+
+
+def _taxes(order: Order) -> str:
+    """ "VAT 19%, $18.81"; empty when no country was given."""
+    lines = [line for line in order.lines if line.kind == "tax" and line.label != "test_mode"]
+    words = [(summary_line(line, order.plan_name, order.billing_cycle, _form(order)), line.amount) for line in lines]
+    return "\n".join(f"{text.label}, {text.amount}" if not amount.is_zero else text.label for text, amount in words)
+
+
+def _payer(order: Order) -> tuple[str, str]:
+    """Who paid, or who will after a trial."""
+    if is_trial(order):
+        return tr("Then charged to"), paid_with_words(order.paid_with)
+    return tr("Paid with"), tr("No card needed") if order.total.is_zero else paid_with_words(order.paid_with)
+
+
+def _again(order: Order) -> tuple[str, str]:
+    day = date(order.renews_at) if order.renews_at and order.refunded.is_zero else ""
+    return (tr("Free until") if is_trial(order) else tr("Renews")), day
+
+
 def facts(order: Order) -> list[tuple[str, str]]:
-    """What one wants to see of an order at a glance."""
+    """What one wants to see of an order at a glance, below its total."""
     found = [
-        (tr("Total"), money(order.total)),
-        (tr("Given back"), "" if order.refunded.is_zero else money(order.refunded)),
-        (tr("Paid with"), tr("No card needed") if order.total.is_zero else order.paid_with),
+        (tr("Tax"), _taxes(order)),
+        (tr("Code"), _coupon(order)),
+        (tr("Given back"), "" if order.refunded.is_zero else _form(order)(order.refunded)),
+        _payer(order),
         (tr("For"), f"{order.organization_name}, {order.project_name}"),
-        (tr("Renews"), date(order.renews_at) if order.renews_at and order.refunded.is_zero else ""),
+        _again(order),
         (tr("State"), order_state(order.state) if order.paid_at is None else ""),
     ]
     return [(title, value) for title, value in found if value]
@@ -145,16 +194,17 @@ def receipt_of(order: Order) -> Receipt:
     buyer = f"{order.buyer_name}\n{order.buyer_email}" if order.buyer_name else order.buyer_email
     said = [
         (tr("Paid on"), datetime_text(order.paid_at) if order.paid_at else order_state(order.state)),
-        (tr("Paid with"), "" if order.total.is_zero else order.paid_with),
+        _payer(order) if is_trial(order) or not order.total.is_zero else (tr("Paid with"), ""),
         (tr("Buyer"), buyer),
         (tr("Organization"), order.organization_name),
         (tr("Project"), order.project_name),
-        (tr("Renews on"), date(order.renews_at) if order.renews_at and order.refunded.is_zero else ""),
+        _again(order) if is_trial(order) else (tr("Renews on"), _again(order)[1]),
     ]
-    words = [(line, summary_line(line, order.plan_name, order.billing_cycle)) for line in order.lines]
-    sums = [(tr("Total"), money(order.total))]
+    write = _form(order)
+    words = [(line, summary_line(line, order.plan_name, order.billing_cycle, write)) for line in order.lines]
+    sums = [(tr("Total"), write(order.total))]
     if not order.refunded.is_zero:
-        sums = [*sums, (tr("Given back"), money(-order.refunded)), (tr("Paid in the end"), _kept(order))]
+        sums = [*sums, (tr("Given back"), write(-order.refunded)), (tr("Paid in the end"), _kept(order))]
     return Receipt(
         number=tr("Receipt {number}", number=order.number or order.uuid),
         title=_title(order),
@@ -166,4 +216,4 @@ def receipt_of(order: Order) -> Receipt:
 
 
 def _kept(order: Order) -> str:
-    return money(order.total - order.refunded)
+    return _form(order)(order.total - order.refunded)

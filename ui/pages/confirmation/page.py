@@ -8,11 +8,12 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from services.api.types import OrderState
+from services.api.types import Order, OrderState, PaymentMethod
 from ui import theme
 from ui.pages.confirmation.agent_rows import AgentRows
 from ui.pages.confirmation.order_card import OrderCard
-from ui.text import money, plural, tr
+from ui.text import date, money, one_form, paid_with_words, plural, tr
+from ui.text.ordering import is_trial
 from ui.viewmodels.base import Status
 from ui.viewmodels.confirmation import ConfirmationState, ConfirmationViewModel, DeploymentPhase
 from ui.widgets.controls import Button, Card, Icon, card, column, label, page, row, scroll_page
@@ -35,11 +36,14 @@ class Head(NamedTuple):
 
 
 class ConfirmationPage(QWidget):
-    """Signals: open_chat(resource uuid); configure(resource uuid); home()."""
+    """Signals: open_chat(resource uuid); configure(resource uuid); home(); explain_requested(ref);
+    invoice_requested(invoice uuid)."""
 
     open_chat = Signal(str)
     configure = Signal(str)
     home = Signal()
+    explain_requested = Signal(str)
+    invoice_requested = Signal(str)
 
     def __init__(self, vm: ConfirmationViewModel) -> None:
         super().__init__()
@@ -75,6 +79,9 @@ class ConfirmationPage(QWidget):
     def _content(self) -> QScrollArea:
         content = QWidget()
         self.order = OrderCard()
+        self.order.explained.connect(self.explain_requested)
+        self.order.invoice_wanted.connect(self.invoice_requested)
+        self.order.rebuilt.connect(lambda: set_tab_order(self))
         self._right_half = QWidget()
         self._right_half.setLayout(column(self.order, None, spacing=0))
         self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, content)
@@ -199,7 +206,7 @@ class ConfirmationPage(QWidget):
         agent = next((one for one in state.failed if uuid in ("", one.uuid)), None)
         if state.order is None or agent is None or not state.can_refund:
             return
-        amount, card = money(state.order.total), state.order.paid_with
+        amount, card = money(state.order.total), paid_with_words(state.order.paid_with)
         title, button = tr("Get {amount} back?", amount=amount), tr("Get {amount} back", amount=amount)
         text = tr("{agent} is removed from your agents and this order ends.", agent=state.order.offering_name)
         if state.is_bundle:
@@ -248,10 +255,14 @@ def _head(state: ConfirmationState) -> Head:
     order = state.order
     if order is None:
         return Head("hourglass", "textMuted", "", "")
-    name, amount = order.offering_name, money(order.total)
+    name = order.offering_name
     match state.phase:
         case DeploymentPhase.REFUNDED:
-            back = tr("{amount} was given back to {card}.", amount=money(order.refunded), card=order.paid_with)
+            back = tr(
+                "{amount} was given back to {card}.",
+                amount=money(order.refunded),
+                card=paid_with_words(order.paid_with),
+            )
             return Head("undo-2", "textMuted", tr("Your money is back"), back)
         case DeploymentPhase.FAILED if not state.resources:
             return Head("circle-x", "danger", tr("The order was not completed"), state.failure)
@@ -265,9 +276,19 @@ def _head(state: ConfirmationState) -> Head:
     if order.state is OrderState.PENDING_PROVIDER:
         checked = tr("This page goes on by itself. You are charged once at most.")
         return Head("hourglass", "warning", tr("Your payment is being checked"), checked)
-    paid = tr("{amount} paid with {card}.", amount=amount, card=order.paid_with)
-    subtitle = tr("Nothing was charged.") if order.total.is_zero else paid
-    return Head("circle-check", "success", tr("{agent} is yours", agent=name), subtitle)
+    return Head("circle-check", "success", tr("{agent} is yours", agent=name), _paid(order))
+
+
+def _paid(order: Order) -> str:
+    """What was charged, or when it will be for the first time."""
+    if is_trial(order) and order.renews_at is not None:
+        return tr("Free until {day}. Nothing was charged; we remind you before.", day=date(order.renews_at))
+    if order.total.is_zero:
+        return tr("Nothing was charged.")
+    amount = one_form(order.total)(order.total)
+    if order.paid_with == PaymentMethod.WALLET:
+        return tr("{amount} paid from your wallet.", amount=amount)
+    return tr("{amount} paid with {card}.", amount=amount, card=order.paid_with)
 
 
 def _bundle_head(state: ConfirmationState) -> Head:
