@@ -94,6 +94,8 @@ class Navigator(QObject):
         page.open_chat.connect(self.open_chat)
         page.configure.connect(self.configure)
         page.home.connect(partial(self.show_section, at.MARKETPLACE))
+        page.explain_requested.connect(self.money.explain)
+        page.invoice_requested.connect(self.money.show_invoice)
         return page
 
     def _chat(self, pages: Pages) -> QWidget:

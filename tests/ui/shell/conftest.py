@@ -65,6 +65,8 @@ class Plain(QWidget):
     browse = Signal()
     sign_in_requested = Signal()
     show_order = Signal(str)
+    explain_requested = Signal(str)
+    invoice_requested = Signal(str)
 
     def __init__(self, name: str) -> None:
         super().__init__()

@@ -218,6 +218,21 @@ def test_explanation_leads_to_the_invoice(
     qtbot.waitUntil(lambda: vms.invoices.state.status is Status.READY)
 
 
+def test_receipt_of_an_order_leads_to_its_invoice(
+    shell: Shell, vms: ViewModels, buy: Callable[[], Any], holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    placed = buy()
+    uuid = run(holder.service.get_order(placed.order_uuid)).invoice_uuid
+    shell.navigator.show_order(placed.order_uuid)
+    page = shell.navigator.page
+    assert page is not None
+    page.invoice_requested.emit(uuid)  # type: ignore[attr-defined] # the confirmation's own
+    assert shell.navigator.here == Place("invoices")
+    qtbot.waitUntil(lambda: vms.invoices.state.invoice is not None and vms.invoices.state.invoice.uuid == uuid)
+    qtbot.waitUntil(lambda: vms.invoices.state.status is Status.READY)
+    vms.confirmation.close()
+
+
 def test_comparison_is_opened_goes_back_and_changes_the_plan(
     shell: Shell, vms: ViewModels, buy: Callable[[], Any], holder: ServiceHolder, run: Run, qtbot: QtBot
 ) -> None:
