@@ -83,7 +83,8 @@ def test_a_file_has_a_name_and_its_own_type(api: Api) -> None:
 
 
 def test_a_file_name_cannot_break_out_of_its_header() -> None:
-    call = Call({"type": "http", "headers": [], "method": "GET", "path": "/", "query_string": b""})
+    scope: Any = {"type": "http", "headers": [], "method": "GET", "path": "/", "query_string": b""}  # as ASGI has it
+    call = Call(scope)
     reply = reply_document(call, Document('a"\r\nX: ö;.pdf', "application/pdf", b""))
     [value] = [value for name, value in reply.extra if name == b"content-disposition"]
     assert value == b"attachment; filename=\"a___X____.pdf\"; filename*=UTF-8''a%22%0D%0AX%3A%20%C3%B6%3B.pdf"
