@@ -68,10 +68,8 @@ def test_used_and_unused_go_by_the_same_convention() -> None:
     price = Money.parse("30")
     by_day = Convention(basis=Basis.DAY)
     assert proration.used_charge(price, period, at, by_day) != proration.used_charge(price, period, at)
-    assert (
-        proration.used_charge(price, period, at, by_day) + proration.remaining_charge(price, period, at, by_day)
-        == price
-    )
+    left = proration.remaining_charge(price, period, at, by_day)
+    assert proration.used_charge(price, period, at, by_day) + left == price
     settled = proration.settle(price, price, period, at, paid=price, already_credited=Money(0), convention=by_day)
     assert settled.charge == left
 
