@@ -46,6 +46,16 @@ _NEW_HOLD = _HOLD.on_conflict_do_update(  # a call that failed may be made again
     set_={name: _HOLD.excluded[name] for name in ("amount_micros", "currency", "shares", "state", "expires_at",
                                                   "created_at")},
 )  # fmt: skip
+_TAKEN = (_E.resource_uuid, _E.at, _E.quantity, _E.cost_micros, _E.currency, _E.paid_from, _E.key_uuid)
+_RESERVED = (_E.source == sa.bindparam("from_source"), _E.id == sa.bindparam("with_id"), _E.state == "reserved")
+_SETTLE = sa.update(_E).where(*_RESERVED).values(state="settled").returning(*_TAKEN)
+_REMOVE = sa.delete(_E).where(*_RESERVED).returning(*_TAKEN)
+_FINISH = (
+    sa.update(_H)
+    .where(_H.organization_uuid == sa.bindparam("of"), _H.key == sa.bindparam("call"), _H.state == "held")
+    .values(state=sa.bindparam("new_state"))
+    .returning(*_H.__table__.c)
+)
 _NEW_EVENT = portable.insert(_E).on_conflict_do_nothing().returning(_E.id)
 
 
@@ -208,7 +218,7 @@ def shares_of(hold: Any) -> tuple[Share, ...]:  # Any: a row of HoldRow
 
 def settle(core: Core, connection: Connection, source: str, event_id: str, at: datetime) -> Money | None:
     """The call succeeded: it is final and paid. Returns its price, None when it was not reserved (any more)."""
-    event = _take(connection, source, event_id, {"state": "settled"})
+    event = _take(connection, source, event_id, _SETTLE)
     if event is None:
         return None
     subscription = subscription_of(connection, event.resource_uuid)
@@ -226,7 +236,7 @@ def settle(core: Core, connection: Connection, source: str, event_id: str, at: d
 
 def release(core: Core, connection: Connection, source: str, event_id: str, at: datetime) -> bool:
     """The call failed or never came back: it costs nothing and counts for nothing."""
-    event = _take(connection, source, event_id, None)
+    event = _take(connection, source, event_id, _REMOVE)
     if event is None:
         return False
     subscription = subscription_of(connection, event.resource_uuid)
@@ -242,13 +252,10 @@ def release(core: Core, connection: Connection, source: str, event_id: str, at: 
     return True
 
 
-def _take(connection: Connection, source: str, event_id: str, values: dict[str, Any] | None) -> Any:
+def _take(connection: Connection, source: str, event_id: str, statement: sa.Executable) -> Any:
     """A reserved event, changed or removed by exactly one caller; None when somebody else was first."""
     due.drop(connection, f"{source}:{event_id}", EXPIRES)
-    this = (_E.source == source, _E.id == event_id, _E.state == "reserved")
-    columns = (_E.resource_uuid, _E.at, _E.quantity, _E.cost_micros, _E.currency, _E.paid_from, _E.key_uuid)
-    statement = sa.delete(_E).where(*this) if values is None else sa.update(_E).where(*this).values(**values)
-    return connection.execute(statement.returning(*columns)).one_or_none()
+    return connection.execute(statement, {"from_source": source, "with_id": event_id}).one_or_none()
 
 
 def scopes_of(connection: Connection, subscription: Any, resource_uuid: str, key_uuid: str) -> caps.Scopes:
@@ -258,12 +265,7 @@ def scopes_of(connection: Connection, subscription: Any, resource_uuid: str, key
 
 
 def _finish_hold(connection: Connection, organization: str, key: str, state: str) -> Any:  # Any: a row, or None
-    return connection.execute(
-        sa.update(_H)
-        .where(_H.organization_uuid == organization, _H.key == key, _H.state == "held")
-        .values(state=state)
-        .returning(*_H.__table__.c)
-    ).one_or_none()
+    return connection.execute(_FINISH, {"of": organization, "call": key, "new_state": state}).one_or_none()
 
 
 def _give_back(core: Core, connection: Connection, organization: str, key: str, at: datetime) -> None:
