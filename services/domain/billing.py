@@ -151,7 +151,8 @@ def bill(offering_uuid: str, offering_name: str, plan: Plan, cycle: BillingCycle
         credit_left=_credit_left(now_due, buyer),
     )
     if repeats:
-        later = _composed(item, buyer, used=0 if buyer.is_trial else 1)
+        changes = buyer.coupon is not None and not buyer.is_trial
+        later = _composed(item, buyer, used=1) if changes else now_due
         ends = trial_end(now, buyer.trial_days) if buyer.is_trial else boundary(now, months_in(cycle))
         summary = replace(summary, renews_at=ends, renewal_total=_to_pay(later))
     missing = [part for part in buyer.parts if not part.is_owned]

@@ -101,10 +101,16 @@ def choose(connection: Connection, request: QuickCheckout) -> Goods:
 
 
 def price(
-    connection: Connection, goods: Goods, request: QuickCheckout, organization_uuid: str, now: datetime
+    connection: Connection,
+    goods: Goods,
+    request: QuickCheckout,
+    organization_uuid: str,
+    now: datetime,
+    *,
+    is_order: bool = False,
 ) -> Priced:
     """What an order of the organization ("": of somebody who has none) costs. InvalidInput."""
-    asking = buyers.ask(connection, goods, request, organization_uuid, now)
+    asking = buyers.ask(connection, goods, request, organization_uuid, now, is_order=is_order)
     made = billing.bill(goods.offering_uuid, goods.name, goods.plan, request.billing_cycle, now, asking.buyer)
     if made.nothing_missing:
         raise errors.InvalidInput(fields={"offering_uuid": "already_used"})
@@ -150,7 +156,7 @@ def open_order(core: Core, connection: Connection, caller: Caller, request: Quic
     by_card = goods.plan.billing_model is not BillingModel.FREE and request.payment_method is PaymentMethod.CARD
     token = provider_token(core, connection, caller, request.payment_token) if by_card else ""
     place = provide_organization(core, connection, caller, request, now)
-    priced = price(connection, goods, request, place[0], now)
+    priced = price(connection, goods, request, place[0], now, is_order=True)
     if _is_short(request, priced):
         raise errors.InvalidInput(fields={"payment_method": "insufficient_credit"})
     order_uuid = core.ids.uuid()

@@ -54,8 +54,11 @@ _SET_STATE_AND_READ = _SET_STATE.returning(
     m.OrderRow.paid_with,
     m.OrderRow.request,
 )
-_SET_PAID = sa.update(m.OrderRow).where(_THIS).values(paid_at=sa.bindparam("now"), error_code="")
-_SET_NUMBER = sa.update(m.OrderRow).where(_THIS).values(number=sa.bindparam("new_number"))
+_SET_PAID = (
+    sa.update(m.OrderRow)
+    .where(_THIS)
+    .values(number=sa.bindparam("new_number"), paid_at=sa.bindparam("at"), error_code="")
+)
 _SET_PAYMENT = (
     sa.update(m.PaymentRow)
     .where(m.PaymentRow.order_uuid == sa.bindparam("order"))
@@ -170,16 +173,17 @@ def _deliver(core: Core, connection: Connection, order: Any, token: str) -> Plac
     card = ""
     if core.payments.describe(token):  # what is paid is delivered, also when the provider has forgotten the card
         card = keep_card(core, connection, order.organization_uuid, token, now)
-    connection.execute(_SET_PAID, {"order": order.uuid, "now": now})
     provider = core.payments.name if token else ""
-    return deliver(core, connection, order, now, Payment(order.paid_with, card, provider))
+    return deliver(core, connection, order, now, Payment(order.paid_with, card, provider), paid_at=now)
 
 
-def deliver(core: Core, connection: Connection, order: Any, now: datetime, payment: Payment) -> Placed:
+def deliver(
+    core: Core, connection: Connection, order: Any, now: datetime, payment: Payment, *, paid_at: datetime | None = None
+) -> Placed:
     """What an order brings: its number, subscription and invoice, resources with their deployment jobs, the cart
     emptied, samples carried over."""
     number = connection.execute(_NEXT_NUMBER).scalar_one()
-    connection.execute(_SET_NUMBER, {"order": order.uuid, "new_number": f"SK-{number:06d}"})
+    connection.execute(_SET_PAID, {"order": order.uuid, "new_number": f"SK-{number:06d}", "at": paid_at})
     subscribing.start(core, connection, order, now, payment)
     resources = _create_resources(core, connection, order, now)
     owner = f"user:{order.user_uuid}"

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.clock import SystemIds
 from services.db import models as m
+from services.db import money_models as mm
 from services.db.session import make_engine
 
 Row = dict[str, Any]  # column -> value
@@ -27,12 +28,18 @@ _NUMBER = "number"  # of an order; it exists once
 _BY_THE_DATABASE = "seq"
 # What is on disk before the provider is asked, and the updates of the second half, each of one row.
 INTENT = ("organizations", "memberships", "projects", "orders", "payments", "idempotency_keys")
+# An invoice is written as a draft, because nothing may be added to a final one; a transfer comes after its entries.
 CHANGES = (
     "UPDATE orders SET state = 'executing' WHERE uuid = ?",
     "UPDATE payments SET state = 'succeeded', charge_id = 'ch' WHERE order_uuid = ?",
     "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'last_order_number' AND ? <> ''",
     "UPDATE orders SET paid_at = created_at WHERE uuid = ?",
+    "UPDATE number_series SET last = last + 1 WHERE ? <> ''",
+    "UPDATE invoices SET state = 'open' WHERE order_uuid = ?",
+    "UPDATE invoices SET state = 'paid' WHERE order_uuid = ?",
 )
+LAST = "ledger_transfers"
+_ACCOUNTS = ("ledger_accounts.id", "ledger_entries.account_id")  # whole numbers that are ids
 _DEFER = sa.text("PRAGMA defer_foreign_keys=ON")  # without relationships the flush does not know who comes first
 
 
@@ -74,17 +81,30 @@ def again(path: Path, rows: Rows, times: int) -> Iterator[Rows]:
     made = []
     for _ in range(times):
         new, number = {old: ids.uuid() for old in born}, next(numbers)
-        made.append([(table, {name: _fresh(name, value, new, number) for name, value in row.items()})
-                     for table, row in rows])  # fmt: skip
+        batch = [(table, {name: _fresh(f"{table.name}.{name}", value, new, number) for name, value in row.items()})
+                 for table, row in rows]  # fmt: skip
+        made.append(sorted(batch, key=lambda one: one[0].name == LAST))
     return iter(made)
 
 
-def _fresh(name: str, value: object, new: dict[str, str], number: int) -> object:
-    if name == _NUMBER:
+def _fresh(place: str, value: object, new: dict[str, str], number: int) -> object:
+    name = place.partition(".")[2]
+    if place in _ACCOUNTS and isinstance(value, int):
+        return value + number * 100
+    if place == "invoices.state":
+        return "draft"
+    if name == _NUMBER and isinstance(value, str):
         return f"SK-{number}"
-    if name == _BY_THE_DATABASE:
+    if name == _BY_THE_DATABASE and not place.startswith("ledger_"):
         return None
-    return _ID.sub(lambda found: new.get(found[0], found[0]), value) if isinstance(value, str) else value
+    return _ID.sub(lambda found: new.get(found[0], found[0]), value) if isinstance(value, str) else _nested(value, new)
+
+
+def _nested(value: object, new: dict[str, str]) -> object:
+    """JSON that mentions ids."""
+    if not isinstance(value, dict | list):
+        return value
+    return json.loads(_ID.sub(lambda found: new.get(found[0], found[0]), json.dumps(value)))
 
 
 class ByRaw:
@@ -156,7 +176,13 @@ class ByOrm:
             order.state, order.paid_at, payment.state = "executing", order.created_at, "succeeded"
             counter = session.get_one(m.Meta, "last_order_number")
             counter.value = str(int(counter.value) + 1)
-            self._add(session, [(table, row) for table, row in rows if table.name not in INTENT])
+            later = [(table, row) for table, row in rows if table.name not in INTENT]
+            self._add(session, [(table, row) for table, row in later if table.name != LAST])
+            session.flush()
+            self._add(session, [(table, row) for table, row in later if table.name == LAST])
+            for state in ("open", "paid"):
+                session.get_one(mm.InvoiceRow, values["invoices"]["uuid"]).state = state
+                session.flush()
             session.commit()
 
     def _add(self, session: Session, rows: Rows) -> None:

@@ -69,12 +69,22 @@ class Asking:
     missing: tuple[int, ...]  # offering ids
 
 
-def ask(connection: Connection, goods: Goods, request: QuickCheckout, organization_uuid: str, now: datetime) -> Asking:
-    """Everything the price depends on; `organization_uuid` "" for somebody who has none yet. InvalidInput."""
+def ask(
+    connection: Connection,
+    goods: Goods,
+    request: QuickCheckout,
+    organization_uuid: str,
+    now: datetime,
+    *,
+    is_order: bool = False,
+) -> Asking:
+    """Everything the price depends on; `organization_uuid` "" for somebody who has none yet. An order that starts no
+    trial need not know whether it could. InvalidInput."""
     details = _details(connection, request, organization_uuid)
     currency = goods.plan.monthly_price.currency if goods.plan.monthly_price else CURRENCY
     wish = coupons.Wish(request.coupon, organization_uuid, goods.slug, currency, now)
-    trial_days = _trial_days(connection, goods, request, organization_uuid)
+    looks = request.start_trial or not is_order
+    trial_days = _trial_days(connection, goods, request, organization_uuid) if looks else 0
     pays = request.payment_method is PaymentMethod.WALLET
     parts = _parts(connection, goods, organization_uuid)
     discount = goods.content.get("discount_percent", 0)

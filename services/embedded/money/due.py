@@ -24,6 +24,14 @@ BATCH = 500  # items a transaction does at most
 LEASE = timedelta(seconds=30)
 
 _D = mm.DueItem
+_NEW = portable.insert(_D)
+_SCHEDULE = _NEW.on_conflict_do_update(
+    index_elements=["key"],
+    set_={"due_at": _NEW.excluded.due_at, "params": _NEW.excluded.params},
+    where=_D.done_at.is_(None),
+)
+_DROP = sa.delete(_D).where(_D.subject_uuid == sa.bindparam("subject"), _D.done_at.is_(None))
+_DROP_KIND = _DROP.where(_D.kind == sa.bindparam("of_kind"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +70,12 @@ def schedule(
 ) -> None:
     """Notes that `kind` is due for `subject` at `at`. The same again (kind, subject, part) moves it, unless it is done
     already: then nothing happens, so `part` tells repetitions apart (the period's start, the attempt's number)."""
-    values = {"kind": kind, "subject_uuid": subject_uuid, "organization_uuid": organization_uuid, "due_at": at,
-              "rank": rank(kind), "params": params, "leased_until": None, "done_at": None}  # fmt: skip
-    new = portable.insert(_D).values(key=_key(kind, subject_uuid, part), **values)
     connection.execute(
-        new.on_conflict_do_update(
-            index_elements=["key"], set_={"due_at": at, "params": params}, where=_D.done_at.is_(None)
-        )
-    )
+        _SCHEDULE,
+        {"key": _key(kind, subject_uuid, part), "kind": kind, "subject_uuid": subject_uuid,
+         "organization_uuid": organization_uuid, "due_at": at, "rank": rank(kind), "params": params,
+         "leased_until": None, "done_at": None},
+    )  # fmt: skip
 
 
 def _key(kind: str, subject_uuid: str, part: str) -> str:
@@ -78,10 +84,10 @@ def _key(kind: str, subject_uuid: str, part: str) -> str:
 
 def drop(connection: Connection, subject_uuid: str, *kinds: str) -> None:
     """Forgets what is open for a subject; all kinds when none is named."""
-    condition = [_D.subject_uuid == subject_uuid, _D.done_at.is_(None)]
-    if kinds:
-        condition.append(_D.kind.in_(kinds))
-    connection.execute(sa.delete(_D).where(*condition))
+    if not kinds:
+        connection.execute(_DROP, {"subject": subject_uuid})
+    for kind in kinds:
+        connection.execute(_DROP_KIND, {"subject": subject_uuid, "of_kind": kind})
 
 
 # At one instant: credit becomes usable or expires, then trials and pauses end, then changes and renewals, then

@@ -46,6 +46,29 @@ _CHARGED = (
     .where(_L.invoice_uuid == sa.bindparam("invoice"), _L.parent_uuid == "", _L.kind.not_in([DISCOUNT, CREDIT]))
     .order_by(_L.position)
 )
+_FINALISE = (
+    sa.update(_I)
+    .where(_I.uuid == sa.bindparam("invoice"))
+    .values(
+        state=sa.bindparam("new_state"),
+        number=sa.bindparam("new_number"),
+        issued_at=sa.bindparam("at"),
+        due_at=sa.bindparam("new_due_at"),
+    )
+)
+_FINALISE_PAID = _FINALISE.values(
+    paid_micros=_I.paid_micros + sa.bindparam("more"), paid_at=sa.bindparam("at"), paid_with=sa.bindparam("by")
+)
+_PAY = (
+    sa.update(_I)
+    .where(_I.uuid == sa.bindparam("invoice"))
+    .values(
+        state=sa.bindparam("new_state"),
+        paid_micros=_I.paid_micros + sa.bindparam("more"),
+        paid_at=sa.bindparam("at"),
+        paid_with=sa.bindparam("by"),
+    )
+)
 
 
 def take_number(connection: Connection, kind: InvoiceKind, at: datetime) -> str:
@@ -95,9 +118,8 @@ def finalise(
     state = invoicing.after(InvoiceState.DRAFT, InvoiceAction.FINALIZE)
     due_at = at + timedelta(days=net_days)
     connection.execute(
-        sa.update(_I)
-        .where(_I.uuid == invoice_uuid)
-        .values(state=state.value, number=number, issued_at=at, due_at=due_at)
+        _FINALISE,
+        {"invoice": invoice_uuid, "new_state": state.value, "new_number": number, "at": at, "new_due_at": due_at},
     )
     note_happening(core, connection, row.organization_uuid, "invoice_issued", at, ref=f"invoice:{invoice_uuid}",
                    number=number, amount_micros=row.total_micros, currency=row.currency)  # fmt: skip
@@ -193,13 +215,37 @@ def mark_paid(
     set_paid(core, connection, row, owed, at, paid_with)
 
 
+def issue_paid(
+    core: Core, connection: Connection, invoice_uuid: str, at: datetime, *, provider: str, paid_with: str
+) -> None:
+    """`finalise` and `mark_paid` of a draft whose sum has arrived already, in one: the purchase must be quick."""
+    row = row_of(connection, invoice_uuid)
+    number = take_number(connection, InvoiceKind(row.kind), at)
+    shares = _draw_credit(connection, row, at)
+    _post(core, connection, row, _Booking(number, at, shares, is_credit_carried=False))
+    owed = Money(row.total_micros, row.currency)
+    if not owed.is_zero:
+        stamp = Stamp(row.organization_uuid, f"paid:{invoice_uuid}", at, {"number": number, "invoice": row.uuid})
+        ledger.post(core, connection, movements.pay_invoice(stamp, amount=owed, provider=provider))
+    state = invoicing.after(invoicing.after(InvoiceState(row.state), InvoiceAction.FINALIZE), InvoiceAction.PAY)
+    connection.execute(
+        _FINALISE_PAID,
+        {"invoice": invoice_uuid, "new_state": state.value, "new_number": number, "at": at, "new_due_at": at,
+         "more": owed.micros, "by": paid_with},
+    )  # fmt: skip
+    for kind, amount in (("invoice_issued", row.total_micros), ("invoice_paid", owed.micros)):
+        note_happening(core, connection, row.organization_uuid, kind, at, ref=f"invoice:{invoice_uuid}",
+                       number=number, amount_micros=amount, currency=row.currency)  # fmt: skip
+    if shares:
+        alerts.after_change(core, connection, row.organization_uuid, at)
+
+
 def set_paid(core: Core, connection: Connection, row: Any, amount: Money, at: datetime, paid_with: str) -> None:
     """Writes down that nothing is due any more: `amount` of it was paid now, and has been posted. WrongState."""
     state = invoicing.after(InvoiceState(row.state), InvoiceAction.PAY)
     connection.execute(
-        sa.update(_I)
-        .where(_I.uuid == row.uuid)
-        .values(state=state.value, paid_micros=_I.paid_micros + amount.micros, paid_at=at, paid_with=paid_with)
+        _PAY,
+        {"invoice": row.uuid, "new_state": state.value, "more": amount.micros, "at": at, "by": paid_with},
     )
     due.drop(connection, row.uuid, OVERDUE)
     note_happening(core, connection, row.organization_uuid, "invoice_paid", at, ref=f"invoice:{row.uuid}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,7 +27,7 @@ from services.domain.periods import MONTHLY, Anchor, Period, period_at
 from services.domain.subscription_states import first_charge_at, reminder_at
 from services.embedded.catalogue import PLAN_COLUMNS, plan_from
 from services.embedded.core import Core, insert_into
-from services.embedded.money import agreed, alerts, coupons, drafting, due, finalising
+from services.embedded.money import agreed, coupons, drafting, due, finalising
 from services.embedded.money.drafting import NewInvoice
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.taxes import details_from, details_of
@@ -80,7 +81,7 @@ def start(core: Core, connection: Connection, order: Any, at: datetime, payment:
     invoice_uuid, net = "", Money.zero(price.currency)
     if trial_ends is None and not price.is_zero:
         new = _first_invoice(order, uuid, price, coupon, period)
-        net = _net(new, connection)
+        net = price if coupon is None else _net(new, connection)
         invoice_uuid = drafting.draft(core, connection, new, at).uuid
     used = 0 if trial_ends or coupon is None else 1
     row = _row(order, request, uuid, price, period, at) | {
@@ -93,12 +94,11 @@ def start(core: Core, connection: Connection, order: Any, at: datetime, payment:
     connection.execute(insert_into(_S), row)
     kind = TRIAL if trial_ends else PAID
     connection.execute(insert_into(_P), piece(row, 0, kind, period, net, invoice_uuid))
-    subscription = find(connection, uuid)
-    schedule_next(connection, subscription)
+    schedule_next(connection, SimpleNamespace(**row))
     note_happening(core, connection, order.organization_uuid, "subscribed", at, ref=f"upcoming:{uuid}",
                    name=order.offering_name, plan=request["terms"]["name"], begins=kind)  # fmt: skip
     if invoice_uuid:
-        _settle(core, connection, invoice_uuid, order.organization_uuid, at, payment)
+        _settle(core, connection, invoice_uuid, at, payment)
     return invoice_uuid
 
 
@@ -143,13 +143,12 @@ def _net(new: NewInvoice, connection: Connection) -> Money:
     return whole.subtotal - whole.discount_total
 
 
-def _settle(
-    core: Core, connection: Connection, invoice_uuid: str, organization_uuid: str, at: datetime, payment: Payment
-) -> None:
-    finalising.finalise(core, connection, invoice_uuid, at, net_days=payment.net_days)
-    if not payment.net_days:
-        finalising.mark_paid(core, connection, invoice_uuid, at, provider=payment.provider, paid_with=payment.paid_with)
-    alerts.after_change(core, connection, organization_uuid, at)
+def _settle(core: Core, connection: Connection, invoice_uuid: str, at: datetime, payment: Payment) -> None:
+    if payment.net_days:
+        finalising.finalise(core, connection, invoice_uuid, at, net_days=payment.net_days)
+    else:
+        paid_with, provider = payment.paid_with, payment.provider
+        finalising.issue_paid(core, connection, invoice_uuid, at, provider=provider, paid_with=paid_with)
 
 
 # ---- periods
