@@ -15,6 +15,7 @@ from services.api.types import (
     CapLevel,
     Caps,
     CapScope,
+    Credit,
     CreditKind,
     Document,
     Invoice,
@@ -64,7 +65,7 @@ class FakeWallet(FakeMoney):
             paid=parts[CreditKind.PAID],
             promotional=parts[CreditKind.PROMOTIONAL],
             refundable=sum((one.refundable for one in credits), ZERO),
-            credits=credits,
+            credits=tuple(_with_refund(books, one) for one in credits if books),
             spent_this_month=_spent(books, now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)),
             empty_on=_empty_on(books, balance, now),
             alert_threshold=books.alert if books else None,
@@ -390,6 +391,15 @@ def _amount_problem(amount: Money) -> str:
     if amount.currency != "USD":
         return "wrong_currency"
     return top_ups.amount_problem(amount) or ""
+
+
+def _with_refund(books: Books, credit: Credit) -> Credit:
+    """What a refund would send, with the tax of its receipt in proportion."""
+    receipt = books.invoices.get(books.receipts.get(credit.uuid, ""))
+    if credit.refundable.is_zero or receipt is None:
+        return credit
+    tax = receipt.tax.share(credit.refundable.micros, credit.amount.micros)
+    return replace(credit, refund_total=credit.refundable + tax)
 
 
 def _spent(books: Books | None, since: datetime) -> Money:

@@ -20,7 +20,7 @@ class CreditKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Credit:
     """One grant. `source`: top_up | auto_top_up | gift_code | promotional_code | plan_change | support.
-    `refundable` is what may go back to the card it came from."""
+    `refundable` is what may go back to the card it came from, `refund_total` the same with the tax that goes along."""
 
     uuid: str
     kind: CreditKind
@@ -32,6 +32,7 @@ class Credit:
     expires_at: datetime | None
     created_at: datetime
     refundable: Money
+    refund_total: Money | None = None
 
 
 class MovementKind(StrEnum):

@@ -55,6 +55,16 @@ def refunded(connection: Connection, organization_uuid: str) -> dict[str, int]:
     return found
 
 
+def tax_of(grant: Any, before: int, back: Money) -> Money:
+    """The tax that goes along when `back` of a grant (a row) is refunded after `before` micros were."""
+    return reversals.tax_share(
+        credit=Money(grant.amount_micros, grant.currency),
+        tax=Money(grant.tax_micros, grant.currency),
+        refunded_before=Money(before, grant.currency),
+        refunded_now=back,
+    )
+
+
 def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) -> str:
     """Takes what may go back out of the wallet, with its credit note, and saves what to ask of the provider. Returns
     the payment's uuid. `grant`: its row. WrongState when nothing may."""
@@ -65,10 +75,7 @@ def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) ->
     if share is None:
         raise WrongState(state=_why_not(grant, at))
     before = refunded(connection, organization).get(grant.uuid, 0)
-    credit, tax = Money(grant.amount_micros, grant.currency), Money(grant.tax_micros, grant.currency)
-    tax_back = reversals.tax_share(
-        credit=credit, tax=tax, refunded_before=Money(before, grant.currency), refunded_now=share.amount
-    )
+    tax_back = tax_of(grant, before, share.amount)
     payment = payments.intent(connection, grant.payment_uuid)
     note_uuid, number = _credit_note(core, connection, payment.invoice_uuid, share.amount, tax_back, at)
     intent_uuid = payments.open_intent(

@@ -22,7 +22,9 @@ ZERO = Money.zero(CURRENCY)
 
 _G = mm.GrantRow
 _FIRST = sa.select(sa.func.min(_G.created_at)).where(_G.organization_uuid == sa.bindparam("of"))
-_SOURCES = sa.select(_G.uuid, _G.source).where(_G.uuid.in_(sa.bindparam("wanted", expanding=True)))
+_SOURCES = sa.select(_G.uuid, _G.source, _G.amount_micros, _G.tax_micros, _G.currency).where(
+    _G.uuid.in_(sa.bindparam("wanted", expanding=True))
+)
 
 
 def nobodys() -> Wallet:
@@ -67,7 +69,7 @@ def wallet_of(connection: Connection, organization: Organization, now: datetime)
         paid=paid,
         promotional=balance - paid,
         refundable=wallet.total(back.values(), CURRENCY),
-        credits=_credits(connection, shown, back),
+        credits=_credits(connection, uuid, shown, back),
         spent_this_month=Money(sum(micros for at, micros in spent if at >= month), CURRENCY),
         empty_on=_empty_on(connection, uuid, spent, balance, now),
         alert_threshold=None if row is None else _money(row.alert_threshold_micros),
@@ -80,14 +82,21 @@ def _money(micros: int | None) -> Money | None:
     return None if micros is None else Money(micros, CURRENCY)
 
 
-def _credits(connection: Connection, shown: list[Grant], back: dict[str, Share]) -> tuple[Credit, ...]:
-    rows = connection.execute(_SOURCES, {"wanted": [grant.id for grant in shown]})
-    sources = {row.uuid: row.source for row in rows}
+def _credits(
+    connection: Connection, organization_uuid: str, shown: list[Grant], back: dict[str, Share]
+) -> tuple[Credit, ...]:
+    rows = {row.uuid: row for row in connection.execute(_SOURCES, {"wanted": [grant.id for grant in shown]})}
+    before = credit_refunds.refunded(connection, organization_uuid)
+    totals = {
+        uuid: share.amount + credit_refunds.tax_of(rows[uuid], before.get(uuid, 0), share.amount)
+        for uuid, share in back.items()
+        if uuid in rows
+    }
     return tuple(
         Credit(
             uuid=grant.id,
             kind=CreditKind(grant.kind.value),
-            source=sources[grant.id],
+            source=rows[grant.id].source,
             amount=grant.amount,
             left=grant.left,
             priority=grant.priority,
@@ -95,6 +104,7 @@ def _credits(connection: Connection, shown: list[Grant], back: dict[str, Share])
             expires_at=grant.expires_at,
             created_at=grant.created_at,
             refundable=back[grant.id].amount if grant.id in back else ZERO,
+            refund_total=totals.get(grant.id),
         )
         for grant in shown
     )

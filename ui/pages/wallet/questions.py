@@ -102,12 +102,12 @@ class RefundDialog(Dialog):
     """Sends unused credit back; says exactly how much."""
 
     def __init__(self, window: QWidget, vm: WalletViewModel, credit: Credit) -> None:
-        amount = exact_money(credit.refundable)
+        credited, amount = exact_money(credit.refundable), exact_money(credit.refund_total or credit.refundable)
         super().__init__(
             window,
             tr("Send {amount} back to the card?", amount=amount),
-            tr("The credit leaves your wallet now. {amount} and the tax paid on it go back to the card it was bought "
-               "with; a credit note says the exact sum.", amount=amount),
+            tr("{credit} of credit leaves your wallet now. {amount}, the tax paid on it included, goes back to the "
+               "card it was bought with, and you get a credit note.", credit=credited, amount=amount),
             confirm=tr("Send back {amount}", amount=amount), cancel=tr("Keep the credit"), danger=True,
             name="refundDialog",
         )  # fmt: skip
