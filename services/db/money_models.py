@@ -50,12 +50,14 @@ class LedgerAccount(Base):
 
 
 class LedgerHead(Base):
-    """The end of an organization's chain; updating it serializes the writers of one organization."""
+    """The end of an organization's chain; updating it serializes the writers of one organization. `wallet_moves`: how
+    many of its transfers moved the wallet, so that a long statement knows its length at once."""
 
     __tablename__ = "ledger_heads"
     organization_uuid: Mapped[str] = mapped_column(sa.ForeignKey("organizations.uuid"), primary_key=True)
     seq: Mapped[int]
     mac: Mapped[str]
+    wallet_moves: Mapped[int] = mapped_column(default=0)
 
 
 class LedgerTransfer(Base):
@@ -68,7 +70,10 @@ class LedgerTransfer(Base):
     at: Mapped[datetime]
     memo: Mapped[dict[str, Any]]
     mac: Mapped[str]
-    __table_args__ = (sa.UniqueConstraint("organization_uuid", "key"),)
+    __table_args__ = (
+        sa.UniqueConstraint("organization_uuid", "key"),
+        sa.Index("ix_ledger_transfers_kind", "organization_uuid", "kind", "at"),
+    )
 
 
 class LedgerEntry(Base):

@@ -19,7 +19,7 @@ from services.api.money import Money
 from services.db import money_models as mm
 from services.db import portable
 from services.domain import ledger_chain
-from services.domain.ledger import FLOORED, Account, AccountKind, Entry, Transfer, TransferKind, checked
+from services.domain.ledger import FLOORED, WALLETS, Account, AccountKind, Entry, Transfer, TransferKind, checked
 from services.domain.ledger_chain import GENESIS, ChainRow, Link
 from services.embedded.core import Core, insert_into
 
@@ -28,12 +28,17 @@ _A, _T, _E, _H = mm.LedgerAccount, mm.LedgerTransfer, mm.LedgerEntry, mm.LedgerH
 _KNOWN = sa.select(_T.seq, _T.uuid).where(
     _T.organization_uuid == sa.bindparam("organization"), _T.key == sa.bindparam("known_key")
 )
-_FIRST = portable.insert(_H).values(seq=0, mac=GENESIS).on_conflict_do_nothing()
+_FIRST = portable.insert(_H).values(seq=1, mac=GENESIS).on_conflict_do_nothing().returning(_H.seq, _H.mac)
 _NEXT = (
     sa.update(_H)
     .where(_H.organization_uuid == sa.bindparam("organization"))
-    .values(seq=_H.seq + 1)
+    .values(seq=_H.seq + 1, wallet_moves=_H.wallet_moves + sa.bindparam("moves"))
     .returning(_H.seq, _H.mac)
+)
+_BACK = (
+    sa.update(_H)
+    .where(_H.organization_uuid == sa.bindparam("organization"))
+    .values(seq=_H.seq - 1, wallet_moves=_H.wallet_moves - sa.bindparam("moves"))
 )
 _SEAL = sa.update(_H).where(_H.organization_uuid == sa.bindparam("organization")).values(mac=sa.bindparam("new_mac"))
 _ACCOUNT = sa.select(_A.id).where(
@@ -42,7 +47,7 @@ _ACCOUNT = sa.select(_A.id).where(
     _A.currency == sa.bindparam("in_currency"),
     _A.sub == sa.bindparam("of_sub"),
 )
-_OPEN_ACCOUNT = portable.insert(_A).on_conflict_do_nothing()
+_OPEN_ACCOUNT = portable.insert(_A).on_conflict_do_nothing().returning(_A.id)
 _MOVE = (
     sa.update(_A)
     .where(_A.id == sa.bindparam("account"), _A.balance_micros + sa.bindparam("more") >= _A.floor_micros)
@@ -74,12 +79,13 @@ def post(core: Core, connection: Connection, transfer: Transfer) -> Posted:
     caller)."""
     checked(transfer)
     organization = transfer.entries[0].account.organization
-    if known := _find(connection, organization, transfer.key):
-        return _same(connection, transfer, known)
-    connection.execute(_FIRST, {"organization_uuid": organization})
-    head = connection.execute(_NEXT, {"organization": organization}).one()
-    if known := _find(connection, organization, transfer.key):  # written while we waited for the head
-        connection.execute(sa.update(_H).where(_H.organization_uuid == organization).values(seq=_H.seq - 1))
+    step = {"organization": organization, "moves": int(any(e.account.kind in WALLETS for e in transfer.entries))}
+    head = connection.execute(_NEXT, step).one_or_none()
+    if head is None:
+        first = {"organization_uuid": organization, "wallet_moves": step["moves"]}
+        head = connection.execute(_FIRST, first).one_or_none() or connection.execute(_NEXT, step).one()
+    if known := _find(connection, organization, transfer.key):  # looked for when nobody else can write it any more
+        connection.execute(_BACK, step)
         return _same(connection, transfer, known)
     row = ledger_chain.sealed(transfer, organization, core.ledger_key, Link(head.seq - 1, head.mac))
     connection.execute(
@@ -139,12 +145,12 @@ def _account_id(connection: Connection, account: Account) -> int:
     found = connection.execute(_ACCOUNT, place).scalar()
     if found is None:
         floor = 0 if account.kind in FLOORED else None
-        connection.execute(
+        opened = connection.execute(
             _OPEN_ACCOUNT,
             {"organization_uuid": account.organization, "kind": account.kind.value, "currency": account.currency,
              "sub": account.sub, "balance_micros": 0, "floor_micros": floor},
-        )  # fmt: skip
-        found = connection.execute(_ACCOUNT, place).scalar_one()
+        ).scalar()  # fmt: skip
+        found = connection.execute(_ACCOUNT, place).scalar_one() if opened is None else opened
     return found
 
 
@@ -180,6 +186,11 @@ def guards(connection: Connection, organization: str, *kinds: AccountKind) -> di
         )
     )
     return {sub: Money(micros, currency) for sub, currency, micros in rows}
+
+
+def count_wallet_moves(connection: Connection, organization: str) -> int:
+    """How many transfers touched an account of a grant."""
+    return connection.execute(sa.select(_H.wallet_moves).where(_H.organization_uuid == organization)).scalar() or 0
 
 
 def entries_by_key(connection: Connection, organization: str, key: str) -> tuple[Entry, ...]:

@@ -22,7 +22,8 @@ from services.db import models as m
 from services.db import money_models as mm
 from services.db import portable
 from services.domain.invoicing import csv_cell
-from services.domain.ledger import WALLETS, TransferKind
+from services.domain.ledger import WALLETS, AccountKind, TransferKind
+from services.embedded.money import ledger
 from services.embedded.money.alerts import CURRENCY
 
 PAGE_MAX = 500
@@ -31,7 +32,7 @@ NAMED_BY = ("name", "number", "code", "card", "plan")  # what a memo calls what 
 CSV_HEADER = ("at", "kind", "amount", "balance", "currency", "for")
 
 _A, _T, _E = mm.LedgerAccount, mm.LedgerTransfer, mm.LedgerEntry
-_IN_WALLET = _A.kind.in_(sorted(kind.value for kind in WALLETS))
+_IN_WALLET = sa.and_(_A.kind.in_(sorted(kind.value for kind in WALLETS)), _A.currency == CURRENCY)
 _ENTRIES = (
     sa.select(_E.seq)
     .join(_A, _A.id == _E.account_id)
@@ -67,30 +68,49 @@ _KIND = sa.case(
 )
 _MOVEMENTS = sa.select(_T.seq, _T.uuid, _T.at, _T.memo, _KIND.label("movement"))
 _BALANCE = sa.select(portable.sum_of(_A.balance_micros.expression)).where(
-    _A.organization_uuid == sa.bindparam("of"), _A.currency == CURRENCY, _IN_WALLET
+    _A.organization_uuid == sa.bindparam("of"), _IN_WALLET
 )
-_AMOUNTS = (
+_MOVED = sa.and_(_E.organization_uuid == sa.bindparam("of"), _E.account_id.in_(sa.select(_A.id).where(
+    _A.organization_uuid == sa.bindparam("of"), _IN_WALLET)))  # fmt: skip
+_MOVED_LATER = sa.select(portable.sum_of(_E.amount_micros.expression)).where(_MOVED, _E.seq > sa.bindparam("newest"))
+_MOVED_WITHIN = (
     sa.select(_E.seq, portable.sum_of(_E.amount_micros.expression))
-    .join(_A, _A.id == _E.account_id)
-    .where(
-        _E.organization_uuid == sa.bindparam("of"), _E.seq >= sa.bindparam("oldest"), _E.currency == CURRENCY,
-        _IN_WALLET,
-    )
+    .where(_MOVED, _E.seq.between(sa.bindparam("oldest"), sa.bindparam("newest")))
     .group_by(_E.seq)
     .order_by(_E.seq.desc())
-)  # fmt: skip
+)
 _EVENT = sa.select(m.UsageEvent.source + ":" + m.UsageEvent.id).join(
     m.ResourceRow, m.ResourceRow.uuid == m.UsageEvent.resource_uuid
+)
+_SPENDING = (TransferKind.SETTLED.value, TransferKind.INVOICE_ISSUED.value, TransferKind.INVOICE_VOIDED.value)
+_SPENT = (
+    # per transfer: a join would be read from the entries' side, all of them
+    sa.select(sa.func.sum(sa.case((_A.kind == AccountKind.REVENUE.value, _E.amount_micros), else_=-_E.amount_micros)))
+    .join(_A, _A.id == _E.account_id)
+    .where(
+        _E.organization_uuid == _T.organization_uuid,
+        _E.seq == _T.seq,
+        _A.currency == CURRENCY,
+        sa.or_(
+            sa.and_(_T.kind == TransferKind.SETTLED.value, _A.kind == AccountKind.REVENUE.value),
+            sa.and_(_T.kind == TransferKind.INVOICE_ISSUED.value, _IN_WALLET, _E.amount_micros < 0),
+            sa.and_(_T.kind == TransferKind.INVOICE_VOIDED.value, _IN_WALLET, _E.amount_micros > 0),
+        ),
+    )
+    .scalar_subquery()
 )
 
 
 def page(connection: Connection, organization_uuid: str, query: MovementQuery) -> MovementPage:
     """The newest first. InvalidInput(page, page_size, start, end)."""
     _check(query)
-    wanted = _wanted(organization_uuid, query)
-    total = connection.execute(sa.select(sa.func.count()).select_from(_T).where(*wanted)).scalar_one()
+    mine, filters = (_T.organization_uuid == organization_uuid, _TOUCHES), _filters(query)
+    if filters:
+        total = connection.execute(sa.select(sa.func.count()).select_from(_T).where(*mine, *filters)).scalar_one()
+    else:
+        total = ledger.count_wallet_moves(connection, organization_uuid)
     found = connection.execute(
-        _MOVEMENTS.where(*wanted)
+        _MOVEMENTS.where(*mine, *filters)
         .order_by(_T.seq.desc())
         .limit(query.page_size)
         .offset((query.page - 1) * query.page_size)
@@ -101,8 +121,8 @@ def page(connection: Connection, organization_uuid: str, query: MovementQuery) -
 def statement(connection: Connection, organization_uuid: str, query: MovementQuery) -> Document:
     """All that a query finds as CSV, oldest first, formulas made harmless."""
     _check(query)
-    wanted = _wanted(organization_uuid, query)
-    found = connection.execute(_MOVEMENTS.where(*wanted).order_by(_T.seq.desc())).all()
+    mine, filters = (_T.organization_uuid == organization_uuid, _TOUCHES), _filters(query)
+    found = connection.execute(_MOVEMENTS.where(*mine, *filters).order_by(_T.seq.desc())).all()
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(CSV_HEADER)
@@ -134,15 +154,23 @@ def _check(query: MovementQuery) -> None:
         raise InvalidInput(fields={name: "out_of_range" for name, is_wrong in wrong.items() if is_wrong})
 
 
-def _wanted(organization_uuid: str, query: MovementQuery) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = [_T.organization_uuid == organization_uuid, _TOUCHES]
+def _filters(query: MovementQuery) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
     if query.kind is not None:
-        conditions.append(_KIND.in_([query.kind.value]))
+        conditions += [_KIND.in_([query.kind.value]), *_may_be(query.kind)]
     if query.start is not None:
         conditions.append(_T.at >= query.start)
     if query.end is not None:
         conditions.append(_T.at < query.end)
     return conditions + [_mentions(word) for word in query.text.split()]
+
+
+def _may_be(kind: MovementKind) -> list[sa.ColumnElement[bool]]:
+    """The transfers among which movements of a kind are found, for the index."""
+    if kind is MovementKind.REVERSAL:  # whatever is left over
+        return []
+    named = {transfer.value for transfer, movement in BY_TRANSFER.items() if movement is kind}
+    return [_T.kind.in_(sorted(named | {TransferKind.TOP_UP.value, TransferKind.INVOICE_ISSUED.value}))]
 
 
 def _mentions(word: str) -> sa.ColumnElement[bool]:
@@ -158,8 +186,9 @@ def _read(connection: Connection, organization_uuid: str, rows: Sequence[Any]) -
         return ()
     wanted = {row.seq for row in rows}
     changes: dict[int, tuple[int, int]] = {}
-    balance = connection.execute(_BALANCE, {"of": organization_uuid}).scalar_one()
-    for seq, micros in connection.execute(_AMOUNTS, {"of": organization_uuid, "oldest": rows[-1].seq}):
+    pages = {"of": organization_uuid, "oldest": rows[-1].seq, "newest": rows[0].seq}
+    balance = connection.execute(_BALANCE, pages).scalar_one() - connection.execute(_MOVED_LATER, pages).scalar_one()
+    for seq, micros in connection.execute(_MOVED_WITHIN, pages):
         if seq in wanted:
             changes[seq] = (micros, balance)
         balance -= micros
@@ -200,22 +229,12 @@ def _movement(row: Any, micros: int, balance: int, agents: dict[str, str]) -> Mo
 def spent_since(connection: Connection, organization_uuid: str, start: datetime) -> list[tuple[datetime, int]]:
     """(instant, micros) of what was spent of the wallet from `start` on, oldest first: calls that were answered, and
     credit that paid invoices (what a voided one gave back is below 0)."""
-    taken = sa.and_(_T.kind == TransferKind.SETTLED.value, _A.kind == "revenue")
-    used = sa.and_(_T.kind == TransferKind.INVOICE_ISSUED.value, _IN_WALLET, _E.amount_micros < 0)
-    returned = sa.and_(_T.kind == TransferKind.INVOICE_VOIDED.value, _IN_WALLET, _E.amount_micros > 0)
-    spent = sa.case((taken, _E.amount_micros), else_=-_E.amount_micros)
     rows = connection.execute(
-        sa.select(_T.at, portable.sum_of(spent))
-        .join(_E, sa.and_(_E.organization_uuid == _T.organization_uuid, _E.seq == _T.seq))
-        .join(_A, _A.id == _E.account_id)
-        .where(
-            _T.organization_uuid == organization_uuid, _T.at >= start, _E.currency == CURRENCY,
-            sa.or_(taken, used, returned),
-        )
-        .group_by(_T.seq, _T.at)
+        sa.select(_T.at, _SPENT)
+        .where(_T.organization_uuid == organization_uuid, _T.kind.in_(_SPENDING), _T.at >= start)
         .order_by(_T.at, _T.seq)
-    )  # fmt: skip
-    return [(row[0], row[1]) for row in rows]
+    )
+    return [(row[0], int(row[1])) for row in rows if row[1]]
 
 
 def balance_before(connection: Connection, organization_uuid: str, at: datetime) -> Money:

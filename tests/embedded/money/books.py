@@ -80,8 +80,8 @@ class Books:
 
     def grant(self, text: str, kind: GrantKind = GrantKind.PAID, **changes: Any) -> str:  # Any: fields of NewGrant
         """Credit in the wallet; its uuid."""
-        new = {"source": "top_up", "effective_at": START, "provider": PROVIDER, **changes}
-        moment = new.pop("created_at", START)
+        moment = changes.pop("created_at", START)
+        new = {"source": "top_up", "effective_at": moment, "provider": PROVIDER, **changes}
         grant = NewGrant(organization_uuid=self.organization, kind=kind, amount=usd(text), **new)
         return self.do(lambda connection: grants.create(self.core, connection, grant, moment))
 

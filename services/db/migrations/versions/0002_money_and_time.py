@@ -296,6 +296,7 @@ def upgrade() -> None:
         sa.Column("organization_uuid", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("mac", sa.Text(), nullable=False),
+        sa.Column("wallet_moves", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_uuid"], ["organizations.uuid"], name=op.f("fk_ledger_heads_organization_uuid")
         ),
@@ -318,6 +319,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("organization_uuid", "key", name=op.f("uq_ledger_transfers_organization_uuid")),
         sa.UniqueConstraint("uuid", name=op.f("uq_ledger_transfers_uuid")),
     )
+    with op.batch_alter_table("ledger_transfers", schema=None) as batch_op:
+        batch_op.create_index("ix_ledger_transfers_kind", ["organization_uuid", "kind", "at"], unique=False)
+
     op.create_table(
         "payment_intents",
         sa.Column("uuid", sa.Text(), nullable=False),
@@ -626,6 +630,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_payment_intents_organization_uuid"))
 
     op.drop_table("payment_intents")
+    with op.batch_alter_table("ledger_transfers", schema=None) as batch_op:
+        batch_op.drop_index("ix_ledger_transfers_kind")
+
     op.drop_table("ledger_transfers")
     op.drop_table("ledger_heads")
     op.drop_table("ledger_accounts")
