@@ -273,13 +273,16 @@ def nothing_is_left_undone(life: Life) -> Iterator[str]:
 
 
 def bills_are_complete(life: Life) -> Iterator[str]:
-    """Every call that costs and ended in a closed month stands on an invoice, once."""
-    resources = m.ResourceRow
+    """Every call that costs and ended in a closed month stands on an invoice, once. A pause makes months longer, so
+    subscriptions that had one are left out."""
+    resources, pieces = m.ResourceRow, mm.SubscriptionPeriod
+    paused = sa.select(pieces.subscription_uuid).where(pieces.kind == "paused")
     rows = life.connection.execute(
         sa.select(_U.source, _U.id, _U.at, _U.recorded_at, _S.anchor_at, _S.zone, _S.period_start)
         .join(resources, resources.uuid == _U.resource_uuid)
         .join(_S, _S.order_uuid == resources.order_uuid)
-        .where(_U.invoice_uuid == "", _U.cost_micros > 0, _U.state == "settled", _S.state.in_(["active", "past_due"]))
+        .where(_U.invoice_uuid == "", _U.cost_micros > 0, _U.state == "settled", _S.uuid.not_in(paused))
+        .where(_S.state.in_(["active", "past_due"]))
     )
     for row in rows:
         month = month_of(row, row.at)
