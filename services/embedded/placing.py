@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -45,7 +45,6 @@ _OFFERING = sa.select(
     m.OfferingRow.slug,
     m.OfferingRow.name,
     m.OfferingRow.kind,
-    m.OfferingRow.content,
 ).where(m.OfferingRow.uuid == sa.bindparam("offering"), m.OfferingRow.is_active)
 _PLAN = sa.select(*PLAN_COLUMNS).where(m.PlanRow.uuid == sa.bindparam("plan"), m.PlanRow.is_active)
 _CARD = (
@@ -95,9 +94,7 @@ def choose(connection: Connection, request: QuickCheckout) -> Goods:
         raise errors.InvalidInput(fields={"plan_uuid": "unknown"})
     if row.offering_id != offering.id:
         raise errors.InvalidInput(fields={"plan_uuid": "not_of_offering"})
-    return Goods(
-        offering.id, offering.uuid, offering.slug, offering.name, offering.kind, offering.content, plan_from(row)
-    )
+    return Goods(offering.id, offering.uuid, offering.slug, offering.name, offering.kind, plan_from(row))
 
 
 def price(
@@ -156,7 +153,8 @@ def open_order(core: Core, connection: Connection, caller: Caller, request: Quic
     by_card = goods.plan.billing_model is not BillingModel.FREE and request.payment_method is PaymentMethod.CARD
     token = provider_token(core, connection, caller, request.payment_token) if by_card else ""
     place = provide_organization(core, connection, caller, request, now)
-    priced = price(connection, goods, request, place[0], now, is_order=True)
+    known = "" if place.is_new else place.organization_uuid
+    priced = price(connection, goods, request, known, now, is_order=True)
     if _is_short(request, priced):
         raise errors.InvalidInput(fields={"payment_method": "insufficient_credit"})
     order_uuid = core.ids.uuid()
@@ -165,7 +163,7 @@ def open_order(core: Core, connection: Connection, caller: Caller, request: Quic
         order_row(order_uuid, caller, priced, place, now)
         | {"request": _agreed(request, priced), "paid_with": _paid_with(core, request, priced, token)},
     )
-    _remember(connection, request, priced, place[0], order_uuid, now)
+    _remember(connection, request, priced, place.organization_uuid, order_uuid, now)
     intent = Intent(order_uuid, f"order:{order_uuid}", token, priced.total)
     connection.execute(
         insert_into(m.PaymentRow),
@@ -225,13 +223,12 @@ def _agreed(request: QuickCheckout, priced: Priced) -> dict[str, Any]:
     }
 
 
-def order_row(order_uuid: str, caller: Caller, priced: Priced, place: tuple[str, str], now: datetime) -> dict[str, Any]:
+def order_row(order_uuid: str, caller: Caller, priced: Priced, place: Place, now: datetime) -> dict[str, Any]:
     """An order that is not paid yet, for an organization and its project."""
     summary, goods = priced.summary, priced.goods
-    organization_uuid, project_uuid = place
     return {
         "uuid": order_uuid, "number": None, "state": OrderState.PENDING_PROVIDER.value, "user_uuid": caller.uuid,
-        "organization_uuid": organization_uuid, "project_uuid": project_uuid,
+        "organization_uuid": place.organization_uuid, "project_uuid": place.project_uuid,
         "offering_id": goods.offering_id, "plan_uuid": goods.plan.uuid, "offering_name": goods.name,
         "plan_name": goods.plan.name, "billing_cycle": summary.billing_cycle.value,
         "lines": lines_to_json(summary.lines), "total_micros": priced.total.micros, "refunded_micros": 0,
@@ -250,9 +247,17 @@ def organization_for(connection: Connection, caller: Caller, request: QuickCheck
     return choice.organization.uuid if choice.organization else ""
 
 
+class Place(NamedTuple):
+    """Where an order belongs. Nothing is known yet of an organization that was made for it."""
+
+    organization_uuid: str
+    project_uuid: str
+    is_new: bool = False
+
+
 def provide_organization(
     core: Core, connection: Connection, caller: Caller, request: QuickCheckout, now: datetime
-) -> tuple[str, str]:
+) -> Place:
     """Who has an organization keeps it; who has none gets one, and every one has its project (API, "Buying")."""
     existing = organizations_of(connection, caller)
     typed = caller.full_name or caller.email
@@ -263,14 +268,14 @@ def provide_organization(
     if choice.organization is None:
         uuid, default = create_organization(core, connection, caller, choice.name, now)
         if choice.project_name == identity_rules.DEFAULT_PROJECT:
-            return uuid, default
-        return uuid, _create_project(core, connection, uuid, choice.project_name, now)
+            return Place(uuid, default, is_new=True)
+        return Place(uuid, _create_project(core, connection, uuid, choice.project_name, now), is_new=True)
     uuid = choice.organization.uuid
     if choice.name != choice.organization.name:
         connection.execute(sa.update(m.OrganizationRow).where(m.OrganizationRow.uuid == uuid).values(name=choice.name))
     if not request.project_name and choice.organization.projects:
-        return uuid, choice.organization.projects[0].uuid
-    return uuid, _provide_project(core, connection, uuid, choice.project_name, now)
+        return Place(uuid, choice.organization.projects[0].uuid)
+    return Place(uuid, _provide_project(core, connection, uuid, choice.project_name, now))
 
 
 def _unused(connection: Connection, uuids: list[str]) -> frozenset[str]:

@@ -36,6 +36,7 @@ _PARTS = (
     .where(m.BundleItem.bundle_id == sa.bindparam("bundle"))
     .order_by(m.BundleItem.position)
 )
+_CONTENT = sa.select(m.OfferingRow.content).where(m.OfferingRow.id == sa.bindparam("bundle"))
 _RUNNING = sa.select(m.ResourceRow.offering_id).where(
     m.ResourceRow.organization_uuid == sa.bindparam("of"), m.ResourceRow.state != ResourceState.RETIRED.value
 )
@@ -56,7 +57,6 @@ class Goods:
     slug: str
     name: str
     kind: str
-    content: dict[str, object]
     plan: Plan
 
 
@@ -87,13 +87,12 @@ def ask(
     trial_days = _trial_days(connection, goods, request, organization_uuid) if looks else 0
     pays = request.payment_method is PaymentMethod.WALLET
     parts = _parts(connection, goods, organization_uuid)
-    discount = goods.content.get("discount_percent", 0)
     buyer = Buyer(
         treatment=treatment_for(details) if details.country else None,
         coupon=_coupon(connection, goods, wish),
         credit=grants.balance(connection, organization_uuid, currency, now) if pays else None,
         parts=tuple(part for _, part in parts),
-        discount_percent=discount if isinstance(discount, int) else 0,
+        discount_percent=discount_of(connection, goods.offering_id) if parts else 0,
         trial_days=trial_days,
         is_trial=request.start_trial,
         offering=goods.slug,
@@ -142,6 +141,12 @@ def _trial_days(connection: Connection, goods: Goods, request: QuickCheckout, or
     if request.start_trial:
         raise InvalidInput(fields={"start_trial": "trial_used"})
     return 0
+
+
+def discount_of(connection: Connection, offering_id: int) -> int:
+    """By how many percent a bundle is cheaper than its parts."""
+    content = connection.execute(_CONTENT, {"bundle": offering_id}).scalar_one()
+    return int(content["discount_percent"])
 
 
 def _parts(connection: Connection, goods: Goods, organization_uuid: str) -> list[tuple[int, Part]]:

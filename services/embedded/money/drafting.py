@@ -97,12 +97,19 @@ def written(
 def draft(core: Core, connection: Connection, new: NewInvoice, at: datetime) -> Stored:
     """Writes a draft made at `at` and returns its ids. ValueError when it comes to less than nothing: what goes back
     to the wallet is a line of its own (TO_WALLET)."""
+    rows = draft_rows(core, connection, new, at)
+    return Stored(rows.head["uuid"], rows.ids)
+
+
+def draft_rows(core: Core, connection: Connection, new: NewInvoice, at: datetime) -> Written:
+    """As `draft`; returns what it wrote."""
     details = new.details or details_of(connection, new.organization_uuid)
     rows = written(core.ids.uuid(), new, details, at, lambda _id: core.ids.uuid())
     if rows.head["total_micros"] < 0:
         raise ValueError("an invoice is not below nothing")
     connection.execute(insert_into(_I), rows.head)
-    return _store_lines(connection, rows)
+    _store_lines(connection, rows)
+    return rows
 
 
 def redraft(core: Core, connection: Connection, uuid: str, new: NewInvoice) -> Stored:

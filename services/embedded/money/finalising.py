@@ -5,9 +5,10 @@ The number comes from a locked series in the same transaction, so a rollback giv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,9 +26,9 @@ from services.domain.periods import Period
 from services.domain.wallet import GrantKind, Share, total
 from services.embedded.core import Core
 from services.embedded.money import alerts, due, grants, ledger, recognition
-from services.embedded.money.drafting import CREDIT, DISCOUNT, TO_WALLET
+from services.embedded.money.drafting import CREDIT, DISCOUNT, TO_WALLET, Written
 from services.embedded.money.grants import NewGrant
-from services.embedded.money.happenings import note_happening
+from services.embedded.money.happenings import note_happening, note_several
 
 SERIES = {InvoiceKind.INVOICE: "SK", InvoiceKind.CREDIT_NOTE: "CN", InvoiceKind.RECEIPT: "RC"}
 IN_ADVANCE = frozenset({"fee", "proration_charge", "proration_credit"})  # paid before they are earned
@@ -88,6 +89,11 @@ def charged_lines(connection: Connection, invoice_uuid: str) -> Sequence[Any]:
     return connection.execute(_CHARGED, {"invoice": invoice_uuid}).all()
 
 
+def _is_charged(line: Mapping[str, Any]) -> bool:
+    """Whether `charged_lines` would read this row."""
+    return not line["parent_uuid"] and line["kind"] not in (DISCOUNT, CREDIT)
+
+
 def owed_of(row: Any) -> Money:
     """What is still to be paid of an invoice; nothing of one that is void or credited."""
     is_owed = row.state in (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value, InvoiceState.DRAFT.value)
@@ -114,7 +120,8 @@ def finalise(
         return str(row.number)
     number = take_number(connection, InvoiceKind(row.kind), at)
     shares = () if is_credit_carried else _draw_credit(connection, row, at)
-    _post(core, connection, row, _Booking(number, at, shares, is_credit_carried))
+    booking = _Booking(number, at, shares, is_credit_carried)
+    _post(core, connection, row, booking, charged_lines(connection, invoice_uuid))
     state = invoicing.after(InvoiceState.DRAFT, InvoiceAction.FINALIZE)
     due_at = at + timedelta(days=net_days)
     connection.execute(
@@ -160,8 +167,7 @@ class _Booking:
         return line.kind in IN_ADVANCE and line.period_end is not None and line.period_end > self.at
 
 
-def _post(core: Core, connection: Connection, row: Any, booking: _Booking) -> None:
-    lines = charged_lines(connection, row.uuid)
+def _post(core: Core, connection: Connection, row: Any, booking: _Booking, lines: Sequence[Any]) -> None:
     sold = [line for line in lines if line.kind != TO_WALLET]
     later = [line for line in sold if booking.is_deferred(line)]
     deferred = Money(sum(map(booking.micros, later)), row.currency)
@@ -216,13 +222,16 @@ def mark_paid(
 
 
 def issue_paid(
-    core: Core, connection: Connection, invoice_uuid: str, at: datetime, *, provider: str, paid_with: str
+    core: Core, connection: Connection, written: Written, at: datetime, *, provider: str, paid_with: str
 ) -> None:
-    """`finalise` and `mark_paid` of a draft whose sum has arrived already, in one: the purchase must be quick."""
-    row = row_of(connection, invoice_uuid)
+    """`finalise` and `mark_paid` of a draft just written whose sum has arrived already. In one, and without reading it
+    again: a purchase must be quick."""
+    row = SimpleNamespace(**written.head)
+    invoice_uuid = row.uuid
     number = take_number(connection, InvoiceKind(row.kind), at)
     shares = _draw_credit(connection, row, at)
-    _post(core, connection, row, _Booking(number, at, shares, is_credit_carried=False))
+    lines = [SimpleNamespace(**line) for line in written.lines if _is_charged(line)]
+    _post(core, connection, row, _Booking(number, at, shares, is_credit_carried=False), lines)
     owed = Money(row.total_micros, row.currency)
     if not owed.is_zero:
         stamp = Stamp(row.organization_uuid, f"paid:{invoice_uuid}", at, {"number": number, "invoice": row.uuid})
@@ -233,9 +242,12 @@ def issue_paid(
         {"invoice": invoice_uuid, "new_state": state.value, "new_number": number, "at": at, "new_due_at": at,
          "more": owed.micros, "by": paid_with},
     )  # fmt: skip
-    for kind, amount in (("invoice_issued", row.total_micros), ("invoice_paid", owed.micros)):
-        note_happening(core, connection, row.organization_uuid, kind, at, ref=f"invoice:{invoice_uuid}",
-                       number=number, amount_micros=amount, currency=row.currency)  # fmt: skip
+    told = {"number": number, "currency": row.currency}
+    note_several(
+        core, connection, row.organization_uuid, at, f"invoice:{invoice_uuid}",
+        {"invoice_issued": told | {"amount_micros": row.total_micros},
+         "invoice_paid": told | {"amount_micros": owed.micros}},
+    )  # fmt: skip
     if shares:
         alerts.after_change(core, connection, row.organization_uuid, at)
 

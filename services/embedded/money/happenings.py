@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -27,6 +28,20 @@ def note_happening(
         insert_into(mm.HappeningRow),
         {"uuid": core.ids.uuid(), "organization_uuid": organization_uuid, "at": at, "kind": kind, "params": params,
          "ref": ref},
+    )  # fmt: skip
+
+
+def note_several(
+    core: Core, connection: Connection, organization_uuid: str, at: datetime, ref: str, told: Mapping[str, Params]
+) -> None:
+    """Several at one instant about one amount, in their order: parameters by kind."""
+    connection.execute(
+        insert_into(mm.HappeningRow),
+        [
+            {"uuid": core.ids.uuid(), "organization_uuid": organization_uuid, "at": at, "kind": kind,
+             "params": dict(params), "ref": ref}
+            for kind, params in told.items()
+        ],
     )  # fmt: skip
 
 

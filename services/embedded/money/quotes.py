@@ -230,7 +230,7 @@ def _order(core: Core, connection: Connection, caller: Caller, row: Any, terms: 
     plan = replace(goods.plan, monthly_price=terms.monthly_price, included_calls=terms.included_calls,
                    overage=terms.overage)  # fmt: skip
     sold = replace(goods, plan=replace(plan, billing_model=BillingModel.SUBSCRIPTION))
-    priced = placing.price(connection, sold, request, place[0], now)
+    priced = placing.price(connection, sold, request, place.organization_uuid, now)
     uuid = core.ids.uuid()
     connection.execute(
         insert_into(m.OrderRow),

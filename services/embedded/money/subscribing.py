@@ -28,9 +28,9 @@ from services.domain.subscription_states import first_charge_at, reminder_at
 from services.embedded.catalogue import PLAN_COLUMNS, plan_from
 from services.embedded.core import Core, insert_into
 from services.embedded.money import agreed, coupons, drafting, due, finalising
-from services.embedded.money.drafting import NewInvoice
+from services.embedded.money.drafting import NewInvoice, Written
 from services.embedded.money.happenings import note_happening
-from services.embedded.money.taxes import details_from, details_of
+from services.embedded.money.taxes import details_from
 
 TRIAL, PAID, PAUSED = "trial", "paid", "paused"  # kinds of periods
 
@@ -78,11 +78,12 @@ def start(core: Core, connection: Connection, order: Any, at: datetime, payment:
     trial_ends = first_charge_at(at, days=request["trial_days"]) if request["is_trial"] else None
     period = Period(at, trial_ends) if trial_ends else period_at(Anchor.of(at), agreed.interval_of(cycle), at)
     coupon = coupons.from_json(request["coupon"])
-    invoice_uuid, net = "", Money.zero(price.currency)
+    written = None
     if trial_ends is None and not price.is_zero:
         new = _first_invoice(order, uuid, price, coupon, period)
-        net = price if coupon is None else _net(new, connection)
-        invoice_uuid = drafting.draft(core, connection, new, at).uuid
+        written = drafting.draft_rows(core, connection, new, at)
+    net = Money.zero(price.currency) if written is None else _net(written, price.currency)
+    invoice_uuid = "" if written is None else str(written.head["uuid"])
     used = 0 if trial_ends or coupon is None else 1
     row = _row(order, request, uuid, price, period, at) | {
         "anchor_at": trial_ends or at, "trial_ends_at": trial_ends,
@@ -97,8 +98,8 @@ def start(core: Core, connection: Connection, order: Any, at: datetime, payment:
     schedule_next(connection, SimpleNamespace(**row))
     note_happening(core, connection, order.organization_uuid, "subscribed", at, ref=f"upcoming:{uuid}",
                    name=order.offering_name, plan=request["terms"]["name"], begins=kind)  # fmt: skip
-    if invoice_uuid:
-        _settle(core, connection, invoice_uuid, at, payment)
+    if written is not None:
+        _settle(core, connection, written, at, payment)
     return invoice_uuid
 
 
@@ -137,18 +138,17 @@ def _first_invoice(order: Any, uuid: str, price: Money, coupon: Coupon | None, p
     )
 
 
-def _net(new: NewInvoice, connection: Connection) -> Money:
+def _net(written: Written, currency: str) -> Money:
     """What the fee comes to after its discount, before tax: what a change may credit at most."""
-    whole = drafting.composed(new, new.details or details_of(connection, new.organization_uuid))
-    return whole.subtotal - whole.discount_total
+    return Money(sum(line["net_micros"] + line["credit_micros"] for line in written.lines), currency)
 
 
-def _settle(core: Core, connection: Connection, invoice_uuid: str, at: datetime, payment: Payment) -> None:
+def _settle(core: Core, connection: Connection, written: Written, at: datetime, payment: Payment) -> None:
     if payment.net_days:
-        finalising.finalise(core, connection, invoice_uuid, at, net_days=payment.net_days)
+        finalising.finalise(core, connection, written.head["uuid"], at, net_days=payment.net_days)
     else:
         paid_with, provider = payment.paid_with, payment.provider
-        finalising.issue_paid(core, connection, invoice_uuid, at, provider=provider, paid_with=paid_with)
+        finalising.issue_paid(core, connection, written, at, provider=provider, paid_with=paid_with)
 
 
 # ---- periods
