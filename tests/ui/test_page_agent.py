@@ -234,3 +234,9 @@ def test_unverified_vendor_is_not_called_verified(opened: Open, service: FakeSer
     service.world.offerings = (plain,)
     page = opened(plain)
     assert not [label for label in page.findChildren(QLabel) if "erified" in label.text()]
+
+
+def test_plan_that_can_be_tried_says_for_how_long(opened: Open) -> None:
+    page = opened(CUSTOMER_CARE)
+    assert "14-day free trial" in child(page, "plan-pro").accessibleDescription()
+    assert "trial" not in child(page, "plan-starter").accessibleDescription()

@@ -1,6 +1,7 @@
 """After paying: it is yours, how far it is, the way to the chat, the receipt, and what to do when it failed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from services.api.errors import Offline
-from services.api.types import BillingCycle, Placed, QuickCheckout
+from services.api.money import Money
+from services.api.types import BillingCycle, PaymentMethod, Placed, QuickCheckout, TopUp
 from tests.fakes import FakeService
 from tests.samples import CUSTOMER_CARE, SUPPORT_BUNDLE
 from tests.ui.checkout_help import CARDS, FREE, PRO, Run
@@ -108,6 +110,53 @@ def test_it_is_yours_with_number_amount_and_renewal(room: Room) -> None:
     shown = {one.text() for one in child(room.page, "orderCard").findChildren(type(room.page.order._number))}
     assert {"Visa •••• 4242", "Ada's Organization, Default", "14 March 2027"} <= shown
     assert button(room.page, "orderTotal").text() == "$990"
+
+
+def fact_texts(room: Room) -> set[str]:
+    return {one.text() for one in child(room.page, "orderCard").findChildren(type(room.page.order._number))}
+
+
+def bought(room: Room, **changes: object) -> None:
+    """An order of Pro by the month with something special about it."""
+    plain = QuickCheckout(CUSTOMER_CARE.card.uuid, PRO.uuid, payment_token=CARDS["pays"], terms_accepted=True)
+    placed = room.run(room.service.quick_checkout(replace(plain, **changes), key="special"))  # type: ignore[arg-type]
+    room.vm.open(placed)
+    room.wait(lambda: room.vm.state.order is not None)
+    QApplication.processEvents()
+
+
+def test_tax_and_code_of_the_order_are_named_and_its_invoice_opens(room: Room, qtbot: QtBot) -> None:
+    bought(room, country="DE", coupon="TENOFF")
+    assert {"VAT 19%, $16.91", "TENOFF", "Visa •••• 4242"} <= fact_texts(room)
+    assert text(room.page, "confirmationSubtitle") == "$105.91 paid with Visa •••• 4242."
+    order = room.vm.state.order
+    assert order is not None
+    with qtbot.waitSignal(room.page.invoice_requested) as caught:
+        click(room.page, "openInvoiceButton")
+    assert caught.args == [order.invoice_uuid]
+    with qtbot.waitSignal(room.page.explain_requested) as explained:
+        click(room.page, "orderTotal")
+    assert explained.args == [f"order:{order.uuid}"]
+
+
+def test_trial_says_until_when_it_is_free_and_has_no_invoice(room: Room) -> None:
+    bought(room, start_trial=True, country="DE")
+    until = "28 March 2026"
+    assert text(room.page, "confirmationSubtitle") == f"Free until {until}. Nothing was charged; we remind you before."
+    assert {"Free until", until, "Later with", "Visa •••• 4242"} <= fact_texts(room)
+    assert "Tax" not in fact_texts(room)
+    assert not child(room.page, "openInvoiceButton").isVisible()
+    click(room.page, "copyReceiptButton")
+    copied = QGuiApplication.clipboard().text()
+    assert f"Free until {until}" in copied
+    assert "Trial, 14 days free" in copied
+
+
+def test_wallet_is_named_as_what_paid(room: Room) -> None:
+    room.run(room.service.top_up(TopUp(Money.parse("99"), CARDS["pays"]), key="top-up"))
+    bought(room, payment_method=PaymentMethod.WALLET, payment_token="")
+    assert text(room.page, "confirmationSubtitle") == "$99 paid from your wallet."
+    assert "your wallet" in fact_texts(room)
 
 
 def test_free_order_says_that_nothing_was_charged(room: Room) -> None:

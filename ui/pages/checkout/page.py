@@ -234,6 +234,8 @@ class CheckoutPage(ArrangedPage):
         before, self._phase = self._phase, self.vm.state.phase
         if self.vm.state.status is Status.LOADING:
             self._is_focus_due = True
+            for fold in (self.order.card.coupon.fold, self.paying.tax.fold):
+                fold.set_open(False)
         self._show_state()
         self._follow_phase(before, self._phase)
         self._focus_when_due()

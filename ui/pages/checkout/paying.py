@@ -182,6 +182,8 @@ def _reassurance(state: CheckoutState) -> str:
         return tr("We use this address for the answer only.")
     if state.summary is not None and state.summary.is_trial:
         return tr("Nothing is charged today. You can cancel at any time.")
+    if state.is_wallet:
+        return tr("Paid from your wallet at once.")
     if not state.needs_payment:
         return tr("You can cancel or change the plan at any time.")
     if state.options is not None and state.options.is_test_mode:

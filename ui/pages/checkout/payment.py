@@ -23,7 +23,7 @@ LATER = (PaymentMethod.PAYPAL, PaymentMethod.INVOICE)
 ICONS = {
     PaymentMethod.CARD: "credit-card",
     PaymentMethod.WALLET: "wallet",
-    PaymentMethod.PAYPAL: "landmark",
+    PaymentMethod.PAYPAL: "at-sign",
     PaymentMethod.INVOICE: "receipt",
 }
 

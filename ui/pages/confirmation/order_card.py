@@ -71,7 +71,7 @@ class OrderCard(Card):
         total.explained.connect(self.explained)
         self._facts.addWidget(total, 0, 1)
         for number, (title, value) in enumerate(facts(order), start=1):
-            self._facts.addWidget(label(title, "muted", wrap=True), number, 0, Qt.AlignmentFlag.AlignTop)
+            self._facts.addWidget(label(title, "muted"), number, 0, Qt.AlignmentFlag.AlignTop)
             self._facts.addWidget(label(value, tabular=True, selectable=True, wrap=True), number, 1)
         self.invoice.setVisible(bool(order.invoice_uuid))
         self.rebuilt.emit()
@@ -158,7 +158,7 @@ def _coupon(order: Order) -> str:
 
 def _taxes(order: Order) -> str:
     """ "VAT 19%, $18.81"; empty when no country was given."""
-    lines = [line for line in order.lines if line.kind == "tax" and line.label != "test_mode"]
+    lines = [line for line in order.lines if line.kind == "tax" and line.label != "test_mode" and not is_trial(order)]
     words = [(summary_line(line, order.plan_name, order.billing_cycle, _form(order)), line.amount) for line in lines]
     return "\n".join(f"{text.label}, {text.amount}" if not amount.is_zero else text.label for text, amount in words)
 
@@ -166,7 +166,7 @@ def _taxes(order: Order) -> str:
 def _payer(order: Order) -> tuple[str, str]:
     """Who paid, or who will after a trial."""
     if is_trial(order):
-        return tr("Then charged to"), paid_with_words(order.paid_with)
+        return tr("Later with"), paid_with_words(order.paid_with)
     return tr("Paid with"), tr("No card needed") if order.total.is_zero else paid_with_words(order.paid_with)
 
 
