@@ -67,10 +67,8 @@ def save_auto_top_up(connection: Connection, organization_uuid: str, settings: A
     )
 
 
-def auto_settings(row: Any, currency: str) -> AutoTopUp:  # Any: a row of WalletSettings, or None
-    """The rule as it is set; off when nothing is."""
-    if row is None:
-        return AutoTopUp()
+def auto_settings(row: Any, currency: str) -> AutoTopUp:  # Any: a row of WalletSettings
+    """The rule as it is set."""
 
     def money(micros: int | None) -> Money | None:
         return None if micros is None else Money(micros, currency)

@@ -13,7 +13,7 @@ from services.api.money import Money
 from services.api.types import AutoTopUp, MovementKind, SetAutoTopUp
 from services.db import models as m
 from services.db import money_models as mm
-from services.embedded.money import alerts, due, outcomes, rehearsals
+from services.embedded.money import alerts, auto_top_up, due, outcomes, rehearsals
 from services.embedded.money.alerts import save_settings
 from services.embedded.money.duties import DUTIES
 from tests.contract.money import ZERO, usd
@@ -366,6 +366,14 @@ async def test_the_database_lets_only_one_be_in_flight(shop: Shop) -> None:
     twin = dict(zip(P.__table__.c.keys(), row, strict=True)) | {"uuid": "twin", "key": "twin"}
     with pytest.raises(sa.exc.IntegrityError):
         await shop.write(sa.insert(P).values(**twin))
+
+
+@story
+async def test_what_is_due_for_a_wallet_nobody_has_set_up_is_nothing(shop: Shop) -> None:
+    mine = await owner(shop)
+    at = shop.clock.now()
+    await auto_top_up.on_due(core_of(shop), due.Due("k", "auto_top_up", mine.organization, mine.organization, at, {}))
+    assert (await shop.rows(automatic()), shop.charges()) == ([], 1)
 
 
 # ---- settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from services.api import errors
 from services.api.contract import Service
 from services.api.types import Paid, PaymentState
 from services.db import money_models as mm
+from services.db.session import Database
 from services.embedded.money import outcomes, payments
 from services.gateways.payments import FAILED, Charge
 from tests.contract.money import ZERO, usd
@@ -212,8 +214,8 @@ async def test_an_answer_that_is_told_twice_counts_once(shop: Shop) -> None:
     buyer = await shop.market.buyer()
     paid = await buy(shop, buyer)
     core = core_of(shop)
-    late = (Charge("ch", "succeeded", TWENTY), Charge("ch", FAILED, TWENTY), Charge("ch", "refunded", TWENTY),
-            Charge("ch", "action_required", TWENTY))  # fmt: skip
+    states = ("succeeded", FAILED, "refunded", "action_required")
+    late = [Charge("ch", state, TWENTY) for state in states]
     for answer in late:
 
         def work(connection: Connection, answer: Charge = answer) -> None:
@@ -222,6 +224,50 @@ async def test_an_answer_that_is_told_twice_counts_once(shop: Shop) -> None:
         await core.db.run(work)
     assert await balance(shop, buyer) == TWENTY
     assert await shop.rows(INTENTS) == [("top_up", "succeeded", "")]
+
+
+@story
+async def test_an_answer_that_says_nothing_changes_nothing(shop: Shop) -> None:
+    buyer = await crashed(shop, "after")
+    core, uuid = core_of(shop), await shop.value(sa.select(P.uuid))
+    puzzling = Charge("ch", "processing", TWENTY)
+    await core.db.run(lambda connection: outcomes.record(core, connection, uuid, puzzling, core.clock.now()))
+    assert await shop.rows(INTENTS) == [("top_up", "sent", "")]
+    shop.clock.advance(seconds=20)
+    assert await outcomes.sweep(core) == 1
+    assert await balance(shop, buyer) == TWENTY
+
+
+@story
+async def test_who_comes_back_while_the_sweep_asks_is_not_given_up(shop: Shop) -> None:
+    buyer = await crashed(shop, "before")
+    shop.clock.advance(seconds=20)
+    gate = Gate()
+    shop.provider.before["charge"] = [gate.passed]
+
+    async def comes_back() -> None:
+        clicks.append(asyncio.create_task(buy(shop, buyer)))
+        await reached(gate)
+
+    clicks: list[asyncio.Task[Paid]] = []
+    shop.provider.after["find"] = [comes_back]
+    assert await outcomes.sweep(core_of(shop)) == 0
+    assert await shop.rows(INTENTS) == [("top_up", "sent", "")]
+    gate.open()
+    assert (await clicks[0]).state is PaymentState.SUCCEEDED
+    assert (await balance(shop, buyer), shop.charges()) == (TWENTY, 1)
+
+
+def test_a_workspace_that_is_only_read_is_not_swept(shop: Shop, loop: asyncio.Runner) -> None:
+    async def play() -> None:
+        await crashed(shop, "after")
+        shop.clock.advance(seconds=20)
+        db = Database(shop.folder / "souk.db", read_only=True)
+        assert await outcomes.sweep(replace(core_of(shop), db=db)) == 0
+        db.close()
+        assert shop.provider.calls["find"] == 0
+
+    loop.run(play())
 
 
 @story
@@ -352,8 +398,12 @@ async def test_a_refund_the_provider_refuses_is_not_given_up(shop: Shop) -> None
     await core.db.run(lambda connection: outcomes.record(core, connection, uuid, refused, core.clock.now()))
     assert ("refund", "sent", "") in await shop.rows(INTENTS)
     shop.clock.advance(seconds=20)
-    assert await outcomes.sweep(core_of(shop)) == 1
+    assert await outcomes.sweep(core) == 1
     assert shop.provider.refunded() == TWENTY
+    done = Charge("ch", "refunded", TWENTY)
+    await core.db.run(lambda connection: outcomes.record(core, connection, uuid, done, core.clock.now()))
+    assert ("refund", "succeeded", "") in await shop.rows(INTENTS)
+    assert await mine.is_sound()
 
 
 # ---- cards

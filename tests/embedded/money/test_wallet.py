@@ -103,6 +103,23 @@ async def test_the_pace_of_a_young_wallet_is_that_of_its_life(shop: Shop) -> Non
     assert (await mine.wallet()).empty_on == shop.clock.now()
 
 
+@story
+async def test_a_wallet_is_its_organizations_own(shop: Shop) -> None:
+    buyer = await shop.market.buyer()
+    nobodys = await buyer.get_wallet()
+    assert (nobodys.organization_uuid, nobodys.organization_name, nobodys.credits) == ("", "", ())
+    mine = await buyer.set_low_balance_alert(None)
+    assert (mine.organization_name, mine.balance) == ("Ada's Organization", ZERO)
+    assert await buyer.get_wallet(mine.organization_uuid) == mine == await buyer.get_wallet()
+    eve = await shop.market.buyer("eve@example.com", device="device-2")
+    for uuid in (mine.organization_uuid, "unknown"):
+        with pytest.raises(errors.NotFound):
+            await eve.get_wallet(uuid)
+        with pytest.raises(errors.NotFound):
+            await eve.set_low_balance_alert(None, uuid)
+    assert (await eve.get_account()).organizations == ()
+
+
 # ---- in time
 
 
