@@ -478,3 +478,102 @@ async def test_details_changed_between_two_invoices_are_those_of_the_next(shop: 
     assert (await life.one()).next_charge == usd("34.51")
     await life.until(END)
     assert await life.totals() == ["29.00", "34.51"]
+
+
+@story
+async def test_a_change_confirmed_after_another_one_goes_back(shop: Shop) -> None:
+    life = await halfway(shop)
+    waiting = await life.change(ChangeAction.CHANGE_PLAN, quantity=2, payment_token="tok_needs_confirmation")
+    assert waiting.payment is not None
+    assert (waiting.payment.action is not None, waiting.subscription.quantity) == (True, 1)
+    await life.to_plan("pro")
+    with pytest.raises(SumMoved):
+        await life.buyer.confirm_payment(waiting.payment.payment_uuid, approve=True)
+    await life.wait(seconds=30)
+    await shop.service.run_due_jobs()
+    assert shop.provider.refunded() == waiting.payment.amount
+    one = await life.one()
+    assert (one.quantity, one.plan.slug) == (1, "pro")
+    assert await life.totals() == ["29.00", "35.00"]
+    await life.check_books()
+
+
+@story
+async def test_a_change_that_was_confirmed_keeps_the_sum_of_its_instant(shop: Shop) -> None:
+    life = await halfway(shop)
+    waiting = await life.change(ChangeAction.CHANGE_PLAN, quantity=2, payment_token="tok_needs_confirmation")
+    assert waiting.payment is not None
+    await life.wait(hours=20)
+    paid = await life.buyer.confirm_payment(waiting.payment.payment_uuid, approve=True)
+    assert (paid.amount, (await life.one()).quantity) == (usd("14.50"), 2)
+    assert (await life.buyer.get_invoice(paid.invoice_uuid)).total == usd("14.50")
+
+
+@story
+async def test_what_changes_nothing_is_not_a_change(shop: Shop) -> None:
+    life = await halfway(shop)
+    for changes in ({"quantity": 1}, {"cycle": BillingCycle.MONTHLY}, {}):
+        with pytest.raises(InvalidInput) as refused:
+            await life.change(ChangeAction.CHANGE_PLAN, **changes)
+        assert refused.value.fields == {"plan_uuid": "not_available"}
+    for quantity in (-1, 10_001):
+        with pytest.raises(InvalidInput) as refused:
+            await life.change(ChangeAction.CHANGE_PLAN, quantity=quantity)
+        assert refused.value.fields == {"quantity": "out_of_range"}
+    await life.change(ChangeAction.CHANGE_PLAN, quantity=10_000)
+
+
+@story
+async def test_a_card_is_needed_to_set_one(shop: Shop) -> None:
+    life = await halfway(shop)
+    for token, code in (("", "required"), ("tok_made_up", "unknown"), ("card_of_somebody_else", "unknown")):
+        with pytest.raises(InvalidInput) as refused:
+            await life.change(ChangeAction.SET_PAYMENT_CARD, payment_token=token)
+        assert refused.value.fields == {"payment_token": code}
+
+
+@story
+async def test_free_and_by_use_have_one_cycle(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("free", "brand-translator", payment_token="")
+    with pytest.raises(InvalidInput) as refused:
+        await life.to_year()
+    assert refused.value.fields == {"plan_uuid": "not_available"}
+
+
+@story
+async def test_down_to_free_costs_nothing_from_the_next_period_on(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("starter", "brand-translator")
+    done = await life.to_plan("free")
+    assert (done.subscription.pending is not None, done.subscription.next_charge) == (True, None)
+    await life.wait(days=65)
+    one = await life.one()
+    assert (one.plan.slug, await life.totals()) == ("free", ["29.00"])
+
+
+@story
+async def test_a_coupon_of_months_covers_one_year_after_a_change_to_a_year(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("starter", coupon="WELCOME20")
+    done = await life.to_year()  # at once: 23.20 back, 290.00 less 20 % charged
+    assert done.payment is not None
+    assert done.payment.amount == usd("208.80")
+    assert done.subscription.coupon is None
+    await life.until(done.subscription.period_end)
+    assert await life.totals() == ["23.20", "208.80", "290.00"]
+
+
+@story
+async def test_a_paused_subscription_is_not_resumed_twice(shop: Shop) -> None:
+    life = await halfway(shop)
+    await life.change(ChangeAction.PAUSE, resume_at=shop.clock.now() + timedelta(days=5))
+    await life.wait(days=1)
+    await life.change(ChangeAction.RESUME)
+    await life.change(ChangeAction.PAUSE, resume_at=shop.clock.now() + timedelta(days=20))
+    await life.wait(days=4)  # the end of the first pause
+    assert (await life.one()).state is SubscriptionState.PAUSED
+    await life.wait(days=16)
+    one = await life.one()
+    assert (one.state, one.period_end) == (SubscriptionState.ACTIVE, END + timedelta(days=21))
+    await life.check_books()

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,18 +20,23 @@ from services.api.types import (
     InvoiceState,
     OrderState,
     PaymentMethod,
+    Placed,
     SubscriptionState,
     TopUp,
     UsagePayment,
 )
 from services.db import models as m
 from services.db import money_models as mm
+from services.db.session import ServerDatabase
 from services.domain.discounts import Coupon
 from services.domain.ledger import AccountKind
 from services.embedded.money import coupons
+from tests.contract.embedded import build_embedded
+from tests.contract.market import Market
 from tests.embedded.money.lives import Life, usd
 from tests.embedded.shop import Crashed, Shop, crash, story, unreachable
 from tests.fakes import Gate
+from tests.postgres import new_database
 
 ZERO = Money.zero()
 REDEEMED = sa.select(mm.CouponRow.redeemed).where(mm.CouponRow.code == "LAST")
@@ -346,3 +352,43 @@ async def test_orders_keep_what_was_agreed_whatever_the_catalogue_says_later(sho
     await life.until(one.period_end)
     assert await life.totals() == ["29.00", "29.00"]
     assert ((await life.one()).plan.monthly_price, (await life.one()).price) == (usd("29"), usd("29"))
+
+
+def test_on_a_server_the_last_use_of_a_coupon_goes_to_one_of_many(loop: asyncio.Runner, data_dir: Path) -> None:
+    async def run(url: str) -> None:
+        service = await build_embedded(data_dir, db=ServerDatabase(url))
+        await service.core.db.run(
+            lambda connection: coupons.write(connection, Coupon("LAST", percent=Decimal(50), max_redemptions=3))
+        )
+        market = Market(service, service.run_due_jobs)  # type: ignore[arg-type]  # how many were done is not asked
+        buyers = [await market.buyer(f"buyer-{number}@example.com") for number in range(8)]
+        request = await market.order(coupon="LAST")
+        answers = await asyncio.gather(
+            *(buyer.quick_checkout(request, key="once") for buyer in buyers), return_exceptions=True
+        )
+        refusals = [answer.fields for answer in answers if isinstance(answer, InvalidInput)]
+        assert refusals == [{"coupon": "exhausted"}] * 5
+        assert sum(isinstance(answer, Placed) for answer in answers) == 3
+        service.close()
+
+    with new_database(stocked=True) as url:
+        loop.run(run(url))
+
+
+def test_on_a_server_credit_is_not_spent_twice_by_orders_at_once(loop: asyncio.Runner, data_dir: Path) -> None:
+    async def run(url: str) -> None:
+        service = await build_embedded(data_dir, db=ServerDatabase(url))
+        market = Market(service, service.run_due_jobs)  # type: ignore[arg-type]  # as above
+        buyer = await market.buyer()
+        await buyer.top_up(TopUp(usd("60"), "tok_visa"), key="credit")
+        request = replace(await market.order(), payment_method=PaymentMethod.WALLET, payment_token="")
+        answers = await asyncio.gather(
+            *(buyer.quick_checkout(request, key=f"order-{number}") for number in range(5)), return_exceptions=True
+        )
+        assert sum(isinstance(answer, Placed) for answer in answers) == 2
+        assert sum(isinstance(answer, InvalidInput) for answer in answers) == 3
+        assert (await buyer.get_wallet()).balance == usd("2")
+        service.close()
+
+    with new_database(stocked=True) as url:
+        loop.run(run(url))
