@@ -20,7 +20,7 @@ from services.db import money_models as mm
 from services.db import portable
 from services.domain import invoicing, movements
 from services.domain.invoicing import InvoiceAction
-from services.domain.ledger import AccountKind, Transfer, TransferKind
+from services.domain.ledger import Account, AccountKind, Transfer, TransferKind
 from services.domain.movements import Move, Stamp
 from services.domain.periods import Period
 from services.domain.wallet import GrantKind, Share, total
@@ -145,7 +145,7 @@ def _draw_credit(connection: Connection, row: Any, at: datetime) -> tuple[Share,
         return ()
     drawn = grants.draw(connection, row.organization_uuid, wanted, at)
     if not drawn.missing.is_zero:
-        raise ValueError("a draft was made with more credit than there is; draft it again")
+        raise ledger.BelowFloor(Account(row.organization_uuid, AccountKind.WALLET_PAID, row.currency))
     return drawn.shares
 
 

@@ -20,6 +20,7 @@ from services.domain.invoicing import Item
 from services.domain.periods import Period
 from services.embedded.money import drafting, finalising
 from services.embedded.money.drafting import TO_WALLET, NewInvoice
+from services.embedded.money.ledger import BelowFloor
 from tests.contract.embedded import START
 from tests.embedded.money.books import ZERO, Books, at, usd
 from tests.embedded.money.papers import (
@@ -184,7 +185,7 @@ def test_credit_for_a_part_leaves_the_rest_with_tax(books: Books) -> None:
 
 def test_credit_that_went_meanwhile_is_noticed(books: Books) -> None:
     uuid = drafted(books, fee(), credit_available=usd("50"))
-    with pytest.raises(ValueError, match="more credit than there is"):
+    with pytest.raises(BelowFloor):
         finalised(books, uuid)
     assert numbers(books) == []
 
