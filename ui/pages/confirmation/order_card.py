@@ -69,7 +69,7 @@ class OrderCard(Card):
         self._facts.addWidget(label(tr("Total"), "muted"), 0, 0)
         total = AmountLink(_form(order)(order.total), f"order:{order.uuid}", name="orderTotal")
         total.explained.connect(self.explained)
-        self._facts.addWidget(total, 0, 1)
+        self._facts.addWidget(total, 0, 1, Qt.AlignmentFlag.AlignLeading)  # else its width would be the column’s
         for number, (title, value) in enumerate(facts(order), start=1):
             self._facts.addWidget(label(title, "muted"), number, 0, Qt.AlignmentFlag.AlignTop)
             self._facts.addWidget(label(value, tabular=True, selectable=True, wrap=True), number, 1)
