@@ -158,7 +158,7 @@ def quote_sent_text(email: str, *, is_guest: bool) -> str:
     """Where the answer to a request for a price will be."""
     words = tr("We answer to {email} within one working day. Nothing was charged.", email=email)
     where = tr("You find the answer under Subscriptions, in Quotes; accept it there.")
-    later = tr("Sign in, and the answer is also under Subscriptions, in Quotes.")
+    later = tr("Sign in with this address, and the answer is also under Subscriptions, in Quotes.")
     return f"{words} {later if is_guest else where}"
 
 
