@@ -9,7 +9,15 @@ from itertools import pairwise
 import pytest
 import sqlalchemy as sa
 
-from services.api.types import BillingCycle, ChangeAction, ResourceState, SubscriptionState, UsagePayment
+from services.api.types import (
+    BillingCycle,
+    ChangeAction,
+    PaymentMethod,
+    ResourceState,
+    SubscriptionState,
+    TopUp,
+    UsagePayment,
+)
 from services.db import money_models as mm
 from services.domain.billing import boundary
 from services.domain.ledger import AccountKind
@@ -263,6 +271,24 @@ async def test_another_plan_during_a_trial_costs_nothing_and_keeps_its_end(shop:
     assert (done.subscription.trial_ends_at, done.subscription.next_charge) == (START + timedelta(days=14), usd("29"))
     await life.wait(days=12)
     assert await life.totals() == ["29.00"]
+
+
+# ---- from the wallet
+
+
+@story
+async def test_a_wallet_that_holds_too_little_pays_its_part_and_the_rest_is_owed(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.buyer.top_up(TopUp(usd("39"), "tok_visa"), key="credit")
+    await life.subscribe("starter", payment_method=PaymentMethod.WALLET)
+    await life.until(boundary(START, 1))
+    one = await life.one()
+    invoice = await life.buyer.get_invoice(one.unpaid_invoice_uuid)
+    assert (one.state, invoice.credit_applied, invoice.due) == (SubscriptionState.PAST_DUE, usd("10"), usd("19"))
+    assert (await life.buyer.get_wallet()).balance == usd("0")
+    await life.buyer.pay_invoice(invoice.uuid, "tok_visa", key="pay")
+    assert (await life.one()).state is SubscriptionState.ACTIVE
+    await life.check_books()
 
 
 # ---- the books
