@@ -79,9 +79,6 @@ _MOVED_WITHIN = (
     .group_by(_E.seq)
     .order_by(_E.seq.desc())
 )
-_EVENT = sa.select(m.UsageEvent.source + ":" + m.UsageEvent.id).join(
-    m.ResourceRow, m.ResourceRow.uuid == m.UsageEvent.resource_uuid
-)
 _SPENDING = (TransferKind.SETTLED.value, TransferKind.INVOICE_ISSUED.value, TransferKind.INVOICE_VOIDED.value)
 _SPENT = (
     # per transfer: a join would be read from the entries' side, all of them
@@ -175,9 +172,9 @@ def _may_be(kind: MovementKind) -> list[sa.ColumnElement[bool]]:
 
 def _mentions(word: str) -> sa.ColumnElement[bool]:
     """Whether a movement has this word in its kind or in the names of what it was for."""
-    of_agent = _EVENT.where(m.ResourceRow.name.icontains(word, autoescape=True))
+    of_agent = sa.select(m.ResourceRow.uuid).where(m.ResourceRow.name.icontains(word, autoescape=True))
     names = (_T.memo[key].as_string().icontains(word, autoescape=True) for key in (*NAMED_BY, "source"))
-    return sa.or_(_KIND.icontains(word, autoescape=True), *names, _T.memo["event"].as_string().in_(of_agent))
+    return sa.or_(_KIND.icontains(word, autoescape=True), *names, _T.memo["resource"].as_string().in_(of_agent))
 
 
 def _read(connection: Connection, organization_uuid: str, rows: Sequence[Any]) -> tuple[Movement, ...]:
@@ -192,28 +189,21 @@ def _read(connection: Connection, organization_uuid: str, rows: Sequence[Any]) -
         if seq in wanted:
             changes[seq] = (micros, balance)
         balance -= micros
-    agents = _agents(connection, [row.memo["event"] for row in rows if "event" in row.memo])
+    agents = _agents(connection, organization_uuid)
     return tuple(_movement(row, *changes[row.seq], agents) for row in rows)
 
 
-def _agents(connection: Connection, events: Sequence[str]) -> dict[str, str]:
-    """Event -> the name of the agent that was called; nothing for calls that failed."""
-    found: dict[str, str] = {}
-    for start in range(0, len(events), PAGE_MAX):
-        keys = [tuple(event.split(":", 1)) for event in events[start : start + PAGE_MAX]]
-        rows = connection.execute(
-            sa.select(m.UsageEvent.source, m.UsageEvent.id, m.ResourceRow.name)
-            .join(m.ResourceRow, m.ResourceRow.uuid == m.UsageEvent.resource_uuid)
-            .where(sa.tuple_(m.UsageEvent.source, m.UsageEvent.id).in_(keys))
-        )
-        found |= {f"{source}:{event_id}": name for source, event_id, name in rows}
-    return found
+def _agents(connection: Connection, organization_uuid: str) -> dict[str, str]:
+    """Resource -> the name of the agent."""
+    r = m.ResourceRow
+    rows = connection.execute(sa.select(r.uuid, r.name).where(r.organization_uuid == organization_uuid))
+    return {row.uuid: row.name for row in rows}
 
 
 def _movement(row: Any, micros: int, balance: int, agents: dict[str, str]) -> Movement:
     memo: dict[str, Any] = row.memo
     params: Params = {key: memo[key] for key in (*NAMED_BY, "source") if memo.get(key)}
-    if name := agents.get(memo.get("event", "")):
+    if name := agents.get(memo.get("resource", "")):
         params["name"] = name
     return Movement(
         row.uuid,

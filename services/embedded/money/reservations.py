@@ -192,7 +192,8 @@ def _set_aside(core: Core, connection: Connection, subscription: Any, call: Call
 def _hold(
     core: Core, connection: Connection, organization: str, call: Call, cost: Money, shares: Sequence[Share]
 ) -> None:
-    ledger.post(core, connection, movements.hold(_stamp(core, organization, "hold", call.hold_key, call.at), shares))
+    stamp = _stamp(core, organization, "hold", call.hold_key, call.resource_uuid, call.at)
+    ledger.post(core, connection, movements.hold(stamp, shares))
     connection.execute(
         _NEW_HOLD,
         {"organization_uuid": organization, "key": call.hold_key, "amount_micros": cost.micros,
@@ -203,9 +204,11 @@ def _hold(
     alerts.after_change(core, connection, organization, call.at)
 
 
-def _stamp(core: Core, organization: str, what: str, hold_key: str, at: datetime) -> Stamp:
-    """Each attempt of a call is a movement of its own: that it happens once is kept by the event and its hold."""
-    return Stamp(organization, f"{what}:{core.ids.uuid()}", at, {"event": hold_key})
+def _stamp(core: Core, organization: str, what: str, hold_key: str, resource_uuid: str, at: datetime) -> Stamp:
+    """Each attempt of a call is a movement of its own: that it happens once is kept by the event and its hold. The
+    event of a call that failed is gone, so the movement says itself which agent was called."""
+    memo = {"event": hold_key, "resource": resource_uuid}
+    return Stamp(organization, f"{what}:{core.ids.uuid()}", at, memo)
 
 
 def shares_of(hold: Any) -> tuple[Share, ...]:  # Any: a row of HoldRow
@@ -229,7 +232,7 @@ def settle(core: Core, connection: Connection, source: str, event_id: str, at: d
     caps.settle(connection, scopes_of(connection, subscription, event.resource_uuid, event.key_uuid), cost, event.at)
     if event.paid_from == "wallet":
         hold = _finish_hold(connection, subscription.organization_uuid, f"{source}:{event_id}", "settled")
-        stamp = _stamp(core, subscription.organization_uuid, "settle", hold.key, at)
+        stamp = _stamp(core, subscription.organization_uuid, "settle", hold.key, event.resource_uuid, at)
         ledger.post(core, connection, movements.settle_hold(stamp, shares_of(hold), cost))
     return cost
 
@@ -248,7 +251,11 @@ def release(core: Core, connection: Connection, source: str, event_id: str, at: 
         caps.release(
             connection, scopes_of(connection, subscription, event.resource_uuid, event.key_uuid), cost, event.at
         )
-    _give_back(core, connection, subscription.organization_uuid, f"{source}:{event_id}", at)
+    hold = _finish_hold(connection, subscription.organization_uuid, f"{source}:{event_id}", "released")
+    if hold is not None:
+        stamp = _stamp(core, subscription.organization_uuid, "release", hold.key, event.resource_uuid, at)
+        ledger.post(core, connection, movements.release_hold(stamp, shares_of(hold)))
+        alerts.after_return(core, connection, subscription.organization_uuid, at)
     return True
 
 
@@ -266,14 +273,6 @@ def scopes_of(connection: Connection, subscription: Any, resource_uuid: str, key
 
 def _finish_hold(connection: Connection, organization: str, key: str, state: str) -> Any:  # Any: a row, or None
     return connection.execute(_FINISH, {"of": organization, "call": key, "new_state": state}).one_or_none()
-
-
-def _give_back(core: Core, connection: Connection, organization: str, key: str, at: datetime) -> None:
-    hold = _finish_hold(connection, organization, key, "released")
-    if hold is not None:
-        stamp = _stamp(core, organization, "release", key, at)
-        ledger.post(core, connection, movements.release_hold(stamp, shares_of(hold)))
-        alerts.after_return(core, connection, organization, at)
 
 
 def on_hold_expires(core: Core, connection: Connection, item: due.Due) -> None:

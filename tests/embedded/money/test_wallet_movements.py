@@ -25,7 +25,7 @@ from tests.contract.market import answer_of
 from tests.contract.money import ZERO, per_use, usd
 from tests.embedded.money.books import PROVIDER, Books, at
 from tests.embedded.money.credit import owner
-from tests.embedded.shop import Shop, story
+from tests.embedded.shop import Shop, story, unavailable
 
 KINDS = MovementKind
 
@@ -262,6 +262,20 @@ async def test_a_call_names_its_agent(shop: Shop) -> None:
     await shop.write(sa.update(m.ResourceRow).values(name="=1+1"))
     document = await mine.service.export_movements(MovementQuery())
     assert document.data.decode().splitlines()[2].endswith(",USD,'=1+1")
+
+
+@story
+async def test_a_call_that_failed_gives_back_what_it_took_and_both_name_the_agent(shop: Shop) -> None:
+    mine = await owner(shop)
+    resource = await shop.market.bought(mine.service, await per_use(shop.market))
+    name = (await mine.service.get_resource(resource)).name
+    shop.agents.before["answer"] = [unavailable]
+    with pytest.raises(errors.AgentUnavailable):
+        await answer_of(mine.service.ask(resource, "How long may a customer take?", key="q1"))
+    returned, taken, _ = await mine.movements()
+    assert (returned.kind, taken.kind) == (KINDS.REVERSAL, KINDS.USAGE)
+    assert returned.amount == -taken.amount > ZERO
+    assert (returned.balance, returned.params, taken.params) == (usd("20"), {"name": name}, {"name": name})
 
 
 @given(amounts=st.lists(st.integers(-400_000, 900_000).filter(bool), max_size=10), size=st.integers(1, 4))
