@@ -47,10 +47,10 @@ class InvoiceList(QWidget):
     def _views(self) -> QStackedWidget:
         columns = (
             Column(tr("Number"), 150),
-            Column(tr("Date"), 112, from_width=500),
+            Column(tr("Date"), 126, from_width=500),
             Column(tr("For"), from_width=620),
             Column(tr("State"), 104),
-            Column(tr("Total"), 124, at_end=True),
+            Column(tr("Total"), 132, at_end=True),
             Column(tr("Due"), 116, at_end=True, from_width=760),
         )
         self.table = Table(columns, label=tr("Invoices"), name="invoiceTable")
