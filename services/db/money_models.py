@@ -326,7 +326,7 @@ class SubscriptionPeriod(Base):
     __tablename__ = "subscription_periods"
     subscription_uuid: Mapped[str] = mapped_column(sa.ForeignKey("subscriptions.uuid"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    kind: Mapped[str]  # trial | paid | paused
+    kind: Mapped[str]  # trial | paid | paused | suspended
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
     plan_uuid: Mapped[str]

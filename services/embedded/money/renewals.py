@@ -189,11 +189,15 @@ def write_piece(
         new = subscribing.piece(row._mapping, last.number, kind, period, fee, invoice_uuid or last.invoice_uuid)
         connection.execute(sa.update(p).where(*this).values(**new))
         return
+    number = last.number + 1
     if last.end_at > period.start:
         connection.execute(sa.update(p).where(*this).values(end_at=period.start))
-    connection.execute(
-        insert_into(p), subscribing.piece(row._mapping, last.number + 1, kind, period, fee, invoice_uuid)
-    )
+    elif last.end_at < period.start:  # nothing was served or charged while an invoice was unpaid
+        between = Period(last.end_at, period.start)
+        unserved = subscribing.piece(row._mapping, number, subscribing.SUSPENDED, between, Money.zero(row.currency))
+        connection.execute(insert_into(p), unserved)
+        number += 1
+    connection.execute(insert_into(p), subscribing.piece(row._mapping, number, kind, period, fee, invoice_uuid))
 
 
 def follow_plan(connection: Connection, row: Any) -> None:

@@ -32,7 +32,7 @@ from services.embedded.money.drafting import NewInvoice, Written
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.taxes import details_from
 
-TRIAL, PAID, PAUSED = "trial", "paid", "paused"  # kinds of periods
+TRIAL, PAID, PAUSED, SUSPENDED = "trial", "paid", "paused", "suspended"  # kinds of periods
 
 _S, _P, _O = mm.SubscriptionRow, mm.SubscriptionPeriod, m.OrderRow
 _ROW = sa.select(*_S.__table__.c).where(_S.uuid == sa.bindparam("subscription"))
