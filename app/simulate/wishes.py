@@ -34,7 +34,7 @@ from services.api.types import (
     TopUp,
     UsagePayment,
 )
-from services.embedded.money import usage
+from services.embedded.money import told
 
 Wish = Callable[[Life, Person, Service], Awaitable[None]]
 
@@ -135,9 +135,9 @@ async def told_late(life: Life, person: Person, service: Service) -> None:
     events = []
     for _ in range(life.chance.randrange(1, 12)):
         at = max(bought, now - timedelta(hours=life.chance.randrange(0, 24 * 40)))
-        events.append(usage.Told("meter", person.key(), resource, at, person.uuid))
+        events.append(told.Told("meter", person.key(), resource, at, person.uuid))
     events += events[: life.chance.randrange(0, 3)]
-    work = partial(usage.ingest, life.core)
+    work = partial(told.ingest, life.core)
     await life.try_it("late calls", lambda: life.core.db.run(lambda connection: work(connection, events)))
 
 

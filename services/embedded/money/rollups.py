@@ -18,9 +18,14 @@ _ADD = _NEW.on_conflict_do_update(
 )
 
 
+def hour_of(at: datetime) -> datetime:
+    """The start of the hour (UTC) that holds an instant."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def starts(at: datetime) -> tuple[tuple[str, datetime], ...]:
     """The hour and the day (UTC) that hold an instant."""
-    hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hour = hour_of(at)
     return ("hour", hour), ("day", hour.replace(hour=0))
 
 

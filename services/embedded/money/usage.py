@@ -1,4 +1,4 @@
-"""What calls put on an invoice, and calls that are told us afterwards.
+"""What calls put on an invoice.
 
 Each event carries the price it was told at the time of the call (rating.cost_of_call, the step of `rate` it made), so
 an invoice adds up what was said, and a plan changed in the middle of a month cannot change what was said before.
@@ -17,7 +17,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api import errors
 from services.api.money import Money, Rate
 from services.db import models as m
 from services.db import portable
@@ -25,13 +24,10 @@ from services.domain import rating
 from services.domain.invoicing import Item, late
 from services.domain.periods import Period
 from services.domain.pricing import Params, quoted
-from services.embedded.core import Core
-from services.embedded.money import agreed, caps, rollups
-from services.embedded.money.months import add_cost, count, month_of
-from services.embedded.money.reservations import scopes_of, subscription_of
+from services.embedded.money import agreed
+from services.embedded.money.months import month_of
 
 _E, _R = m.UsageEvent, m.ResourceRow
-_NEW = portable.insert(_E).on_conflict_do_nothing().returning(_E.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,56 +213,3 @@ def _tiers(root: str, calls: _Calls, asked: Money) -> list[Item]:
     if rest := (asked - calls.sums.total).micros:
         tiers.append(Item(f"{root}:rounding", Money(rest, calls.currency), "rounding", root))
     return tiers
-
-
-# ---- calls told afterwards
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A call that was made elsewhere, or that we learn of late. (source, id) is unique: a repeat changes nothing."""
-
-    source: str
-    id: str
-    resource_uuid: str
-    at: datetime
-    user_uuid: str = ""
-    key_uuid: str = ""
-    purpose: str = "chat"
-
-
-def ingest(core: Core, connection: Connection, events: Iterable[Told]) -> int:
-    """Writes calls down, priced after those their month has already; they are paid on the next invoice. Returns how
-    many were new. Test calls cost nothing and say what they would have cost. InvalidInput(at) for the future."""
-    new = 0
-    for event in sorted(events, key=lambda event: (event.at, event.source, event.id)):
-        if event.at > core.clock.now():
-            raise errors.InvalidInput(fields={"at": "out_of_range"})
-        new += _ingest_one(core, connection, event)
-    return new
-
-
-def _ingest_one(core: Core, connection: Connection, event: Told) -> bool:
-    subscription = subscription_of(connection, event.resource_uuid)
-    if not subscription.created_at <= event.at <= core.clock.now():
-        raise errors.InvalidInput(fields={"at": "out_of_range"})
-    start = month_of(subscription, event.at).start
-    is_test = event.purpose == rating.TEST
-    used = count(connection, event.resource_uuid, start, 0)
-    cost = rating.cost_of_call(agreed.rating_terms(subscription.terms, subscription.quantity), used)
-    key_uuid = event.key_uuid or event.resource_uuid
-    row = {
-        "source": event.source, "id": event.id, "resource_uuid": event.resource_uuid, "meter": "calls", "quantity": 1,
-        "at": event.at, "purpose": event.purpose, "state": "settled", "cost_micros": 0 if is_test else cost.micros,
-        "currency": cost.currency, "paid_from": "test" if is_test else "included" if cost.is_zero else "invoice",
-        "would_cost_micros": cost.micros if is_test else 0, "key_uuid": key_uuid, "user_uuid": event.user_uuid,
-        "recorded_at": core.clock.now(), "invoice_uuid": "",
-    }  # fmt: skip
-    if connection.execute(_NEW, row).first() is None:
-        return False
-    if not is_test:
-        count(connection, event.resource_uuid, start, 1)
-        add_cost(connection, event.resource_uuid, start, cost)
-        rollups.add(connection, event.resource_uuid, event.at, 1, cost)
-        caps.spend(connection, scopes_of(connection, subscription, event.resource_uuid, key_uuid), cost, event.at)
-    return True

@@ -21,7 +21,7 @@ from services.domain.periods import MONTHLY, Anchor, period_at
 from services.embedded.money import agreed, caps, due, reservations
 from services.embedded.money.due import Duties
 from services.embedded.money.reservations import Call, Reserved
-from services.embedded.money.usage import Told, ingest
+from services.embedded.money.told import Told, ingest
 from tests.contract.embedded import START
 from tests.embedded.money.books import Books, usd
 

@@ -23,10 +23,10 @@ from services.api.types import (
 from services.db import models as m
 from services.db import money_models as mm
 from services.domain.ledger import AccountKind
-from services.embedded.money import ledger, usage
+from services.embedded.money import ledger
 from services.embedded.money.months import month_of
 from services.embedded.money.subscribing import find
-from services.embedded.money.usage import Told
+from services.embedded.money.told import Told, ingest
 from tests.embedded.shop import Shop
 from tests.keys import LEDGER_KEY
 
@@ -123,7 +123,7 @@ class Life:
                     sa.insert(m.UsageTotal),
                     {"resource_uuid": uuid, "period_start": start, "calls": used, "cost_micros": 0},
                 )
-            usage.ingest(self.shop.service.core, connection, events)
+            ingest(self.shop.service.core, connection, events)
 
         await self.shop.db.run(work)
 

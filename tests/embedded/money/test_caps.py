@@ -405,3 +405,13 @@ def test_a_limit_set_among_callers_misses_none_of_them(books: Books) -> None:
 
     books.run(all_at_once())
     assert books.all(TOTALS) == [(480_000, 0)]
+
+
+def test_calls_told_late_count_on_the_day_they_were_made(books: Books) -> None:
+    """The last instant of a day, the first of the next, and one an hour later, told at once."""
+    desk = Office(books)
+    desk.limit("0.03", window=CapWindow.DAY)
+    desk.limit("0.03", window=CapWindow.LIFETIME)
+    desk.clock_is(at(days=2))
+    desk.told(MIDNIGHT + timedelta(hours=1), MIDNIGHT, MIDNIGHT - timedelta(microseconds=1))
+    assert books.all(TOTALS) == [(60_000, 0), (20_000, 0), (40_000, 0)]

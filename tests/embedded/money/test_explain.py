@@ -30,8 +30,8 @@ from services.api.types import (
 from services.db import models as m
 from services.db import money_models as mm
 from services.embedded.money import trees
+from services.embedded.money.told import Told, ingest
 from services.embedded.money.trees import Rows, Tree
-from services.embedded.money.usage import Told, ingest
 from tests.contract.embedded import START
 from tests.contract.market import answer_of
 from tests.contract.money import ZERO, per_use, subscribed, top_up, total, usd
