@@ -139,7 +139,7 @@ def test_loading_shows_placeholders(page: SubscriptionsPage, owner: Owner) -> No
     gate = owner.service.hold("list_subscriptions")
     page.vm.retry()
     owner.wait(lambda: gate.waiting)
-    assert page._stack.currentWidget() is page._waiting
+    assert page._waiting.isVisible()
     gate.open()
     owner.wait(lambda: page.vm.state.status is not Status.LOADING)
 

@@ -162,6 +162,14 @@ def test_same_price_is_no_reason_to_change() -> None:
     assert state_of(fixed, PRO, STARTER).best == PRO
 
 
+def test_the_share_in_a_bundle_is_no_price_one_could_have_paid() -> None:
+    bundle = option("suite-monthly", "5", is_bundle=True)
+    assert state_of(bundle, PRO, STARTER).best == PRO
+    owned = option("suite-monthly", "5", is_bundle=True, is_current=True)
+    assert state_of(owned, PRO).best == owned
+    assert state_of(bundle).best == bundle
+
+
 def test_best_of_plans_that_all_refuse_is_still_one() -> None:
     assert state_of(FREE).best == FREE
     assert ComparisonState().best is None

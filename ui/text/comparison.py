@@ -80,7 +80,7 @@ def note_text() -> str:
     """What the figures leave out."""
     return tr(
         "Prices before tax and coupons. Each 30 days count as one month; a yearly plan counts with a twelfth of its "
-        "price."
+        "price, a bundle with this agent’s share of it."
     )
 
 

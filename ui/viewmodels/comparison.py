@@ -54,10 +54,12 @@ class ComparisonState:
 
     @property
     def best(self) -> PlanCost | None:
-        """The cheapest that serves the calls: a refused call costs nothing, which is no saving. At the same price the
-        one in force, then one that can be changed to."""
+        """The cheapest that serves the calls: a refused call costs nothing, which is no saving. Nor is the share of
+        this agent in a bundle, of which the others must be bought too. At the same price the one in force, then one
+        that can be changed to."""
         most = self.current.refused_calls if self.current else 0
-        serving = [option for option in self.options if option.refused_calls <= most] or list(self.options)
+        alone = [option for option in self.options if not option.is_bundle or option.is_current] or list(self.options)
+        serving = [option for option in alone if option.refused_calls <= most] or alone
         return min(serving, key=lambda one: (one.cost.micros, not one.is_current, not one.can_change), default=None)
 
     @property

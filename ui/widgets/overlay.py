@@ -11,6 +11,7 @@ from ui.widgets import paint
 from ui.widgets.buttons import Button, IconButton
 from ui.widgets.fields import FieldNote
 from ui.widgets.focus_order import reading_order
+from ui.widgets.folding import Reading
 from ui.widgets.layout import label, rule, scroll_page
 
 SCRIM_LIGHT, SCRIM_DARK = 0.36, 0.56
@@ -313,7 +314,7 @@ class Sheet(Overlay):
         head.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(head)
         column.addWidget(rule())
-        content = QWidget()
+        content = Reading()
         self.body = QVBoxLayout(content)
         self.body.setContentsMargins(24, 20, 24, 24)
         self.body.setSpacing(14)

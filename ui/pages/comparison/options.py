@@ -19,7 +19,6 @@ from ui.text.comparison import (
 )
 from ui.viewmodels.comparison import ComparisonState
 from ui.widgets.controls import Button, badge, card, clear, column, label, row, rule
-from ui.widgets.flow import FlowLayout
 from ui.widgets.layout import Icon
 
 WIDE_FROM = 800  # px at 100 % text: below, fee and calls stand under the name
@@ -127,15 +126,13 @@ class OptionRow(QWidget):
 
     def _words(self, is_best: bool) -> QWidget:
         option = self.option
-        names = QWidget()
-        flow = FlowLayout(names, gap=8, line_gap=4)
-        flow.addWidget(label(option_name(option), "strong"))
-        if option.is_current:
-            flow.addWidget(badge(tr("Your plan"), "neutral", name="currentBadge"))
-        if is_best:
-            flow.addWidget(badge(tr("Cheapest"), "success", "circle-check", name="cheapestBadge"))
         self._parts = label(parts_text(option), "small", wrap=True, tabular=True)
-        parts: list[QWidget] = [names, self._parts]
+        parts: list[QWidget | QBoxLayout] = [label(option_name(option), "strong", wrap=True), self._parts]
+        badges = [badge(tr("Your plan"), "neutral", name="currentBadge")] if option.is_current else []
+        if is_best:
+            badges.append(badge(tr("Cheapest"), "success", "circle-check", name="cheapestBadge"))
+        if badges:
+            parts.insert(1, row(*badges, None, spacing=8))
         if refused := refused_text(option):
             parts.append(_warning(refused))
         words = QWidget()

@@ -47,7 +47,7 @@ class InvoiceList(QWidget):
     def _views(self) -> QStackedWidget:
         columns = (
             Column(tr("Number"), 150),
-            Column(tr("Date"), 126, from_width=500),
+            Column(tr("Date"), 138, from_width=500),
             Column(tr("For"), from_width=620),
             Column(tr("State"), 104),
             Column(tr("Total"), 132, at_end=True),

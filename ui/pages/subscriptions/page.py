@@ -88,7 +88,8 @@ class SubscriptionsPage(ArrangedPage):
         self._error.retried.connect(self._retry)
         self._places = {view: scroll_page(view) for view in (self._empty, self._guest, self._error)}
         self._list_place = scroll_page(self._content())
-        for view in (self._list_place, self._waiting, *self._places.values()):
+        self._waiting_place = scroll_page(self._waiting)
+        for view in (self._list_place, self._waiting_place, *self._places.values()):
             self._stack.addWidget(view)
         return self._stack
 
@@ -149,13 +150,13 @@ class SubscriptionsPage(ArrangedPage):
     # -- the list --------------------------------------------------------------------------------------------------
     def _on_changed(self) -> None:
         state, quotes = self.vm.state, self.quotes_vm.state
-        self._show_view(state)
         self._overview.setText(overview_text(state.running_count, state.next_to_charge) if state.running_count else "")
         self._overview.setVisible(bool(state.running_count))
         self.search.setVisible(len(state.items) >= SEARCH_FROM)
         self._offers.show_quotes(quotes.open, quotes)
         self._earlier.show_quotes(quotes.closed, quotes)
         self._show_cards()
+        self._show_view(state)
         is_searching = bool(state.text.strip())
         self._nothing.setVisible(is_searching and not state.running and not state.ended)
         self._none.setVisible(not is_searching and not state.running)
@@ -228,7 +229,7 @@ class SubscriptionsPage(ArrangedPage):
             self._error.set_error(state.error.detail, title=state.error.title)
         views: dict[Status, QWidget] = {
             Status.READY: self._list_place,
-            Status.LOADING: self._waiting,
+            Status.LOADING: self._waiting_place,
             Status.EMPTY: self._places[self._guest if state.is_guest else self._empty],
             Status.ERROR: self._places[self._error],
         }
@@ -241,6 +242,12 @@ class SubscriptionsPage(ArrangedPage):
             self._stack.setCurrentWidget(wanted)
             if goes_along and self.isVisible():
                 self.focus_content()
+                QTimer.singleShot(0, self, self._focus_first)
+
+    def _focus_first(self) -> None:
+        """The first cards are shown a turn of the loop after they were made."""
+        if self.hasFocus():
+            self.focus_content()
 
     # -- changing one ----------------------------------------------------------------------------------------------
     def _follow_change(self) -> None:
