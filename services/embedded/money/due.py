@@ -119,14 +119,22 @@ def rank(kind: str) -> int:
     return ORDER.index(kind) if kind in ORDER else len(ORDER)
 
 
+QUIET = ("recognise", "hold_expires")  # bookings that change nothing a buyer sees
+
+
 def next_due(connection: Connection) -> Due | None:
     """What falls due next, in the past or to come."""
     return _first(connection, None)
 
 
-def _first(connection: Connection, now: datetime | None) -> Due | None:
+def next_event(connection: Connection) -> Due | None:
+    """The next of what a buyer would notice."""
+    return _first(connection, None, but=QUIET)
+
+
+def _first(connection: Connection, now: datetime | None, but: tuple[str, ...] = ()) -> Due | None:
     statement = sa.select(_D.key, _D.kind, _D.subject_uuid, _D.organization_uuid, _D.due_at, _D.params).where(
-        _D.done_at.is_(None)
+        _D.done_at.is_(None), _D.kind.not_in(but)
     )
     if now is not None:
         statement = statement.where(_D.due_at <= now)

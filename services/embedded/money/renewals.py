@@ -138,8 +138,8 @@ def go_on(core: Core, connection: Connection, subscription_uuid: str, at: dateti
         return
     anchor = Anchor.of(at, row.zone)
     period = period_at(anchor, agreed.interval_of(following.agreement.cycle), at)
-    start_period(core, connection, row, Coming(following.agreement, anchor.instant, period), at)
-    note(core, connection, subscribing.find(connection, row.uuid), "renewed", at)
+    invoice_uuid = start_period(core, connection, row, Coming(following.agreement, anchor.instant, period), at)
+    _note_charged(core, connection, subscribing.find(connection, row.uuid), "renewed", at, invoice_uuid)
 
 
 def begin(core: Core, connection: Connection, row: Any, at: datetime, happened: str) -> None:
@@ -147,15 +147,26 @@ def begin(core: Core, connection: Connection, row: Any, at: datetime, happened: 
     following = cycles.coming(row)
     if following is None:
         raise ValueError("nothing follows")
-    start_period(core, connection, row, following, at)
+    invoice_uuid = start_period(core, connection, row, following, at)
     after = subscribing.find(connection, row.uuid)
-    note(core, connection, after, happened, at)
+    _note_charged(core, connection, after, happened, at, invoice_uuid)
     if row.pending.get("kind") == cycles.CHANGE_PLAN:
         note(core, connection, after, "plan_changed", at, old_plan=row.terms["name"])
 
 
-def start_period(core: Core, connection: Connection, row: Any, following: Coming, at: datetime) -> None:
-    """Writes the period down, charges it in advance and closes the calls before it."""
+def _note_charged(core: Core, connection: Connection, row: Any, kind: str, at: datetime, invoice_uuid: str) -> None:
+    """With what the period's invoice comes to; a period that costs nothing has none."""
+    if not invoice_uuid:
+        note(core, connection, row, kind, at)
+        return
+    total = finalising.row_of(connection, invoice_uuid).total_micros
+    note_happening(core, connection, row.organization_uuid, kind, at, ref=f"invoice:{invoice_uuid}",
+                   name=row.offering_name, plan=row.terms["name"],
+                   amount_micros=total, currency=row.currency)  # fmt: skip
+
+
+def start_period(core: Core, connection: Connection, row: Any, following: Coming, at: datetime) -> str:
+    """Writes the period down, charges it in advance and closes the calls before it. The invoice's uuid, "" for none."""
     before = cycles.agreement_of(row)
     state = SubscriptionState(row.state)
     if state is SubscriptionState.TRIALING:
@@ -170,6 +181,7 @@ def start_period(core: Core, connection: Connection, row: Any, following: Coming
     write_piece(connection, changed, subscribing.PAID, following.period, net, invoice_uuid)
     follow_plan(connection, changed)
     subscribing.schedule_next(connection, changed)
+    return invoice_uuid
 
 
 def _periods_left(row: Any, before: Agreement, after: Agreement) -> int | None:

@@ -115,7 +115,8 @@ def on_suspend(core: Core, connection: Connection, item: Due) -> None:
     state = _move(connection, subscription, Event.RETRIES_EXHAUSTED, subscription.unpaid_invoice_uuid or row.uuid)
     if state is SubscriptionState.SUSPENDED and state is not before:
         note_happening(core, connection, row.organization_uuid, "suspended", item.at, ref=f"invoice:{row.uuid}",
-                       number=row.number, name=subscription.offering_name)  # fmt: skip
+                       number=row.number, name=subscription.offering_name,
+                       amount_micros=finalising.owed_of(row).micros, currency=row.currency)  # fmt: skip
 
 
 # ---- nothing is owed any more

@@ -54,7 +54,7 @@ class EmbeddedTimelines(Area):
     async def move_time(self, request: MoveTime) -> TimeMoved:
         workspace = await self._workspace()
         before = await self._core.db.read(happenings.newest_seq)
-        target = _target(request, self._now(), await self._core.db.read(due.next_due))
+        target = _target(request, self._now(), await self._core.db.read(due.next_event))
         await _put_aside(self._core, workspace)
         await _move_to(self._core, workspace, target)
         told = await self._core.db.read(
@@ -94,7 +94,7 @@ async def restore_clock(core: Core) -> None:
 
 async def _timeline(core: Core) -> Timeline:
     workspace = available(core)
-    coming = await core.db.read(due.next_due)
+    coming = await core.db.read(due.next_event)
     points = () if workspace is None else tuple(point.shown for point in _points(workspace.folder))
     return Timeline(
         is_available=workspace is not None,
