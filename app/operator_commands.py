@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 from app.compose import build_embedded
 from app.settings import Settings
 from services.api.errors import ServiceError
-from services.api.money import Money
+from services.api.money import MICROS_MAX, Money
 from services.db import models as m
 from services.db import money_models as mm
 from services.domain.identity import normalize_email
@@ -29,6 +29,7 @@ from services.embedded.money import due, happenings, ledger
 from services.embedded.money.duties import DUTIES
 
 Done = tuple[int, Any]  # exit code, what to print: lines, or one JSON value
+COUNT_MAX = 100_000  # months, days and redemptions of a code
 
 
 class Refused(Exception):
@@ -90,8 +91,14 @@ def _balance(_core: Core, connection: Connection) -> Done:
         {"account": row.kind, "amount": Money(int(row.micros), row.currency).decimal(), "currency": row.currency}
         for row in rows
     ]
-    left = sum(int(row.micros) for row in rows)
-    return (0 if left == 0 else 1), [*lines, {"account": "trial balance", "amount": Money(left).decimal()}]
+    left = dict.fromkeys((row.currency for row in rows), 0)
+    for row in rows:
+        left[row.currency] += int(row.micros)
+    lines += [
+        {"account": "trial balance", "amount": Money(micros, currency).decimal(), "currency": currency}
+        for currency, micros in left.items()
+    ]
+    return int(any(left.values())), lines
 
 
 LEDGER: dict[str, Callable[[Core, Connection], Done]] = {"verify": _verify, "balance": _balance}
@@ -132,9 +139,18 @@ async def _codes(core: Core, arguments: argparse.Namespace) -> Done:
         raise Refused("a code needs a name, e.g. souk codes add SUMMER --percent 20")
     if sum(value is not None for value in (arguments.percent, arguments.off, arguments.credit)) != 1:
         raise Refused("say one of --percent, --off and --credit")
+    _check_counts(arguments)
     table, row = _credit_code(arguments) if arguments.credit is not None else _coupon(arguments)
     await core.db.run(lambda connection: _add_code(connection, table, row))
     return 0, [f"{row['code']} works now"]
+
+
+def _check_counts(arguments: argparse.Namespace) -> None:
+    """Refused for a number below what makes sense, or above what a date or a database holds."""
+    for name, least in (("months", 0), ("max_total", 1), ("valid_days", 1)):
+        value = getattr(arguments, name)
+        if value is not None and not least <= value <= COUNT_MAX:
+            raise Refused(f"--{name.removesuffix('_total').replace('_', '-')} is {least} to {COUNT_MAX}")
 
 
 def _list_codes(connection: Connection) -> list[dict[str, Any]]:
@@ -158,7 +174,7 @@ def _amount(text: str) -> int:
         amount = Money.parse(text)
     except ValueError as error:
         raise Refused(str(error)) from error
-    if amount.micros <= 0 or amount.rounded() != amount:
+    if not 0 < amount.micros <= MICROS_MAX or amount.rounded() != amount:
         raise Refused(f"{text!r} is not a number of whole cents above 0")
     return amount.micros
 
@@ -169,7 +185,7 @@ def _ends(arguments: argparse.Namespace) -> datetime | None:
         return None
     try:
         return datetime.fromisoformat(arguments.ends).replace(tzinfo=UTC) + timedelta(days=1)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Refused(f"{arguments.ends!r} is not a day such as 2027-01-31") from error
 
 
