@@ -293,7 +293,8 @@ def _post(
         (AccountKind.RECEIVABLE, "", note.off_due),
         (AccountKind.REFUNDS, "", note.refundable),
     ]
-    ledger.post(core, connection, movements.book(TransferKind.CREDIT_NOTE, stamp, moves))
+    if any(not amount.is_zero for _kind, _sub, amount in moves):  # lines that cancel each other moved nothing
+        ledger.post(core, connection, movements.book(TransferKind.CREDIT_NOTE, stamp, moves))
 
 
 def _take_deferred(

@@ -164,42 +164,64 @@ class _Booking:
 
     def is_deferred(self, line: Any) -> bool:
         """Whether a line is paid before it is earned."""
-        return line.kind in IN_ADVANCE and line.period_end is not None and line.period_end > self.at
+        is_ahead = line.kind in IN_ADVANCE and line.period_end is not None and line.period_end > self.at
+        return bool(is_ahead and self.micros(line) > 0)
+
+    def gives_back(self, line: Any) -> bool:
+        """Whether a line credits time that was paid in advance and is not served any more."""
+        return line.kind in IN_ADVANCE and self.micros(line) < 0 and not self.is_credit_carried
 
 
 def _post(core: Core, connection: Connection, row: Any, booking: _Booking, lines: Sequence[Any]) -> None:
     sold = [line for line in lines if line.kind != TO_WALLET]
     later = [line for line in sold if booking.is_deferred(line)]
-    deferred = Money(sum(map(booking.micros, later)), row.currency)
+    deferred = Money(sum(map(booking.micros, later)), row.currency) - _unearned(core, connection, row, booking, sold)
     revenue = Money(sum(map(booking.micros, sold)), row.currency) - deferred
     back = Money(sum(line.net_micros for line in lines if line.kind == TO_WALLET), row.currency)
     tax = Money(row.tax_micros, row.currency)
     stamp = Stamp(row.organization_uuid, f"invoice:{row.uuid}", booking.at, {"number": booking.number,
                   "invoice": row.uuid})  # fmt: skip
+    if any(not amount.is_zero for amount in (revenue, deferred, tax, back)):
+        ledger.post(core, connection, _issued(core, connection, stamp, (revenue, deferred, tax), booking.shares, back))
     if not back.is_zero:
-        ledger.post(core, connection, _back_to_wallet(core, connection, stamp, (revenue, deferred, tax), back))
         alerts.after_change(core, connection, row.organization_uuid, booking.at)
-    elif any(not amount.is_zero for amount in (revenue, deferred, tax)):
-        issued = movements.issue_invoice(
-            stamp, revenue=revenue, deferred=deferred, tax=tax, credits_applied=booking.shares
-        )
-        ledger.post(core, connection, issued)
     for line in later:
         amount = Money(booking.micros(line), row.currency)
         period = Period(line.period_start, line.period_end)
         recognition.defer(connection, line.uuid, row.organization_uuid, amount, period)
 
 
-def _back_to_wallet(
-    core: Core, connection: Connection, stamp: Stamp, sold: tuple[Money, Money, Money], back: Money
+def _unearned(core: Core, connection: Connection, row: Any, booking: _Booking, sold: Sequence[Any]) -> Money:
+    """What of the credited time was not earned yet."""
+    credited = -sum(booking.micros(line) for line in sold if booking.gives_back(line))
+    amount = Money(credited, row.currency)
+    if amount.is_zero:
+        return amount
+    return recognition.take_unused(core, connection, row.organization_uuid, row.subscription_uuid, amount, booking.at)
+
+
+def _issued(
+    core: Core,
+    connection: Connection,
+    stamp: Stamp,
+    sold: tuple[Money, Money, Money],
+    shares: Sequence[Share],
+    back: Money,
 ) -> Transfer:
-    """Unused time becomes credit that was paid for; its tax stays paid, because credit is spent untaxed."""
+    """An invoice in the books; with credited time its parts may be below 0. Unused time that goes `back` becomes credit
+    that was paid for; its tax stays paid, because credit is spent untaxed."""
     revenue, deferred, tax = sold
-    new = NewGrant(stamp.organization, GrantKind.PAID, "plan_change", back, stamp.at)
-    share = Share(grants.write(core, connection, new, stamp.at), GrantKind.PAID, back)
+    if back.is_zero and min(revenue, deferred).micros >= 0:
+        return movements.issue_invoice(stamp, revenue=revenue, deferred=deferred, tax=tax, credits_applied=shares)
+    given: tuple[Share, ...] = ()
+    if not back.is_zero:
+        new = NewGrant(stamp.organization, GrantKind.PAID, "plan_change", back, stamp.at)
+        given = (Share(grants.write(core, connection, new, stamp.at), GrantKind.PAID, back),)
+    owed = revenue + deferred + tax + back - total(shares, tax.currency)
     moves: list[Move] = [
-        *movements.wallet_moves([share], 1),
-        (AccountKind.RECEIVABLE, "", -(revenue + deferred + tax + total([share], back.currency))),
+        *movements.wallet_moves(given, 1),
+        *movements.wallet_moves(shares, -1),
+        (AccountKind.RECEIVABLE, "", -owed),
         (AccountKind.REVENUE, "", revenue),
         (AccountKind.DEFERRED_REVENUE, "", deferred),
         (AccountKind.TAX_PAYABLE, "", tax),

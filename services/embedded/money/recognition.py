@@ -1,7 +1,7 @@
 """Fees paid in advance become revenue as time passes: at each month's end and at the end of what was paid for.
 
-What is still deferred of an invoice line travels with its open due item, so nothing is summed up again. A line below
-0 (the unused time of an old plan) takes back at the same instants what the old fee's line goes on earning.
+What is still deferred of an invoice line travels with its open due item, so nothing is summed up again. Unused time
+that is credited comes out of what its subscription has deferred still.
 """
 
 from __future__ import annotations
@@ -28,6 +28,15 @@ RECOGNISE = "recognise"
 _D = mm.DueItem
 _OPEN = sa.select(_D.due_at, _D.params).where(
     _D.subject_uuid == sa.bindparam("line"), _D.kind == RECOGNISE, _D.done_at.is_(None)
+)
+_LINES = (
+    sa.select(mm.InvoiceLineRow.uuid, _D.organization_uuid)
+    .join(_D, sa.and_(_D.subject_uuid == mm.InvoiceLineRow.uuid, _D.kind == RECOGNISE, _D.done_at.is_(None)))
+    .where(
+        mm.InvoiceLineRow.subscription_uuid == sa.bindparam("subscription"),
+        _D.organization_uuid == sa.bindparam("organization"),
+    )
+    .order_by(mm.InvoiceLineRow.uuid)
 )
 
 
@@ -88,6 +97,22 @@ def take_back(connection: Connection, line_uuid: str, organization_uuid: str, am
         raise ValueError("nothing of this line is deferred")
     state, due_at = found
     _replace(connection, replace(state, left=state.left - amount), due_at)
+
+
+def take_unused(
+    core: Core, connection: Connection, organization_uuid: str, subscription_uuid: str, amount: Money, at: datetime
+) -> Money:
+    """As much of `amount`, credited to a subscription at `at`, as is not earned yet: that much will not be. The rest
+    was earned already (paused time is not served, and yet goes by) and comes out of revenue."""
+    taken = Money.zero(amount.currency)
+    mine = {"organization": organization_uuid, "subscription": subscription_uuid}
+    for line in connection.execute(_LINES, mine).all():
+        left = catch_up(core, connection, line.uuid, line.organization_uuid, at)
+        part = min(amount - taken, left or taken)
+        if left is not None and part.micros > 0:
+            take_back(connection, line.uuid, line.organization_uuid, part)
+            taken += part
+    return taken
 
 
 def _open(connection: Connection, line_uuid: str, organization_uuid: str) -> tuple[Deferred, datetime] | None:
