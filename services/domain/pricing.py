@@ -183,6 +183,8 @@ def _check_tiers(tiers: tuple[Tier, ...]) -> None:
 def check_quantity(quantity: Decimal | int) -> Decimal:
     """`quantity` as a Decimal: finite, 0 to 10^18, at most 18 places, else ValueError. TypeError for other types."""
     if type(quantity) is int:
+        if 0 <= quantity <= QUANTITY_MAX:
+            return Decimal(quantity)
         quantity = Decimal(quantity)
     if not isinstance(quantity, Decimal):
         raise TypeError("a quantity is a Decimal or a whole number")
@@ -268,8 +270,17 @@ def delta(model: Model, before: Decimal | int, more: Decimal | int, conventions:
     """What `more` units cost after `before`: price(before + more) = price(before) + delta. Negative for a Volume price
     that falls into a cheaper tier."""
     start = check_quantity(before)
-    whole = price(model, EXACT.add(start, check_quantity(more)), conventions)
-    return whole.amount - _price(model, start, conventions).amount
+    end = check_quantity(EXACT.add(start, check_quantity(more)))
+    return _amount(model, end, conventions) - _amount(model, start, conventions)
+
+
+def _amount(model: Model, quantity: Decimal, conventions: Conventions) -> Money:
+    """The sum of a price without its parts: quickly for what calls usually cost, because each is priced alone."""
+    match model:
+        case Included(units=units, beyond=PerUnit(unit=unit)) if not conventions.to_minor:
+            return unit.cost(ZERO if units is None else max(ZERO, EXACT.subtract(quantity, units)))
+        case _:
+            return _price(model, quantity, conventions).amount
 
 
 def _price(model: Model, quantity: Decimal, conventions: Conventions) -> Priced:

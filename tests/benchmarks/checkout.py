@@ -7,24 +7,15 @@ Ours commits twice, because the intent must be on disk before the provider is as
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copyfile
 
 import sqlalchemy as sa
 
-from app.clock import SystemClock, SystemIds
-from services.api.contract import Actor
-from services.api.types import BillingModel, OfferingQuery, QuickCheckout
-from services.db import models as m
-from services.db.session import make_engine
-from services.embedded.core import hashed
-from services.embedded.service import EmbeddedService
+from app.clock import SystemIds
 from tests.benchmarks.harness import Line, interleave, median, p99, ratio, workspace
-from tests.benchmarks.rig import embedded
+from tests.benchmarks.rig import copy_of, embedded, people, subscription_request
 from tests.benchmarks.written_rows import CHANGES, ByOrm, ByRaw, Marks, new_rows
 from tests.contract.embedded import migrated_template
 
@@ -43,8 +34,8 @@ def run() -> list[Line]:
     with asyncio.Runner() as runner:
         now = runner.get_loop().run_until_complete  # a window has its loop running; starting one is not part of it
         now(service.start())
-        request = now(_request(service))
-        buyers = _people(path, SPARE)
+        request = now(subscription_request(service))
+        buyers = people(path, SPARE)
 
         def buy() -> None:
             key = _ids.uuid()
@@ -55,7 +46,7 @@ def run() -> list[Line]:
         buy()
         rows = new_rows(path, before)
         statements = _statements(buy)
-        once, twice, orm = (_copy(path, name) for name in ("once", "twice", "orm"))
+        once, twice, orm = (copy_of(path, name) for name in ("once", "twice", "orm"))
         sides: dict[str, ByRaw | ByOrm] = {
             "once": ByRaw(once, rows, SPARE, commits=1),
             "twice": ByRaw(twice, rows, SPARE, commits=2),
@@ -67,44 +58,6 @@ def run() -> list[Line]:
     for side in sides.values():
         side.close()
     return _lines(times, len(rows) + len(CHANGES), statements)
-
-
-async def _request(service: EmbeddedService) -> QuickCheckout:
-    """The most popular agent with a subscription."""
-    query = OfferingQuery(kind="agent", billing_model=BillingModel.SUBSCRIPTION, page_size=1)
-    offering = await service.get_offering((await service.list_offerings(query)).items[0].uuid)
-    plan = next(plan for plan in offering.plans if plan.billing_model is BillingModel.SUBSCRIPTION)
-    return QuickCheckout(offering.card.uuid, plan.uuid, payment_token="tok_visa", terms_accepted=True)
-
-
-def _people(path: Path, number: int) -> Iterator[Actor]:
-    """People who have just signed up, each with a session and nothing else."""
-    now = SystemClock().now()
-    tokens = [_ids.token() for _ in range(number)]
-    users = [
-        {"uuid": _ids.uuid(), "email": f"buyer{place}@example.com", "full_name": "Ada Buyer", "password_hash": "-",
-         "failed_sign_ins": 0, "paused_until": None, "created_at": now}
-        for place in range(number)
-    ]  # fmt: skip
-    sessions = [
-        {"token_hash": hashed(token), "user_uuid": user["uuid"], "created_at": now,
-         "expires_at": now + timedelta(days=1), "revoked_at": None}
-        for token, user in zip(tokens, users, strict=True)
-    ]  # fmt: skip
-    engine = make_engine(path)
-    with engine.begin() as connection:
-        connection.execute(sa.insert(m.User), users)
-        connection.execute(sa.insert(m.SessionRow), sessions)
-    engine.dispose()
-    return iter([Actor(session=token) for token in tokens])
-
-
-def _copy(path: Path, name: str) -> Path:
-    """Another file with the same content, on the same disk."""
-    copy = path.with_name(f"{name}.db")
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("VACUUM INTO ?", (str(copy),))
-    return copy
 
 
 def _statements(buy: Callable[[], None]) -> int:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import sqlalchemy as sa
+
 from app.clock import SystemClock, SystemIds
+from services.api.contract import Actor
 from services.api.money import Money
-from services.api.types import TestCard
-from services.db.session import Database
-from services.embedded.core import Core
+from services.api.types import BillingModel, OfferingQuery, QuickCheckout, TestCard
+from services.db import models as m
+from services.db.session import Database, make_engine
+from services.embedded.core import Core, hashed
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentHost, ScriptedAgents
 from services.gateways.payments import SUCCEEDED, TEST_CARDS, CardFacts, Charge, ChargeRequest
 from tests.keys import LEDGER_KEY
 
 T = TypeVar("T")
+_ids = SystemIds()
 
 
 class InstantPayments:
@@ -59,3 +68,44 @@ def embedded(database: Path, *, agents: AgentHost | None = None) -> EmbeddedServ
             ledger_key=LEDGER_KEY,
         )
     )
+
+
+# ---- buyers
+
+
+async def subscription_request(service: EmbeddedService) -> QuickCheckout:
+    """The most popular agent with a subscription."""
+    query = OfferingQuery(kind="agent", billing_model=BillingModel.SUBSCRIPTION, page_size=1)
+    offering = await service.get_offering((await service.list_offerings(query)).items[0].uuid)
+    plan = next(plan for plan in offering.plans if plan.billing_model is BillingModel.SUBSCRIPTION)
+    return QuickCheckout(offering.card.uuid, plan.uuid, payment_token="tok_visa", terms_accepted=True)
+
+
+def people(path: Path, number: int) -> Iterator[Actor]:
+    """People who have just signed up, each with a session and nothing else."""
+    now = SystemClock().now()
+    tokens = [_ids.token() for _ in range(number)]
+    users = [
+        {"uuid": _ids.uuid(), "email": f"buyer{place}@example.com", "full_name": "Ada Buyer", "password_hash": "-",
+         "failed_sign_ins": 0, "paused_until": None, "created_at": now}
+        for place in range(number)
+    ]  # fmt: skip
+    sessions = [
+        {"token_hash": hashed(token), "user_uuid": user["uuid"], "created_at": now,
+         "expires_at": now + timedelta(days=1), "revoked_at": None}
+        for token, user in zip(tokens, users, strict=True)
+    ]  # fmt: skip
+    engine = make_engine(path)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(m.User), users)
+        connection.execute(sa.insert(m.SessionRow), sessions)
+    engine.dispose()
+    return iter([Actor(session=token) for token in tokens])
+
+
+def copy_of(path: Path, name: str) -> Path:
+    """Another file with the same content, on the same disk."""
+    copy = path.with_name(f"{name}.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    return copy

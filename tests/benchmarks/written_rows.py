@@ -19,6 +19,7 @@ from app.clock import SystemIds
 from services.db import models as m
 from services.db import money_models as mm
 from services.db.session import make_engine
+from tests.benchmarks.raw import opened
 
 Row = dict[str, Any]  # column -> value
 Rows = list[tuple[sa.Table, Row]]
@@ -111,9 +112,7 @@ class ByRaw:
     """sqlite3 alone, with the settings of our own connections: the rows, then what the payment's answer changes."""
 
     def __init__(self, path: Path, rows: Rows, times: int, *, commits: int) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16384"):
-            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection = opened(path)
         self._batches = [self._parts(batch, commits) for batch in again(path, rows, times)]
 
     def _parts(self, rows: Rows, commits: int) -> list[list[tuple[str, list[object]]]]:

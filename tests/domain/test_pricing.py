@@ -466,3 +466,27 @@ def test_one_price_has_one_currency() -> None:
 )
 def test_figures_in_sentences_are_plain(quantity: str, plain: str | int) -> None:
     assert number(Decimal(quantity)) == plain
+
+
+@given(
+    st.none() | st.integers(0, 30).map(Decimal),
+    st.sampled_from(["0", "0.01", "0.008", "0.0000005", "0.000000333"]),
+    st.integers(0, 40) | st.decimals(0, 40, places=3),
+    st.sampled_from([OURS, Conventions(to_minor=True), Conventions(rounding=Rounding.TOTAL)]),
+)
+def test_a_call_costs_the_step_of_the_price(
+    units: Decimal | None, unit: str, before: Decimal | int, how: Conventions
+) -> None:
+    """Also at the last included unit, and where half a micro is rounded."""
+    model = Included(units, PerUnit(Rate.parse(unit)))
+    after = before + 1
+    assert delta(model, before, 1, how) == price(model, after, how).amount - price(model, before, how).amount
+
+
+@pytest.mark.parametrize(
+    ("units", "before", "micros"),
+    [(3, 1, 0), (3, 2, 0), (3, 3, 20_000), (0, 0, 20_000), (None, 10**6, 0)],
+)
+def test_the_first_call_beyond_the_included_costs(units: int | None, before: int, micros: int) -> None:
+    model = Included(None if units is None else Decimal(units), PerUnit(Rate(20_000)))
+    assert delta(model, before, 1) == Money(micros)

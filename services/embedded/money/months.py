@@ -6,6 +6,7 @@ the calls used (`carry`), because otherwise going to another cycle and back woul
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,11 @@ _NEW = portable.insert(_U).values(calls=0, cost_micros=0).on_conflict_do_nothing
 _THIS = (_U.resource_uuid == sa.bindparam("resource"), _U.period_start == sa.bindparam("start"))
 _COUNT = sa.update(_U).where(*_THIS).values(calls=_U.calls + sa.bindparam("more")).returning(_U.calls)
 _ADD_COST = sa.update(_U).where(*_THIS).values(cost_micros=_U.cost_micros + sa.bindparam("more"))
+_ADD = (
+    sa.update(_U)
+    .where(*_THIS)
+    .values(calls=_U.calls + sa.bindparam("more"), cost_micros=_U.cost_micros + sa.bindparam("more_cost"))
+)
 _READ = sa.select(_U.calls, _U.cost_micros).where(*_THIS)
 
 
@@ -46,6 +52,16 @@ def add_cost(connection: Connection, resource_uuid: str, start: datetime, cost: 
     """The cost of the month grows; below 0 takes it back."""
     if not cost.is_zero:
         connection.execute(_ADD_COST, {"resource": resource_uuid, "start": start, "more": cost.micros})
+
+
+def add_many(connection: Connection, costs: Mapping[tuple[str, datetime], Sequence[int]]) -> None:
+    """Counts calls in months that `count` has locked: what each cost, in micros, by resource and start."""
+    rows = [
+        {"resource": resource, "start": start, "more": len(micros), "more_cost": sum(micros)}
+        for (resource, start), micros in sorted(costs.items())
+    ]
+    if rows:
+        connection.execute(_ADD, rows)
 
 
 def counted_in(connection: Connection, subscription: Any, resource_uuid: str, at: datetime) -> datetime:

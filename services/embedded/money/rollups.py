@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -32,8 +35,19 @@ def starts(at: datetime) -> tuple[tuple[str, datetime], ...]:
 def add(connection: Connection, resource_uuid: str, at: datetime, calls: int, cost: Money) -> None:
     """Counts settled calls; negative numbers take them out again."""
     for grain, start in starts(at):
-        connection.execute(
-            _ADD,
-            {"resource_uuid": resource_uuid, "grain": grain, "start_at": start, "calls": calls,
-             "cost_micros": cost.micros},
-        )  # fmt: skip
+        connection.execute(_ADD, _row(resource_uuid, grain, start, calls, cost.micros))
+
+
+def add_many(connection: Connection, costs: Mapping[tuple[str, datetime], Sequence[int]]) -> None:
+    """The same for many: what each call cost, in micros, by resource and start of the hour."""
+    sums: dict[tuple[str, str, datetime], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for (resource_uuid, hour), micros in costs.items():
+        for grain, start in starts(hour):
+            calls, cost = sums[resource_uuid, grain, start]
+            sums[resource_uuid, grain, start] = calls + len(micros), cost + sum(micros)
+    if rows := [_row(*place, *sums[place]) for place in sorted(sums)]:
+        connection.execute(_ADD, rows)
+
+
+def _row(resource_uuid: str, grain: str, start: datetime, calls: int, micros: int) -> dict[str, Any]:
+    return {"resource_uuid": resource_uuid, "grain": grain, "start_at": start, "calls": calls, "cost_micros": micros}

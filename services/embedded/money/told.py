@@ -22,8 +22,7 @@ from services.db import portable
 from services.domain import rating
 from services.domain.periods import Period
 from services.embedded.core import Core
-from services.embedded.money import agreed, caps, rollups
-from services.embedded.money.months import add_cost, count, month_of
+from services.embedded.money import agreed, caps, months, rollups
 from services.embedded.money.reservations import scopes_of, subscription_of
 
 BATCH = 1000  # calls a statement writes
@@ -120,7 +119,7 @@ class _Agents:
         """The start of the month a call is counted in."""
         month = self._months.get(event.resource_uuid)
         if month is None or not month.start <= event.at < month.end:
-            month = month_of(self.subscription(event.resource_uuid), event.at)
+            month = months.month_of(self.subscription(event.resource_uuid), event.at)
             self._months[event.resource_uuid] = month
         return month.start
 
@@ -135,8 +134,8 @@ class _Agents:
 
 
 def _write(connection: Connection, agents: _Agents, events: Sequence[Told], now: datetime) -> int:
-    months = sorted({(event.resource_uuid, agents.month(event)) for event in events})
-    used = {month: count(connection, *month, 0) for month in months}  # locked: the next to price comes after us
+    mine = sorted({(event.resource_uuid, agents.month(event)) for event in events})
+    used = {month: months.count(connection, *month, 0) for month in mine}  # locked: the next to price comes after us
     priced = list(_priced(agents, events, used))
     new = {(source, id) for source, id in connection.execute(_NEW, [_row(one, now) for one in priced])}
     if len(new) < len(priced):
@@ -179,24 +178,17 @@ def _correct(connection: Connection, wrong: Sequence[_Priced]) -> None:
 
 def _count(connection: Connection, agents: _Agents, counted: Iterable[_Priced]) -> None:
     """Adds the calls to every total that is kept of them."""
-    months: dict[_Month, list[Money]] = defaultdict(list)
-    hours: dict[_Month, list[Money]] = defaultdict(list)
+    of_months: dict[_Month, list[int]] = defaultdict(list)
+    of_hours: dict[_Month, list[int]] = defaultdict(list)
     spent: dict[tuple[caps.Scopes, date], list[_Priced]] = defaultdict(list)  # windows of caps are whole days
     for one in counted:
-        resource = one.call.resource_uuid
-        months[resource, one.month].append(one.price)
-        hours[resource, rollups.hour_of(one.call.at)].append(one.price)
-        if not one.price.is_zero:
+        resource, micros = one.call.resource_uuid, one.price.micros
+        of_months[resource, one.month].append(micros)
+        of_hours[resource, rollups.hour_of(one.call.at)].append(micros)
+        if micros:
             spent[agents.scopes(one.call), one.call.at.astimezone(UTC).date()].append(one)
-    for (resource, start), costs in sorted(months.items()):
-        count(connection, resource, start, len(costs))
-        add_cost(connection, resource, start, _total(costs))
-    for (resource, hour), costs in sorted(hours.items()):
-        rollups.add(connection, resource, hour, len(costs), _total(costs))
+    months.add_many(connection, of_months)
+    rollups.add_many(connection, of_hours)
     for (scopes, _day), calls in spent.items():
-        caps.spend(connection, scopes, _total(one.price for one in calls), calls[0].call.at)
-
-
-def _total(costs: Iterable[Money]) -> Money:
-    first, *rest = costs
-    return sum(rest, first)
+        first = calls[0]
+        caps.spend(connection, scopes, sum((one.price for one in calls[1:]), first.price), first.call.at)
