@@ -50,8 +50,15 @@ _ACCOUNT = sa.select(_A.id).where(
 _OPEN_ACCOUNT = portable.insert(_A).on_conflict_do_nothing().returning(_A.id)
 _MOVE = (
     sa.update(_A)
-    .where(_A.id == sa.bindparam("account"), _A.balance_micros + sa.bindparam("more") >= _A.floor_micros)
+    .where(
+        _A.organization_uuid == sa.bindparam("organization"),
+        _A.kind == sa.bindparam("of_kind"),
+        _A.currency == sa.bindparam("in_currency"),
+        _A.sub == sa.bindparam("of_sub"),
+        _A.balance_micros + sa.bindparam("more") >= _A.floor_micros,
+    )
     .values(balance_micros=_A.balance_micros + sa.bindparam("more"))
+    .returning(_A.id)
 )
 
 
@@ -131,27 +138,33 @@ def _same(connection: Connection, transfer: Transfer, known: Posted) -> Posted:
 
 def _move(connection: Connection, entry: Entry) -> int:
     """The account's id, its guard moved along when it has a floor."""
-    account_id = _account_id(connection, entry.account)
-    if entry.account.kind in FLOORED:
-        moved = connection.execute(_MOVE, {"account": account_id, "more": entry.amount.micros})
-        if moved.rowcount != 1:
-            raise BelowFloor(entry.account)
-    return account_id
+    account = entry.account
+    if account.kind not in FLOORED:
+        found = connection.execute(_ACCOUNT, _place(account)).scalar()
+        return _open(connection, account) if found is None else found
+    more = _place(account) | {"more": entry.amount.micros}
+    moved = connection.execute(_MOVE, more).scalar()
+    if moved is None and connection.execute(_ACCOUNT, _place(account)).scalar() is None:
+        _open(connection, account)
+        moved = connection.execute(_MOVE, more).scalar()
+    if moved is None:
+        raise BelowFloor(account)
+    return int(moved)
 
 
-def _account_id(connection: Connection, account: Account) -> int:
-    place = {"organization": account.organization, "of_kind": account.kind.value, "in_currency": account.currency,
-             "of_sub": account.sub}  # fmt: skip
-    found = connection.execute(_ACCOUNT, place).scalar()
-    if found is None:
-        floor = 0 if account.kind in FLOORED else None
-        opened = connection.execute(
-            _OPEN_ACCOUNT,
-            {"organization_uuid": account.organization, "kind": account.kind.value, "currency": account.currency,
-             "sub": account.sub, "balance_micros": 0, "floor_micros": floor},
-        ).scalar()  # fmt: skip
-        found = connection.execute(_ACCOUNT, place).scalar_one() if opened is None else opened
-    return found
+def _place(account: Account) -> dict[str, Any]:
+    return {"organization": account.organization, "of_kind": account.kind.value, "in_currency": account.currency,
+            "of_sub": account.sub}  # fmt: skip
+
+
+def _open(connection: Connection, account: Account) -> int:
+    """A new account, or the one that somebody else has just opened."""
+    opened = connection.execute(
+        _OPEN_ACCOUNT,
+        {"organization_uuid": account.organization, "kind": account.kind.value, "currency": account.currency,
+         "sub": account.sub, "balance_micros": 0, "floor_micros": 0 if account.kind in FLOORED else None},
+    ).scalar()  # fmt: skip
+    return int(connection.execute(_ACCOUNT, _place(account)).scalar_one() if opened is None else opened)
 
 
 # ---- reading
