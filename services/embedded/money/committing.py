@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.errors import InsufficientCredit, ServiceError, SumMoved
+from services.api.errors import InsufficientCredit, RequestInProgress, ServiceError, SumMoved
 from services.api.types import (
     BillingCycle,
     ChangeAction,
@@ -81,6 +81,7 @@ def begin(core: Core, connection: Connection, planned: Planned) -> str:
             _check_credit(connection, planned)
         apply(core, connection, planned, PaidBy(paid_with=PaymentMethod.WALLET.value if by_wallet else "", card=card))
         return ""
+    _check_nothing_under_way(connection, row)
     return payments.open_intent(
         core,
         connection,
@@ -91,6 +92,17 @@ def begin(core: Core, connection: Connection, planned: Planned) -> str:
         amount=planned.due_now,
         at=planned.at,
     )
+
+
+def _check_nothing_under_way(connection: Connection, row: Any) -> None:
+    """RequestInProgress while the provider is asked for another change of this subscription: the card would be charged
+    for both, although only one can be made. What waits for a confirmation is in nobody's way."""
+    i = mm.PaymentIntent
+    sent = sa.select(i.subject).where(
+        i.organization_uuid == row.organization_uuid, i.purpose == CHANGE, i.state == PaymentState.SENT.value
+    )
+    if any(subject["request"]["subscription_uuid"] == row.uuid for subject in connection.execute(sent).scalars()):
+        raise RequestInProgress
 
 
 def _check_credit(connection: Connection, planned: Planned) -> None:

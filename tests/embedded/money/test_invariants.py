@@ -14,16 +14,16 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api.errors import ServiceError
+from services.api.errors import InvalidInput, ServiceError
 from services.api.money import Money, Rate
-from services.api.types import ChangeAction, InvoiceQuery, Subscription, TopUp
+from services.api.types import ChangeAction, Changed, InvoiceQuery, Subscription, TopUp
 from services.db import money_models as mm
 from services.db.session import ServerDatabase
 from services.domain.ledger import AccountKind
 from services.embedded.money import told
 from services.embedded.money.told import Told
 from tests.contract.embedded import START, build_embedded
-from tests.contract.money import PRO, STARTER, ZERO, usd
+from tests.contract.money import PRO, STARTER, ZERO, to_plan, usd
 from tests.embedded.money.books import Books, at
 from tests.embedded.money.desk import Desk, E, plan
 from tests.embedded.money.town import Buyer, Town
@@ -191,6 +191,47 @@ def test_periods_tile_time(town: Town, loop: asyncio.Runner, spans: list[int]) -
     assert len(periods) >= len(spans) + 3
     assert all(start < end for start, end in periods)
     assert all(before[1] == after[0] for before, after in pairwise(periods))
+
+
+# ---- races
+
+
+def test_the_last_uses_of_a_coupon_are_exact_among_many(town: Town, loop: asyncio.Runner) -> None:
+    values = {"code": "LAST3", "percent": "50", "currency": "USD", "duration": "once", "max_total": 3,
+              "max_per_customer": 1, "redeemed": 0, "offerings": []}  # fmt: skip
+
+    async def live() -> None:
+        await town.core.db.run(lambda connection: connection.execute(sa.insert(mm.CouponRow), values))
+        buyers = [await town.buyer() for _ in range(8)]
+        orders = (buyer.subscribe("starter", coupon="LAST3") for buyer in buyers)
+        answers = await asyncio.gather(*orders, return_exceptions=True)
+        refused = [answer.fields for answer in answers if isinstance(answer, InvalidInput)]
+        assert refused == [{"coupon": "exhausted"}] * 5
+        assert len([answer for answer in answers if isinstance(answer, Subscription)]) == 3
+        redeemed = sa.select(mm.CouponRow.redeemed).where(mm.CouponRow.code == "LAST3")
+        assert await town.core.db.read(lambda connection: connection.execute(redeemed).scalar_one()) == 3
+        assert [charged for charged, _ in town.charges().values()] == [14_500_000] * 3
+        assert await town.broken() == []
+
+    loop.run(live())
+
+
+def test_two_changes_at_once_are_one(town: Town, loop: asyncio.Runner) -> None:
+    async def live() -> None:
+        buyer = await town.buyer()
+        one = await buyer.subscribe("starter")
+        await town.wait(timedelta(days=10))
+        request = await to_plan(town.market, one, "pro")
+        seen = await buyer.service.preview_change(request)
+        commits = (buyer.service.commit_change(request, seen.hash, key=f"click-{number}") for number in range(4))
+        answers = await asyncio.gather(*commits, return_exceptions=True)
+        assert len([answer for answer in answers if isinstance(answer, Changed)]) == 1
+        assert all(isinstance(answer, Changed | ServiceError) for answer in answers)
+        charged = sorted(town.charges().values())
+        assert charged == sorted([(STARTER.micros, 0), (seen.due_now.micros, 0)])
+        assert await town.broken() == []
+
+    loop.run(live())
 
 
 # ---- credit
