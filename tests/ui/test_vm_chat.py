@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from services.api.errors import AgentUnavailable, DatabaseBusy, NotFound, Offline
+from services.api.errors import (
+    AgentUnavailable,
+    DatabaseBusy,
+    InsufficientCredit,
+    LimitReached,
+    NotFound,
+    Offline,
+    ServiceError,
+    SubscriptionSuspended,
+)
 from services.api.types import BillingCycle, FunnelStep, QuickCheckout
 from tests.fakes import FakeService
 from tests.samples import CUSTOMER_CARE, EXPENSE_AUDITOR, SUPPORT_BUNDLE
@@ -15,7 +24,7 @@ from tests.ui.conftest import Reports
 from ui.bridge import Bridge
 from ui.viewmodels.agent import AgentViewModel, CheckoutRequest
 from ui.viewmodels.base import ServiceHolder, Status
-from ui.viewmodels.chat import ChatKind, ChatViewModel
+from ui.viewmodels.chat import ChatKind, ChatViewModel, Remedy
 from ui.viewmodels.session import SessionViewModel
 
 FREE, STARTER, PRO, ENTERPRISE, PER_USE = CUSTOMER_CARE.plans
@@ -297,6 +306,37 @@ def test_used_up_plan_says_so_and_keeps_the_question(chat: ChatViewModel, qtbot:
     assert chat.state.notice.code == "limit_reached"
     assert chat.state.draft == "One more?"
     assert not chat.state.can_retry
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (InsufficientCredit(balance=0, price=10_000, currency="USD"), Remedy.TOP_UP, "Top up"),
+        (SubscriptionSuspended(invoice_uuid="one"), Remedy.PAY, "Pay the invoice"),
+        (LimitReached(limit="plan", included=2, left=0), Remedy.PLANS, "See plans"),
+        (LimitReached(limit="project"), Remedy.LIMITS, "See limits"),
+    ],
+)
+def test_refused_call_says_what_helps(
+    chat: ChatViewModel, service: FakeService, qtbot: QtBot, error: ServiceError, kind: Remedy, words: str
+) -> None:
+    service.fail("ask", error)
+    chat.send("What about worn shoes?")
+    qtbot.waitUntil(lambda: chat.state.notice is not None)
+    assert (chat.state.remedy_kind, chat.state.remedy) == (kind, words)
+    assert chat.state.draft == "What about worn shoes?"
+    with qtbot.waitSignal(chat.answered):
+        chat.send()
+    assert chat.state.remedy == ""
+
+
+def test_unreached_agent_has_no_other_remedy_than_asking_again(
+    chat: ChatViewModel, service: FakeService, qtbot: QtBot
+) -> None:
+    service.fail("ask", AgentUnavailable())
+    chat.send("What about worn shoes?")
+    qtbot.waitUntil(lambda: chat.state.can_retry)
+    assert (chat.state.remedy_kind, chat.state.remedy) == (Remedy.NONE, "")
 
 
 def test_retry_asks_the_same_under_the_same_key_and_counts_once(

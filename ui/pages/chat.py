@@ -22,10 +22,12 @@ READING = 780  # px at 100 % text: longer lines are hard to follow
 
 
 class ChatPage(ArrangedPage):
-    """Signals: back(); configure(resource uuid)."""
+    """Signals: back(); configure(resource uuid); remedy(Remedy, resource uuid) - the buyer wants what
+    lets the agent answer again."""
 
     back = Signal()
     configure = Signal(str)
+    remedy = Signal(object, str)
 
     def __init__(self, vm: ChatViewModel) -> None:
         super().__init__()
@@ -79,6 +81,7 @@ class ChatPage(ArrangedPage):
         self.chat.typed.connect(self.vm.type)
         self.chat.stopped.connect(self.vm.stop)
         self.chat.retried.connect(self.vm.retry)
+        self.chat.remedied.connect(self._on_remedied)
         self.vm.changed.connect(self._on_changed)
 
     # -- state -----------------------------------------------------------------------------------------------------
@@ -97,6 +100,9 @@ class ChatPage(ArrangedPage):
         self._show_view(state)
         self.chat.show_scene(scene(state))
         self._focus_when_due()
+
+    def _on_remedied(self) -> None:
+        self.remedy.emit(self.vm.state.remedy_kind, self.vm.state.uuid)
 
     def _show_state(self, state: ResourceState | None) -> None:
         for part in (self._dot, self._state):

@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QWidget
 from services.api.types import BillingCycle
 from ui.shell import history as at
 from ui.shell.parts import MoneyMakers, ViewModels
+from ui.viewmodels.chat import Remedy
+from ui.viewmodels.plan_change_state import Task
 from ui.widgets.overlay import OverlayStack
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class MoneyPages(QObject):
         self._wallet: WalletPage | None = None
         self._sheet: ExplainSheet | None = None
         self._change: tuple[str, str, BillingCycle | None] | None = None  # to be started when the list is there
+        self._help: tuple[str, Task] | None = None  # the same, for the subscription of an agent
         vms.subscriptions.changed.connect(self._start_change)
 
     def makers(self) -> dict[str, Callable[[], QWidget]]:
@@ -71,6 +74,18 @@ class MoneyPages(QObject):
         self._navigator.show_section(at.SUBSCRIPTIONS)
         self._start_change()
 
+    def remedy(self, remedy: Remedy, resource_uuid: str) -> None:
+        """What lets an agent answer again whose call was refused."""
+        if remedy is Remedy.TOP_UP:
+            self.top_up()
+            return
+        if remedy is Remedy.LIMITS:
+            self._ask_wallet(lambda page: page.open_limits())
+            return
+        self._help = (resource_uuid, Task.PAY if remedy is Remedy.PAY else Task.PLAN)
+        self._navigator.show_section(at.SUBSCRIPTIONS)
+        self._start_help()
+
     def _on_invoice_of_explanation(self, invoice_uuid: str) -> None:
         """Whatever lies over the page was about something else."""
         stack = OverlayStack.of(self._navigator.window)
@@ -87,6 +102,7 @@ class MoneyPages(QObject):
             question(self._wallet)
 
     def _start_change(self) -> None:
+        self._start_help()
         if self._change is None:
             return
         uuid, plan_uuid, cycle = self._change
@@ -94,6 +110,18 @@ class MoneyPages(QObject):
         if subscription is not None and self._navigator.here.page == at.SUBSCRIPTIONS:
             self._change = None
             self._vms.plan_change.start(subscription, plan_uuid, cycle)
+
+    def _start_help(self) -> None:
+        """Once: the list tells what it holds at any moment, and the person may have gone elsewhere."""
+        if self._help is None or self._navigator.here.page != at.SUBSCRIPTIONS:
+            self._help = None
+            return
+        resource_uuid, task = self._help
+        items = self._vms.subscriptions.state.items
+        found = next((one for one in items if any(each.uuid == resource_uuid for each in one.resources)), None)
+        if found is not None:
+            self._help = None
+            self._vms.plan_change.begin(found, task)
 
     # -- pages and their signals -----------------------------------------------------------------------------------
     def _make_wallet(self) -> QWidget:

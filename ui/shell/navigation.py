@@ -101,6 +101,7 @@ class Navigator(QObject):
     def _chat(self, pages: Pages) -> QWidget:
         page = pages.chat()
         page.back.connect(self.back)
+        page.remedy.connect(self.money.remedy)
         page.configure.connect(self.configure)
         return page
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from PySide6.QtCore import Signal
 
-from services.api.errors import InvalidInput, LimitReached, ServiceError
+from services.api.errors import InsufficientCredit, InvalidInput, LimitReached, ServiceError, SubscriptionSuspended
 from services.api.types import (
     AnswerPart,
     ChatMessage,
@@ -21,9 +21,20 @@ from services.api.types import (
 )
 from ui.bridge import Bridge, Change
 from ui.text import ErrorText, error_text, field_text, sample_text, tr, usage_text
+from ui.text.problems import CAPS
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 
 QUESTION_MAX = 4000
+
+
+class Remedy(StrEnum):
+    """What lets an agent answer again that has refused a call."""
+
+    NONE = ""
+    TOP_UP = "top_up"
+    PAY = "pay"
+    LIMITS = "limits"
+    PLANS = "plans"
 
 
 class ChatKind(StrEnum):
@@ -52,6 +63,7 @@ class ChatState:
     turns_left: int | None = None
     notice: ErrorText | None = None
     can_retry: bool = False
+    remedy_kind: Remedy = Remedy.NONE  # of the notice
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -66,6 +78,12 @@ class ChatState:
         if self.kind is ChatKind.SAMPLE:
             return "" if self.turns_left is None else sample_text(self.turns_left)
         return usage_text(self.usage) if self.usage else ""
+
+    @property
+    def remedy(self) -> str:
+        """The label of what lets the agent answer again; empty when that is nothing but asking again."""
+        is_refused = self.kind is ChatKind.RESOURCE and self.remedy_kind is not Remedy.NONE
+        return self.notice.action if is_refused and self.notice is not None else ""
 
     @property
     def is_loading(self) -> bool:
@@ -289,7 +307,7 @@ class ChatViewModel(ViewModel[ChatState]):
 
     def _on_ask_failed(self, error: ServiceError) -> None:
         question = self._question
-        self._set(question="", streaming="", is_answering=False, notice=self._notice(error))
+        self._set(question="", streaming="", is_answering=False, notice=self._notice(error), remedy_kind=_remedy(error))
         if isinstance(error, LimitReached | InvalidInput) or not error.retryable:
             self._question = None
             self._set(draft=self.state.draft or (question.text if question else ""))
@@ -321,3 +339,13 @@ class ChatViewModel(ViewModel[ChatState]):
             self._open(ChatState())
         elif self.state.kind is ChatKind.SAMPLE and not self.state.is_answering:
             self._load(self._on_loaded)
+
+
+def _remedy(error: ServiceError) -> Remedy:
+    if isinstance(error, InsufficientCredit):
+        return Remedy.TOP_UP
+    if isinstance(error, SubscriptionSuspended):
+        return Remedy.PAY
+    if isinstance(error, LimitReached):
+        return Remedy.LIMITS if error.params.get("limit") in CAPS else Remedy.PLANS
+    return Remedy.NONE

@@ -65,6 +65,7 @@ class Scene:
     usage: str = ""
     notice: str = ""
     can_retry: bool = False
+    remedy: str = ""  # on the notice's button: what would help
     is_loading: bool = False
     can_send: bool = True  # False: no more questions here
 
@@ -92,6 +93,8 @@ class Chatting(Protocol):
     def notice(self) -> Notice | None: ...
     @property
     def can_retry(self) -> bool: ...
+    @property
+    def remedy(self) -> str: ...
     @property
     def is_loading(self) -> bool: ...
     @property
@@ -128,6 +131,7 @@ def scene(state: Chatting) -> Scene:
         usage=state.usage_text,
         notice=notice.sentence if notice else "",
         can_retry=state.can_retry,
+        remedy=state.remedy,
         is_loading=state.is_loading,
         can_send=state.turns_left is None or state.turns_left > 0,
     )

@@ -22,12 +22,14 @@ NEAR_END = 24  # so close to the end, new words keep the end in view
 
 
 class ChatView(QWidget):
-    """Signals: sent(str) - the text of a question or of a choice; typed(str) - the draft; stopped(); retried()."""
+    """Signals: sent(str) - the text of a question or of a choice; typed(str) - the draft; stopped(); retried();
+    remedied() - the notice's button that helps was pressed."""
 
     sent = Signal(str)
     typed = Signal(str)
     stopped = Signal()
     retried = Signal()
+    remedied = Signal()
 
     def __init__(
         self, *, name: str = "chat", placeholder: str = "", primary: bool = True, marks_samples: bool = False,
@@ -43,7 +45,7 @@ class ChatView(QWidget):
         self.thread_view.chosen.connect(self._send)
         self.question = Question(f"{name}Input", placeholder or tr("Ask a question"))
         self.notice = Banner("", "warning", name=f"{name}Notice")
-        self.notice.acted.connect(self.retried)
+        self.notice.acted.connect(self._on_notice_acted)
         self._area = ThreadArea(self.thread_view, compact=compact)
         self._prompts = PromptFlow()
         bar = self._area.verticalScrollBar()
@@ -144,7 +146,7 @@ class ChatView(QWidget):
 
     def _show_notice(self, scene: Scene) -> None:
         self.notice.setVisible(bool(scene.notice))
-        self.notice.set_message(scene.notice, action=tr("Try again") if scene.can_retry else "")
+        self.notice.set_message(scene.notice, action=tr("Try again") if scene.can_retry else scene.remedy)
 
     def _show_buttons(self, scene: Scene) -> None:
         if scene.is_answering and self.send_button.hasFocus():
@@ -158,6 +160,9 @@ class ChatView(QWidget):
     def _on_edited(self, text: str) -> None:
         self.send_button.setEnabled(self._scene.can_send and bool(text.strip()))
         self.typed.emit(text)
+
+    def _on_notice_acted(self) -> None:
+        (self.retried if self._scene.can_retry else self.remedied).emit()
 
     def _on_submitted(self) -> None:
         self._send(self.question.toPlainText())

@@ -67,6 +67,7 @@ class Plain(QWidget):
     show_order = Signal(str)
     explain_requested = Signal(str)
     invoice_requested = Signal(str)
+    remedy = Signal(object, str)
 
     def __init__(self, name: str) -> None:
         super().__init__()

@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from services.api.money import Money
-from services.api.types import BillingCycle, CapWindow, InvoiceQuery, TopUp
+from services.api.types import BillingCycle, CapWindow, InvoiceQuery, QuickCheckout, TopUp
 from tests.fakes import FakeService
+from tests.samples import CUSTOMER_CARE
 from tests.ui.page_help import button, child, click, cut_off, nameless, unnamed
 from tests.ui.shell.conftest import Windows, press
 from tests.ui.wallet_help import CARD, Run, live
@@ -24,6 +25,8 @@ from ui.shell.account import BalanceButton
 from ui.shell.history import History, Place
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder, Status
+from ui.viewmodels.chat import Remedy
+from ui.viewmodels.plan_change_state import Task
 from ui.viewmodels.session import SessionViewModel
 from ui.widgets.overlay import OverlayStack
 
@@ -322,3 +325,53 @@ def test_nothing_of_money_ever_opens_as_a_window(
     assert watch.shown == []
     assert shell.isActiveWindow()
     qtbot.waitUntil(lambda: not wallet.top_up.state.is_quoting and not wallet.auto.state.is_rehearsing)
+
+
+# ---- an agent that refused a call
+
+
+def bought(holder: ServiceHolder, run: Run) -> str:
+    """The uuid of an agent with a subscription."""
+    order = QuickCheckout(
+        CUSTOMER_CARE.card.uuid, CUSTOMER_CARE.plans[1].uuid,
+        payment_token=CARD, terms_accepted=True,
+    )  # fmt: skip
+    uuid = run(holder.service.quick_checkout(order, key="once")).resource_uuid
+    assert isinstance(uuid, str)
+    return uuid
+
+
+def test_out_of_credit_leads_to_the_top_up(shell: Shell, signed_in: SessionViewModel, qtbot: QtBot) -> None:
+    shell.navigator.money.remedy(Remedy.TOP_UP, "any")
+    qtbot.waitUntil(lambda: OverlayStack.of(shell).top is not None)
+    assert getattr(OverlayStack.of(shell).top, "objectName", str)() == "topUpSheet"
+
+
+def test_a_limit_leads_to_the_limits(shell: Shell, signed_in: SessionViewModel, qtbot: QtBot) -> None:
+    shell.navigator.money.remedy(Remedy.LIMITS, "any")
+    assert shell.navigator.here.page == "wallet"
+    qtbot.waitUntil(lambda: child(shell, "capSection").isVisible())
+
+
+def test_a_used_up_plan_leads_to_the_others(
+    shell: Shell, vms: ViewModels, holder: ServiceHolder, signed_in: SessionViewModel, run: Run, qtbot: QtBot
+) -> None:
+    uuid = bought(holder, run)
+    shell.navigator.money.remedy(Remedy.PLANS, uuid)
+    qtbot.waitUntil(lambda: vms.plan_change.state.task is Task.PLAN)
+    assert shell.navigator.here.page == "subscriptions"
+    subscription = vms.plan_change.state.subscription
+    assert subscription is not None
+    assert [one.uuid for one in subscription.resources] == [uuid]
+
+
+def test_who_went_elsewhere_meanwhile_is_not_asked(
+    shell: Shell, vms: ViewModels, holder: ServiceHolder, signed_in: SessionViewModel, run: Run, qtbot: QtBot
+) -> None:
+    uuid = bought(holder, run)
+    shell.navigator.money.remedy(Remedy.PLANS, uuid)
+    shell.navigator.show_section("invoices")
+    qtbot.waitUntil(lambda: vms.subscriptions.state.status is Status.READY)
+    shell.navigator.show_section("subscriptions")
+    qtbot.waitUntil(lambda: bool(vms.subscriptions.state.items))
+    assert vms.plan_change.state.task is None

@@ -37,8 +37,9 @@ class Arithmetic(Card):
         self._skeleton.setAccessibleName(tr("Working out the price"))
         self._skeleton.setLayout(column(Skeleton(0, 18), Skeleton(0, 18), Skeleton(180, 24), spacing=10))
         self.body.addWidget(self._skeleton)
-        self.body.addWidget(self._sums())
-        self.body.addWidget(self._meaning())
+        for part in (self._sums(), self._meaning()):
+            part.hide()
+            self.body.addWidget(part)
 
     def _sums(self) -> QWidget:
         self._lines = QGridLayout()
@@ -66,10 +67,12 @@ class Arithmetic(Card):
     def show_state(self, state: PlanChangeState) -> None:
         found = state.invoice if state.task is Task.PAY else state.preview
         self._skeleton.setVisible(found is None)
+        if found == self._shown:
+            return
+        self._shown = found
         self._whole.setVisible(found is not None)
-        self._facts.setVisible(found is not None)
-        if found is not None and found != self._shown:
-            self._shown = found
+        self._facts.setVisible(isinstance(found, ChangePreview))
+        if found is not None:
             if isinstance(found, ChangePreview):
                 self._show_preview(found, state)
             else:
@@ -104,7 +107,6 @@ class Arithmetic(Card):
         self._show_lines(lines)
         self._total_title.setText(tr("Due now"))
         self._total.setText(exact_money(invoice.due))
-        self._facts.hide()
 
     def _show_lines(self, lines: Sequence[tuple[str, str, bool]]) -> None:
         clear(self._lines)

@@ -37,7 +37,9 @@ class AttemptCalendar(QWidget):
         self._shown = attempts
         clear(self._flow)
         for attempt in attempts:
-            self._flow.addWidget(self._attempt(attempt))
+            box = self._attempt(attempt)
+            self._flow.addWidget(box)
+            box.show()
         self.updateGeometry()
 
     def _attempt(self, attempt: Attempt) -> QWidget:
@@ -46,5 +48,4 @@ class AttemptCalendar(QWidget):
         icon, role = MARKS.get(attempt.state, MARKS["planned"])
         box.setLayout(row(Icon(icon, role, 16), words, spacing=8))
         box.setAccessibleName(tr("{day}: {state}", day=date(attempt.at), state=attempt_state(attempt)))
-        box.show()
         return box

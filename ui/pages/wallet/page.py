@@ -189,6 +189,10 @@ class WalletPage(ArrangedPage):
     def open_auto_top_up(self) -> None:
         self._ask(self._open_auto)
 
+    def open_limits(self) -> None:
+        self.tabs.set_current(2)
+        self._show_tab(2)
+
     def open_alert(self) -> None:
         self._ask(self._open_alert)
 
