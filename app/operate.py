@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-NAMES = frozenset({"ledger", "due", "staff", "codes"})
+NAMES = frozenset({"ledger", "due", "staff", "codes", "invoices"})
 
 
 def add_parsers(commands: Any) -> None:  # Any: argparse's own action of sub-parsers
@@ -27,6 +27,9 @@ def add_parsers(commands: Any) -> None:  # Any: argparse's own action of sub-par
     codes.add_argument("--valid-days", type=int, help="how long the credit lives after redeeming")
     codes.add_argument("--max", type=int, dest="max_total", help="how often in all; default no limit")
     codes.add_argument("--ends", help="the last day it works, e.g. 2027-01-31")
+    papers = _command(commands, "invoices", "list open invoices, void one that was a mistake, or give one up")
+    papers.add_argument("what", choices=["list", "void", "write-off"])
+    papers.add_argument("number", nargs="?", default="", help="e.g. SK-2026-000001")
 
 
 def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:

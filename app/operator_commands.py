@@ -25,8 +25,10 @@ from services.db import models as m
 from services.db import money_models as mm
 from services.domain.identity import normalize_email
 from services.embedded.core import Core, insert_into
-from services.embedded.money import due, happenings, ledger
+from services.embedded.money import corrections, due, happenings, ledger, writing_off
 from services.embedded.money.duties import DUTIES
+
+_I = mm.InvoiceRow
 
 Done = tuple[int, Any]  # exit code, what to print: lines, or one JSON value
 COUNT_MAX = 100_000  # months, days and redemptions of a code
@@ -223,9 +225,41 @@ def _add_code(connection: Connection, table: type[m.Base], row: dict[str, Any]) 
     connection.execute(insert_into(table), row)
 
 
+# ---- invoices
+
+
+async def _invoices(core: Core, arguments: argparse.Namespace) -> Done:
+    if arguments.what == "list":
+        return 0, await core.db.read(_open_invoices)
+    act = {"void": corrections.void, "write-off": writing_off.write_off}[arguments.what]
+
+    def work(connection: Connection) -> Done:
+        uuid = connection.execute(sa.select(_I.uuid).where(_I.number == arguments.number)).scalar()
+        if uuid is None:
+            raise Refused(f"there is no invoice {arguments.number!r}")
+        act(core, connection, uuid, core.clock.now())
+        state = connection.execute(sa.select(_I.state).where(_I.uuid == uuid)).scalar_one()
+        return 0, [f"{arguments.number} is {state}"]
+
+    return await core.db.run(work)
+
+
+def _open_invoices(connection: Connection) -> list[dict[str, Any]]:
+    columns = (_I.number, _I.due_at, _I.total_micros - _I.paid_micros - _I.credited_micros, _I.currency, _I.state)
+    rows = connection.execute(
+        sa.select(*columns).where(_I.state.in_(["open", "uncollectible"])).order_by(_I.due_at, _I.number)
+    )
+    return [
+        {"number": number, "due": due_at.date().isoformat() if due_at else "", "left": Money(left, currency).decimal(),
+         "currency": currency, "state": state}
+        for number, due_at, left, currency, state in rows
+    ]  # fmt: skip
+
+
 COMMANDS: dict[str, Callable[[Core, argparse.Namespace], Awaitable[Done]]] = {
     "ledger": _ledger,
     "due": _due,
     "staff": _staff,
     "codes": _codes,
+    "invoices": _invoices,
 }

@@ -15,10 +15,10 @@ import pytest
 from app.__main__ import main
 from app.compose import build_embedded
 from app.settings import Settings
-from services.api.types import TopUp
+from services.api.types import InvoiceQuery, InvoiceState, TopUp
 from services.gateways.agents import ScriptedAgents
 from tests.contract.market import Market
-from tests.contract.money import usd
+from tests.contract.money import offered, usd
 
 Souk = Callable[..., tuple[int, Any]]  # words of the command -> exit code, its JSON
 
@@ -131,3 +131,32 @@ def test_codes_that_make_no_sense_are_refused(souk: Souk, words: tuple[str, ...]
 
 def test_nothing_is_due_in_a_new_shop(souk: Souk) -> None:
     assert souk("due") == (0, [])
+
+
+def test_open_invoices_are_listed_voided_and_given_up(souk: Souk, owing: list[str]) -> None:
+    first, second = owing
+    code, rows = souk("invoices", "list")
+    assert (code, [(row["number"], row["left"]) for row in rows]) == (0, [(first, "450.000000"), (second, "450.000000")])
+    assert souk("invoices", "void", first) == (0, [f"{first} is void"])
+    assert souk("invoices", "write-off", second) == (0, [f"{second} is uncollectible"])
+    assert [row["number"] for row in souk("invoices", "list")[1]] == [second]
+    for number in (first, "SK-1999-000001", ""):
+        assert souk("invoices", "write-off", number)[0] == 2
+    assert souk("ledger", "verify")[1]["sound"] is True
+
+
+@pytest.fixture
+def owing(data_dir: Path) -> list[str]:
+    """The numbers of two open invoices, of accepted quotes."""
+
+    async def accept() -> list[str]:
+        service = await build_embedded(Settings(data_dir), agents=ScriptedAgents())
+        market = Market(service, lambda: asyncio.sleep(0))
+        buyer = await market.buyer()
+        for key in ("one", "two"):
+            await buyer.accept_quote((await offered(market, buyer)).uuid, key=key)
+        found = (await buyer.list_invoices(InvoiceQuery(state=InvoiceState.OPEN))).items
+        service.close()
+        return sorted(invoice.number for invoice in found)
+
+    return asyncio.run(accept())

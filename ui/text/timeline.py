@@ -140,6 +140,7 @@ def _about_invoice(one: Happening, name: str, number: str) -> str:
         "invoice_paid": tr("{invoice} was paid.", invoice=invoice),
         "invoice_overdue": tr("{invoice} is overdue.", invoice=invoice),
         "invoice_voided": tr("{invoice} was voided.", invoice=invoice),
+        "written_off": tr("{invoice} was given up; it can still be paid.", invoice=invoice),
         "credit_note_issued": tr("A credit note was issued."),
         "payment_failed": failed or tr("A payment did not go through."),
         "quote_expired": ran_out or tr("A quote ran out."),

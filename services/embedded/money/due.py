@@ -32,6 +32,14 @@ _SCHEDULE = _NEW.on_conflict_do_update(
 )
 _DROP = sa.delete(_D).where(_D.subject_uuid == sa.bindparam("subject"), _D.done_at.is_(None))
 _DROP_KIND = _DROP.where(_D.kind == sa.bindparam("of_kind"))
+_NEXT = (
+    sa.select(_D.key, _D.kind, _D.subject_uuid, _D.organization_uuid, _D.due_at, _D.params)
+    .where(_D.done_at.is_(None))
+    .order_by(_D.due_at, _D.rank, _D.key)
+    .limit(1)
+)
+_NEXT_UNTIL = _NEXT.where(_D.due_at <= sa.bindparam("until"))
+_FINISH = sa.update(_D).where(_D.key == sa.bindparam("of_key"), _D.done_at.is_(None)).values(done_at=sa.bindparam("at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +132,20 @@ QUIET = ("recognise", "hold_expires")  # bookings that change nothing a buyer se
 
 def next_due(connection: Connection) -> Due | None:
     """What falls due next, in the past or to come."""
-    return _first(connection, None)
+    return _due(connection.execute(_NEXT).one_or_none())
 
 
 def next_event(connection: Connection) -> Due | None:
     """The next of what a buyer would notice."""
-    return _first(connection, None, but=QUIET)
+    return _due(connection.execute(_NEXT.where(_D.kind.not_in(QUIET))).one_or_none())
 
 
-def _first(connection: Connection, now: datetime | None, but: tuple[str, ...] = ()) -> Due | None:
-    statement = sa.select(_D.key, _D.kind, _D.subject_uuid, _D.organization_uuid, _D.due_at, _D.params).where(
-        _D.done_at.is_(None), _D.kind.not_in(but)
-    )
-    if now is not None:
-        statement = statement.where(_D.due_at <= now)
-    row = connection.execute(statement.order_by(_D.due_at, _D.rank, _D.key).limit(1)).one_or_none()
+def _due(row: Any) -> Due | None:  # Any: a row of the columns above, or None
     return None if row is None else Due(*row)
+
+
+def _first(connection: Connection, now: datetime) -> Due | None:
+    return _due(connection.execute(_NEXT_UNTIL, {"until": now}).one_or_none())
 
 
 async def run_due(core: Core, duties: Duties, now: datetime) -> int:
@@ -183,4 +189,4 @@ def _finish_now(core: Core, connection: Connection, key: str) -> None:
 
 def finish(connection: Connection, key: str, now: datetime) -> None:
     """Done; never again."""
-    connection.execute(sa.update(_D).where(_D.key == key, _D.done_at.is_(None)).values(done_at=now))
+    connection.execute(_FINISH, {"of_key": key, "at": now})

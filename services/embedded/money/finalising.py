@@ -18,7 +18,7 @@ from services.api.money import Money
 from services.api.types import InvoiceKind, InvoiceState
 from services.db import money_models as mm
 from services.db import portable
-from services.domain import invoicing, movements
+from services.domain import invoicing, movements, reversals
 from services.domain.invoicing import InvoiceAction
 from services.domain.ledger import Account, AccountKind, Transfer, TransferKind
 from services.domain.movements import Move, Stamp
@@ -232,15 +232,23 @@ def _issued(
 def mark_paid(
     core: Core, connection: Connection, invoice_uuid: str, at: datetime, *, provider: str, paid_with: str
 ) -> None:
-    """open -> paid: what was due arrived at `provider`. Changes nothing when it is paid already. WrongState."""
+    """open or given up -> paid: what was due arrived at `provider`. Changes nothing when it is paid. WrongState."""
     row = row_of(connection, invoice_uuid)
     if row.state == InvoiceState.PAID.value:
         return
     owed = owed_of(row)
     if not owed.is_zero:
         stamp = Stamp(row.organization_uuid, f"paid:{invoice_uuid}", at, {"number": row.number, "invoice": row.uuid})
-        ledger.post(core, connection, movements.pay_invoice(stamp, amount=owed, provider=provider))
+        ledger.post(core, connection, _arrived(row, stamp, owed, provider))
     set_paid(core, connection, row, owed, at, paid_with)
+
+
+def _arrived(row: Any, stamp: Stamp, owed: Money, provider: str) -> Transfer:
+    """What was owed, or was given up and is paid after all: then the loss is undone."""
+    if row.state != InvoiceState.UNCOLLECTIBLE.value:
+        return movements.pay_invoice(stamp, amount=owed, provider=provider)
+    nothing = Money.zero(row.currency)
+    return reversals.pay_written_off(stamp, amount=owed, tax=nothing, deferred=nothing, provider=provider)
 
 
 def issue_paid(

@@ -19,6 +19,8 @@ from services.embedded.money.payments import CONFIRMATION_NEEDED, NOT_COMPLETED,
 from services.embedded.money.refunds import INVOICE
 from services.gateways.payments import Charge
 
+PAYABLE = (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value)
+
 _P = mm.PaymentIntent
 
 
@@ -63,7 +65,7 @@ def paid(core: Core, connection: Connection, intent: Intent, charge: Charge, at:
     """The card was charged: the invoice is paid, and what was taken away is back. A second payment goes back."""
     at = _instant(intent, at)
     row = finalising.row_of(connection, intent.invoice_uuid)
-    if row.state != InvoiceState.OPEN.value or finalising.owed_of(row) != intent.amount:
+    if row.state not in PAYABLE or finalising.owed_of(row) != intent.amount:
         _send_back(core, connection, intent, charge, at)
         return
     label = str(intent.subject["paid_with"])

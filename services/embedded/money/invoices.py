@@ -19,7 +19,6 @@ from services.api.types import (
     Invoice,
     InvoicePage,
     InvoiceQuery,
-    InvoiceState,
     Organization,
     Paid,
     PaymentState,
@@ -126,7 +125,7 @@ class EmbeddedInvoices(Area):
         if known := commands.known(connection, caller, key, PAY, request):
             return known, []
         row = finalising.row_of(connection, uuid)
-        if row.state != InvoiceState.OPEN.value:
+        if row.state not in invoice_payments.PAYABLE:
             raise WrongState(state=row.state)
         provider_token, label = self._card_for_invoice(connection, caller, row.organization_uuid, token)
         waiting = invoice_payments.under_way(connection, row)
