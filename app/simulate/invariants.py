@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
+from app.simulate import fees
+from app.simulate.evidence import Check, Life, sums
 from services.api.money import Money
 from services.api.types import InvoiceKind, InvoiceState, OrderState
 from services.db import models as m
@@ -20,27 +20,14 @@ from services.embedded.money import due, ledger, rollups
 from services.embedded.money.finalising import SERIES
 from services.embedded.money.months import month_of
 
-_A, _E, _I, _L = mm.LedgerAccount, mm.LedgerEntry, mm.InvoiceRow, mm.InvoiceLineRow
+_E, _I, _L = mm.LedgerEntry, mm.InvoiceRow, mm.InvoiceLineRow
 _S, _U = mm.SubscriptionRow, m.UsageEvent
 Rows = Any  # rows of SQLAlchemy
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
-    """What a check may look at. `charges`: charge id -> (micros, micros refunded) of those that succeeded."""
-
-    connection: Connection
-    ledger_key: bytes
-    charges: dict[str, tuple[int, int]]
-    now: datetime
-
-
-Check = Callable[[Life], Iterator[str]]
-
-
 def broken(life: Life) -> list[str]:
     """Everything that does not hold, in words; empty for a good life."""
-    return [f"{check.__name__}: {found}" for check in CHECKS for found in check(life)]
+    return [f"{check.__name__}: {found}" for check in (*CHECKS, *fees.CHECKS) for found in check(life)]
 
 
 def books_are_sound(life: Life) -> Iterator[str]:
@@ -56,24 +43,14 @@ def books_are_sound(life: Life) -> Iterator[str]:
 def floors_hold(life: Life) -> Iterator[str]:
     """No wallet, hold or deferred revenue below zero."""
     for kind in (AccountKind.WALLET_PAID, AccountKind.WALLET_PROMO, AccountKind.HOLDS, AccountKind.DEFERRED_REVENUE):
-        for place, micros in _sums(life, kind).items():
+        for place, micros in sums(life, kind).items():
             if micros < 0:
                 yield f"{kind.value} of {place} is {micros}"
 
 
-def _sums(life: Life, kind: AccountKind) -> dict[tuple[str, str], int]:
-    rows = life.connection.execute(
-        sa.select(_A.organization_uuid, _A.sub, sa.func.sum(_E.amount_micros))
-        .join(_E, _E.account_id == _A.id)
-        .where(_A.kind == kind.value)
-        .group_by(_A.organization_uuid, _A.sub)
-    )
-    return {(organization, sub): int(micros) for organization, sub, micros in rows}
-
-
 def provider_agrees(life: Life) -> Iterator[str]:
     """What the provider charged and gave back is what our clearing account says, to the micro."""
-    ours = -sum(_sums(life, AccountKind.CLEARING).values())
+    ours = -sum(sums(life, AccountKind.CLEARING).values())
     theirs = sum(charged - refunded for charged, refunded in life.charges.values())
     if ours != theirs:
         yield f"clearing says {ours}, the provider {theirs}"
@@ -174,7 +151,7 @@ def invoices_are_paid_once(life: Life) -> Iterator[str]:
             yield f"{invoice.number} is paid, and {due_now} is missing"
         if invoice.state == InvoiceState.OPEN.value:
             owed[invoice.organization_uuid] += max(0, due_now)
-    receivable = _sums(life, AccountKind.RECEIVABLE)
+    receivable = sums(life, AccountKind.RECEIVABLE)
     for organization in {place[0] for place in receivable} | set(owed):
         if -receivable.get((organization, ""), 0) != owed[organization]:
             yield f"receivable of {organization} is {receivable.get((organization, ''), 0)}, open {owed[organization]}"
@@ -256,8 +233,8 @@ def holds_are_over(life: Life) -> Iterator[str]:
     left = life.connection.execute(sa.select(mm.HoldRow.key).where(mm.HoldRow.state == "held")).scalars().all()
     if left:
         yield f"held: {left}"
-    if any(_sums(life, AccountKind.HOLDS).values()):
-        yield f"holds: {_sums(life, AccountKind.HOLDS)}"
+    if any(sums(life, AccountKind.HOLDS).values()):
+        yield f"holds: {sums(life, AccountKind.HOLDS)}"
 
 
 def nothing_is_left_undone(life: Life) -> Iterator[str]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.clock import SeededIds
-from app.simulate import invariants
+from app.simulate import evidence, invariants
 from app.simulate.shaky import Fate, Killed, ShakyAgents, ShakyProvider
 from services.api.contract import Actor, Service
 from services.api.errors import PaymentUnknown, ServiceError
@@ -199,7 +199,7 @@ class Life:
 
 
 def _look(connection: Connection, charges: dict[str, tuple[int, int]], now: datetime) -> list[str]:
-    return invariants.broken(invariants.Life(connection, LEDGER_KEY, charges, now))
+    return invariants.broken(evidence.Life(connection, LEDGER_KEY, charges, now))
 
 
 def dollars(chance: random.Random, low: int, high: int) -> Money:

@@ -61,14 +61,9 @@ def credit(
     note, note_uuid = _take_off(core, connection, row, amount, at)
     if row.state == InvoiceState.OPEN.value and note.off_due == owed_of(row):
         standing.settled(core, connection, row, at, is_paid=False)
-    charge = refunds.charge_of(connection, row.organization_uuid, row.uuid, row.order_uuid)
-    if note.refundable.is_zero or not refund_to_card or not charge:
+    if note.refundable.is_zero or not refund_to_card:
         return Credited(note_uuid)
-    refund = refunds.open_refund(
-        core, connection, organization_uuid=row.organization_uuid, invoice_uuid=note_uuid, charge_id=charge,
-        amount=note.refundable, at=at,
-    )  # fmt: skip
-    return Credited(note_uuid, refund)
+    return Credited(note_uuid, refunds.give_back(core, connection, row, note_uuid, note.refundable, at))
 
 
 def check_final(row: Any) -> None:
@@ -116,13 +111,7 @@ def _carry_over(core: Core, connection: Connection, row: Any, new_uuid: str, pai
         else:
             connection.execute(sa.update(_I).where(_I.uuid == new_uuid).values(paid_micros=used.micros))
     rest = paid - used
-    charge = refunds.charge_of(connection, row.organization_uuid, row.uuid, row.order_uuid)
-    if rest.is_zero or not charge:
-        return ""
-    return refunds.open_refund(
-        core, connection, organization_uuid=row.organization_uuid, invoice_uuid=new_uuid, charge_id=charge,
-        amount=rest, at=at,
-    )  # fmt: skip
+    return "" if rest.is_zero else refunds.give_back(core, connection, row, new_uuid, rest, at)
 
 
 def pay_from_wallet(core: Core, connection: Connection, row: Any, at: datetime) -> bool:

@@ -25,7 +25,7 @@ from services.embedded.money.drafting import TO_WALLET, NewInvoice
 
 _I, _S = mm.InvoiceRow, mm.SubscriptionRow
 _INVOICE = (
-    sa.select(_I.uuid, _I.total_micros, _I.credited_micros)
+    sa.select(_I.uuid, _I.organization_uuid, _I.order_uuid, _I.total_micros, _I.credited_micros)
     .where(
         _I.order_uuid == sa.bindparam("order"),
         _I.kind == InvoiceKind.INVOICE.value,
@@ -51,7 +51,7 @@ def take_off(core: Core, connection: Connection, order_uuid: str, share: Money, 
     elif (invoice := connection.execute(_INVOICE, {"order": order_uuid}).one_or_none()) is not None:
         left = Money(min(share.micros, invoice.total_micros - invoice.credited_micros), share.currency)
         corrections.credit(core, connection, invoice.uuid, left, at, refund_to_card=False)
-        charge = refunds.charge_of(connection, subscription.organization_uuid, invoice.uuid, order_uuid)
+        charge = refunds.charge_of(connection, invoice, left)
     _shrink(core, connection, subscription, at)
     return charge
 

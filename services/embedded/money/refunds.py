@@ -6,6 +6,7 @@ Money owed is never given up (outcomes.sweep asks again under the same key).
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,6 +15,7 @@ from services.api.money import Money
 from services.api.types import PaymentState
 from services.db import models as m
 from services.db import money_models as mm
+from services.db import portable
 from services.domain import reversals
 from services.domain.movements import Stamp
 from services.embedded.core import Core
@@ -27,27 +29,67 @@ INVOICE = "invoice"  # the purpose of a payment for an invoice, and what a refun
 _I, _P = mm.InvoiceRow, mm.PaymentIntent
 
 
-def charge_of(connection: Connection, organization_uuid: str, invoice_uuid: str, order_uuid: str) -> str:
-    """The charge that paid an invoice: its own, that of the invoice it replaces, or its order's; "" when no provider
-    did."""
+def charge_of(connection: Connection, row: Any, amount: Money) -> str:
+    """The charge that `amount` of a paid invoice (its row) can go back by; "" when no provider paid for it."""
+    charges = _charges(connection, row)
+    enough = [charge for charge, left in charges if left >= amount.micros]
+    return next(iter([*enough, *(charge for charge, _left in charges)]), "")
+
+
+def give_back(core: Core, connection: Connection, row: Any, note_uuid: str, amount: Money, at: datetime) -> str:
+    """Saves the intents that send `amount` of a paid invoice (its row) back, which the books owe already: by the charge
+    that paid last first, because a corrected invoice may have been paid by several. Returns the uuid of the first, ""
+    when no provider paid; outcomes.carry_out sends it, the sweep the others."""
+    opened, rest = [], amount.micros
+    for charge, left in _charges(connection, row):
+        part = min(left, rest)
+        if part > 0:
+            back = Money(part, amount.currency)
+            opened.append(
+                open_refund(
+                    core, connection, organization_uuid=row.organization_uuid, invoice_uuid=note_uuid,
+                    charge_id=charge, amount=back, at=at,
+                )
+            )  # fmt: skip
+            rest -= part
+    return next(iter(opened), "")
+
+
+def _charges(connection: Connection, row: Any) -> list[tuple[str, int]]:
+    """The charges that paid an invoice, the invoices it replaces and its order, the last first; and how many micros of
+    each have not gone back."""
+    found: dict[str, int] = {}
+    invoice_uuid = row.uuid
     while invoice_uuid:
         paid = (
-            sa.select(_P.charge_id)
+            sa.select(_P.charge_id, _P.amount_micros)
             .where(
-                _P.organization_uuid == organization_uuid,
+                _P.organization_uuid == row.organization_uuid,
                 _P.invoice_uuid == invoice_uuid,
                 _P.purpose != REFUND,
                 _P.state == PaymentState.SUCCEEDED.value,
             )
-            .order_by(_P.created_at, _P.uuid)
-            .limit(1)
+            .order_by(_P.created_at.desc(), _P.uuid.desc())
         )
-        if charge := connection.execute(paid).scalar():
-            return str(charge)
-        invoice_uuid = connection.execute(sa.select(_I.corrects_uuid).where(_I.uuid == invoice_uuid)).scalar() or ""
-    p = m.PaymentRow
-    ordered = sa.select(p.charge_id).where(p.order_uuid == order_uuid, p.state == PaymentState.SUCCEEDED.value)
-    return str(connection.execute(ordered).scalar() or "") if order_uuid else ""
+        found |= {one.charge_id: one.amount_micros for one in connection.execute(paid)}
+        invoice_uuid = connection.execute(sa.select(_I.corrects_uuid).where(_I.uuid == invoice_uuid)).scalar()
+    if row.order_uuid:
+        p = m.PaymentRow
+        ordered = sa.select(p.charge_id, p.amount_micros).where(
+            p.order_uuid == row.order_uuid, p.charge_id != "", p.state == PaymentState.SUCCEEDED.value
+        )
+        found |= {one.charge_id: one.amount_micros for one in connection.execute(ordered)}
+    return [(charge, micros - _gone_back(connection, charge)) for charge, micros in found.items()]
+
+
+def _gone_back(connection: Connection, charge: str) -> int:
+    """Micros of a charge that were sent back, or will be."""
+    r = m.RefundRow
+    of_orders = sa.select(portable.sum_of(r.amount_micros.expression)).where(r.charge_id == charge)
+    of_invoices = sa.select(portable.sum_of(_P.amount_micros.expression)).where(
+        _P.charge_id == charge, _P.purpose == REFUND
+    )
+    return int(connection.execute(of_orders).scalar_one()) + int(connection.execute(of_invoices).scalar_one())
 
 
 def open_refund(

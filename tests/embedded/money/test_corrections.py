@@ -238,6 +238,28 @@ def test_what_a_card_paid_goes_back_to_it(books: Books) -> None:
     assert "refunded" in books.happenings()
 
 
+def test_what_two_charges_paid_goes_back_by_both(books: Books) -> None:
+    """A corrected invoice asked for the tax on top: the last charge is too small to send everything back by."""
+    uuid = issued(books)
+    charged(books, uuid)
+    _note, new, _refund = replaced(books, uuid, MOVED)
+    assert (new.total, new.paid, new.due) == (usd("34.51"), usd("29"), usd("5.51"))
+    charged(books, new.uuid)
+    p = mm.PaymentIntent
+    rows = books.all(sa.select(p.amount_micros, p.charge_id).where(p.purpose == "invoice"))
+    first, second = (dict(rows)[micros] for micros in (29_000_000, 5_510_000))
+    back = sa.select(p.charge_id, p.amount_micros, p.state).where(p.purpose == REFUND)
+    books.run(outcomes.carry_out(books.core, credit(books, new.uuid, "4.51").refund_uuid))
+    assert books.all(back) == [(second, 4_510_000, "succeeded")]
+    books.run(outcomes.carry_out(books.core, credit(books, new.uuid).refund_uuid))
+    books.core.clock.at = at(days=1)  # type: ignore[attr-defined] # a FakeClock
+    books.run(outcomes.sweep(books.core))
+    assert sorted(books.all(back)) == sorted(
+        [(second, 4_510_000, "succeeded"), (second, 1_000_000, "succeeded"), (first, 29_000_000, "succeeded")]
+    )
+    assert sums(books) == {}
+
+
 def test_what_no_card_paid_stays_owed(books: Books) -> None:
     assert credit(books, settled(books), "9").refund_uuid == ""
     assert sums(books)["refunds"] == usd("9")
