@@ -137,10 +137,11 @@ class ByRaw:
 def _insert(table: sa.Table, row: Row) -> tuple[str, list[object]]:
     marks = ",".join("?" * len(row))
     sql = f"INSERT INTO {table.name} ({','.join(row)}) VALUES ({marks})"  # noqa: S608  our own names
-    return sql, [_stored(value) for value in row.values()]
+    return sql, [stored(value) for value in row.values()]
 
 
-def _stored(value: object) -> object:
+def stored(value: object) -> object:
+    """A value as sqlite3 keeps it."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(" ", "microseconds")
     return json.dumps(value) if isinstance(value, list | dict) else value

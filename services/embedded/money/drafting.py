@@ -23,6 +23,9 @@ from services.embedded.core import Core, insert_into
 from services.embedded.money.taxes import details_of, treatment_for
 
 _I, _L = mm.InvoiceRow, mm.InvoiceLineRow
+_BORN = sa.select(_I.created_at).where(_I.uuid == sa.bindparam("invoice"))
+_CLEAR = sa.delete(_L).where(_L.invoice_uuid == sa.bindparam("invoice"))
+_CONTENTS = sa.update(_I).where(_I.uuid == sa.bindparam("invoice"), _I.state == InvoiceState.DRAFT.value)
 DISCOUNT, CREDIT = "discount", "credit"  # the kinds of lines that say what was taken off others
 TO_WALLET = "to_wallet"  # the kind of a line that balances what comes back as credit
 CONTENTS = ("details", "taxes", "subtotal_micros", "discount_micros", "credit_micros", "tax_micros", "total_micros")
@@ -115,11 +118,11 @@ def draft_rows(core: Core, connection: Connection, new: NewInvoice, at: datetime
 def redraft(core: Core, connection: Connection, uuid: str, new: NewInvoice) -> Stored:
     """Puts other contents in the place of a draft's: late usage that came within the grace period."""
     details = new.details or details_of(connection, new.organization_uuid)
-    created_at = connection.execute(sa.select(_I.created_at).where(_I.uuid == uuid)).scalar_one()
+    created_at = connection.execute(_BORN, {"invoice": uuid}).scalar_one()
     rows = written(uuid, new, details, created_at, lambda _id: core.ids.uuid())
-    connection.execute(sa.delete(_L).where(_L.invoice_uuid == uuid))
+    connection.execute(_CLEAR, {"invoice": uuid})
     changed = {name: value for name, value in rows.head.items() if name in CONTENTS}
-    connection.execute(sa.update(_I).where(_I.uuid == uuid, _I.state == InvoiceState.DRAFT.value).values(**changed))
+    connection.execute(_CONTENTS, {"invoice": uuid, **changed})
     return _store_lines(connection, rows)
 
 

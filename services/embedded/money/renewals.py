@@ -37,6 +37,9 @@ GRACE = timedelta(hours=1)  # in which calls told late still join a draft
 FINALISE, COLLECT = "finalise", "collect"
 _TICK = timedelta(microseconds=1)
 
+_P, _R = mm.SubscriptionPeriod, m.ResourceRow
+_PIECE = sa.update(_P).where(_P.subscription_uuid == sa.bindparam("subscription"), _P.number == sa.bindparam("piece"))
+_AGENTS = sa.update(_R).where(_R.order_uuid == sa.bindparam("of_order"))
 _SLUG = sa.select(m.OfferingRow.slug).where(m.OfferingRow.id == sa.bindparam("offering"))
 
 
@@ -194,28 +197,26 @@ def write_piece(
     connection: Connection, row: Any, kind: str, period: Period, fee: Money, invoice_uuid: str = ""
 ) -> None:
     """What is agreed from now on; the piece before it ends here, and one that lasted no time at all is replaced."""
-    p = mm.SubscriptionPeriod
     last = subscribing.last_piece(connection, row.uuid)
-    this = (p.subscription_uuid == row.uuid, p.number == last.number)
+    this = {"subscription": row.uuid, "piece": last.number}
     if last.start_at >= period.start:
         new = subscribing.piece(row._mapping, last.number, kind, period, fee, invoice_uuid or last.invoice_uuid)
-        connection.execute(sa.update(p).where(*this).values(**new))
+        connection.execute(_PIECE, this | new)
         return
     number = last.number + 1
     if last.end_at > period.start:
-        connection.execute(sa.update(p).where(*this).values(end_at=period.start))
+        connection.execute(_PIECE, this | {"end_at": period.start})
     elif last.end_at < period.start:  # nothing was served or charged while an invoice was unpaid
         between = Period(last.end_at, period.start)
         unserved = subscribing.piece(row._mapping, number, subscribing.SUSPENDED, between, Money.zero(row.currency))
-        connection.execute(insert_into(p), unserved)
+        connection.execute(insert_into(_P), unserved)
         number += 1
-    connection.execute(insert_into(p), subscribing.piece(row._mapping, number, kind, period, fee, invoice_uuid))
+    connection.execute(insert_into(_P), subscribing.piece(row._mapping, number, kind, period, fee, invoice_uuid))
 
 
 def follow_plan(connection: Connection, row: Any) -> None:
     """The agents of a subscription are those of its plan."""
-    r = m.ResourceRow
-    connection.execute(sa.update(r).where(r.order_uuid == row.order_uuid).values(plan_uuid=row.plan_uuid))
+    connection.execute(_AGENTS, {"of_order": row.order_uuid, "plan_uuid": row.plan_uuid})
 
 
 # ---- the invoice
@@ -285,8 +286,7 @@ def end(core: Core, connection: Connection, row: Any, at: datetime, *, reason: s
     subscribing.change(connection, row.uuid, state=state.value, ended_at=at, pending={}, cancel_at=None,
                        resumes_at=None)  # fmt: skip
     due.drop(connection, row.uuid)
-    r = m.ResourceRow
-    connection.execute(sa.update(r).where(r.order_uuid == row.order_uuid).values(state=ResourceState.RETIRED.value))
+    connection.execute(_AGENTS, {"of_order": row.order_uuid, "state": ResourceState.RETIRED.value})
     close_order(connection, row.order_uuid)
     note(core, connection, row, "canceled", at, **({"reason": reason} if reason else {}))
 

@@ -36,7 +36,8 @@ TRIAL, PAID, PAUSED, SUSPENDED = "trial", "paid", "paused", "suspended"  # kinds
 
 _S, _P, _O = mm.SubscriptionRow, mm.SubscriptionPeriod, m.OrderRow
 _ROW = sa.select(*_S.__table__.c).where(_S.uuid == sa.bindparam("subscription"))
-_CHANGE = sa.update(_S).where(_S.uuid == sa.bindparam("subscription"))
+_LOCKED = _ROW.with_for_update()
+_CHANGE = sa.update(_S).where(_S.uuid == sa.bindparam("subscription")).values(version=_S.version + 1)
 _LAST_PIECE = (
     sa.select(*_P.__table__.c)
     .where(_P.subscription_uuid == sa.bindparam("subscription"))
@@ -58,7 +59,7 @@ class Payment:
 
 def find(connection: Connection, uuid: str, *, lock: bool = False) -> Any:  # Any: a row of SubscriptionRow
     """The row of a subscription. NotFound."""
-    row = connection.execute(_ROW.with_for_update() if lock else _ROW, {"subscription": uuid}).one_or_none()
+    row = connection.execute(_LOCKED if lock else _ROW, {"subscription": uuid}).one_or_none()
     if row is None:
         raise NotFound(what="subscription")
     return row
@@ -66,7 +67,7 @@ def find(connection: Connection, uuid: str, *, lock: bool = False) -> Any:  # An
 
 def change(connection: Connection, uuid: str, **values: Any) -> Any:  # Any: column values, and the row afterwards
     """Writes some of a subscription and returns it as it is now."""
-    connection.execute(_CHANGE.values(version=_S.version + 1, **values), {"subscription": uuid})
+    connection.execute(_CHANGE, {"subscription": uuid, **values})
     return find(connection, uuid)
 
 

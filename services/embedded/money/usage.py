@@ -8,7 +8,7 @@ Coupons lower the price of plans, not of calls: the wallet pays calls one by one
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +28,34 @@ from services.embedded.money import agreed
 from services.embedded.money.months import month_of
 
 _E, _R = m.UsageEvent, m.ResourceRow
+
+_MINE = _E.resource_uuid.in_(sa.select(_R.uuid).where(_R.order_uuid == sa.bindparam("of_order")))
+_IS_THIS = _E.invoice_uuid == sa.bindparam("this_invoice")
+_OPEN: tuple[sa.ColumnElement[bool], ...] = (
+    _MINE,
+    _E.state == "settled",
+    _E.purpose != rating.TEST,
+    sa.or_(_E.invoice_uuid == "", _IS_THIS),
+    _E.at < sa.bindparam("until"),
+)
+_FIRST = sa.select(sa.func.min(_E.at)).where(*_OPEN)
+_NEXT = _FIRST.where(_E.at >= sa.bindparam("since"))
+_LAST_BILLED = sa.select(sa.func.max(_E.at)).where(_MINE, _E.invoice_uuid != "", sa.not_(_IS_THIS))
+_MARK = sa.update(_E).where(*_OPEN).values(invoice_uuid=sa.bindparam("this_invoice"))
+_COUNTED = (
+    sa.select(
+        _E.resource_uuid,
+        _R.name,
+        _E.cost_micros,
+        _E.paid_from,
+        portable.sum_of(_E.quantity.expression).label("calls"),
+        sa.func.max(_E.at).label("latest"),
+    )
+    .join(_R, _R.uuid == _E.resource_uuid)
+    .where(*_OPEN, _E.at >= sa.bindparam("month_start"), _E.at < sa.bindparam("month_end"))
+    .group_by(_E.resource_uuid, _R.name, _E.cost_micros, _E.paid_from)
+    .order_by(_E.resource_uuid, _E.cost_micros, _E.paid_from)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,50 +106,37 @@ class _Calls:
 
 def billable(connection: Connection, subscription: Any, until: datetime, invoice_uuid: str = "") -> Billable:
     """The calls before `until` that no invoice has billed (or this draft has). `subscription`: its row."""
-    mine = open_calls(subscription, until, invoice_uuid)
-    first = connection.execute(sa.select(sa.func.min(_E.at)).where(*mine)).scalar()
-    closed = _billed_until(connection, subscription, invoice_uuid)
+    mine = _values(subscription, until, invoice_uuid)
+    first = connection.execute(_FIRST, mine).scalar()
+    if first is None:
+        return Billable()
+    closed = connection.execute(_LAST_BILLED, mine).scalar()  # what is left from before it came late
     items: list[Item] = []
     periods: dict[str, Period] = {}
     while first is not None:
         month = month_of(subscription, first)
-        for calls in _counted(connection, subscription, mine, month):
+        for calls in _counted(connection, subscription.currency, mine, month):
             is_late = closed is not None and calls.latest is not None and calls.latest < closed
             before = _billed(connection, calls, month, invoice_uuid) if is_late else None
             new = _items(subscription, calls, month, before)
             items += new
             periods |= {item.id: month for item in new}
-        first = connection.execute(sa.select(sa.func.min(_E.at)).where(*mine, _E.at >= month.end)).scalar()
+        first = connection.execute(_NEXT, {**mine, "since": month.end}).scalar()
     return Billable(tuple(items), periods)
 
 
 def mark_billed(connection: Connection, subscription: Any, until: datetime, invoice_uuid: str) -> None:
     """The calls that `billable` counted belong to this invoice from now on."""
-    mine = open_calls(subscription, until, invoice_uuid)
-    connection.execute(sa.update(_E).where(*mine).values(invoice_uuid=invoice_uuid))
-
-
-def _resources(subscription: Any) -> sa.Select[Any]:
-    return sa.select(_R.uuid).where(_R.order_uuid == subscription.order_uuid)
+    connection.execute(_MARK, _values(subscription, until, invoice_uuid))
 
 
 def open_calls(subscription: Any, until: datetime, invoice_uuid: str = "") -> tuple[sa.ColumnElement[bool], ...]:
     """Which events `billable` counts."""
-    return (
-        _E.resource_uuid.in_(_resources(subscription)),
-        _E.state == "settled",
-        _E.purpose != rating.TEST,
-        _E.invoice_uuid.in_(["", invoice_uuid]),
-        _E.at < until,
-    )
+    return tuple(condition.params(_values(subscription, until, invoice_uuid)) for condition in _OPEN)
 
 
-def _billed_until(connection: Connection, subscription: Any, invoice_uuid: str) -> datetime | None:
-    """The last call on an earlier invoice: what is left from before it came late."""
-    statement = sa.select(sa.func.max(_E.at)).where(
-        _E.resource_uuid.in_(_resources(subscription)), _E.invoice_uuid.not_in(["", invoice_uuid])
-    )
-    return connection.execute(statement).scalar()
+def _values(subscription: Any, until: datetime, invoice_uuid: str) -> dict[str, Any]:
+    return {"of_order": subscription.order_uuid, "this_invoice": invoice_uuid, "until": until}
 
 
 def _billed(connection: Connection, calls: _Calls, month: Period, invoice_uuid: str) -> _Sums:
@@ -138,26 +153,11 @@ def _billed(connection: Connection, calls: _Calls, month: Period, invoice_uuid: 
     return _Sums(Money(row[0], calls.currency), Money(row[1], calls.currency))
 
 
-def _counted(
-    connection: Connection, subscription: Any, mine: Iterable[sa.ColumnElement[bool]], month: Period
-) -> list[_Calls]:
-    rows = connection.execute(
-        sa.select(
-            _E.resource_uuid,
-            _R.name,
-            _E.cost_micros,
-            _E.paid_from,
-            portable.sum_of(_E.quantity.expression).label("calls"),
-            sa.func.max(_E.at).label("latest"),
-        )
-        .join(_R, _R.uuid == _E.resource_uuid)
-        .where(*mine, _E.at >= month.start, _E.at < month.end)
-        .group_by(_E.resource_uuid, _R.name, _E.cost_micros, _E.paid_from)
-        .order_by(_E.resource_uuid, _E.cost_micros, _E.paid_from)
-    )
+def _counted(connection: Connection, currency: str, mine: dict[str, Any], month: Period) -> list[_Calls]:
+    rows = connection.execute(_COUNTED, {**mine, "month_start": month.start, "month_end": month.end})
     found: dict[str, _Calls] = {}
     for row in rows:
-        calls = found.setdefault(row.resource_uuid, _Calls(row.resource_uuid, row.name, subscription.currency))
+        calls = found.setdefault(row.resource_uuid, _Calls(row.resource_uuid, row.name, currency))
         calls.by_price[row.cost_micros] += row.calls
         calls.latest = max(calls.latest or row.latest, row.latest)
         if row.paid_from == "wallet":
