@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,10 +25,9 @@ from services.domain.discounts import Coupon
 from services.domain.vat_ids import OK, check_vat
 from services.embedded.money import coupons, grants
 from services.embedded.money.agreed import CURRENCY
-from services.embedded.money.taxes import details_of, treatment_for
+from services.embedded.money.taxes import countries, details_of, treatment_for
 from services.embedded.orders import PENDING
 
-_COUNTRY = re.compile("[A-Z]{2}", re.ASCII)
 _PARTS = (
     sa.select(m.OfferingRow.id, m.OfferingRow.uuid, m.OfferingRow.name)
     .join(m.BundleItem, m.BundleItem.offering_id == m.OfferingRow.id)
@@ -107,7 +105,7 @@ def _details(connection: Connection, request: QuickCheckout, organization_uuid: 
     country = request.country.strip().upper()
     if not country:
         return details
-    if not _COUNTRY.fullmatch(country):
+    if country not in countries():
         raise InvalidInput(fields={"country": "unknown"})
     vat_id = request.vat_id.strip()
     if vat_id:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, replace
 
 from sqlalchemy.engine import Connection
@@ -12,9 +11,9 @@ from services.api.types import BillingDetails
 from services.domain import identity
 from services.domain.vat_ids import OK, check_vat
 from services.embedded.money import alerts
+from services.embedded.money.taxes import countries
 
 ADDRESS_LINES_MAX = 6
-_COUNTRY = re.compile(r"([A-Z]{2})?", re.ASCII)
 
 
 def checked(details: BillingDetails) -> BillingDetails:
@@ -30,7 +29,7 @@ def checked(details: BillingDetails) -> BillingDetails:
     problems = {
         "name": "too_long" if len(tidy.name) > identity.NAME_MAX else "",
         "address": _address_problem(tidy.address),
-        "country": "" if _COUNTRY.fullmatch(tidy.country) else "unknown",
+        "country": "" if not tidy.country or tidy.country in countries() else "unknown",
         "email": (identity.email_problem(tidy.email) or "") if tidy.email else "",
     }
     if tidy.vat_id and not tidy.country:

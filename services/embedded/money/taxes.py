@@ -25,6 +25,12 @@ def rates() -> Mapping[str, CountryTax]:
     return parse_rates(json.loads(resources.path("tax_rates.json").read_text("utf-8")))
 
 
+@cache
+def countries() -> frozenset[str]:
+    """The countries there are (ISO 3166 alpha-2); those without a row among the rates pay no tax."""
+    return frozenset(resources.read_json("templates", "countries.json"))
+
+
 def details_of(connection: Connection, organization_uuid: str) -> BillingDetails:
     """Who an organization's next invoice is made out to; empty when nothing was ever said."""
     stored = connection.execute(_DETAILS, {"of": organization_uuid}).scalar() if organization_uuid else None

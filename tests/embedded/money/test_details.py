@@ -37,7 +37,7 @@ def test_each_field_says_what_is_wrong() -> None:
     assert problems(name="x" * (NAME_MAX + 1)) == {"name": "too_long"}
     assert problems(address=("x" * (NAME_MAX + 1),)) == {"address": "too_long"}
     assert problems(address=("x",) * 7) == {"address": "too_long"}
-    assert problems(country="Germany") == problems(country="1A") == {"country": "unknown"}
+    assert problems(country="Germany") == problems(country="1A") == problems(country="XX") == {"country": "unknown"}
     assert problems(vat_id="DE136695976") == {"country": "required"}
     assert problems(country="DE", vat_id="DE136695977") == {"vat_id": "vat_checksum"}
     assert problems(country="Germany", vat_id="x", email="x") == {"country": "unknown", "email": "email_invalid"}
