@@ -426,6 +426,8 @@ def test_open_invoice_is_paid_from_the_card_of_its_subscription(desk: Desk) -> N
     desk.open(Task.PAY)
     assert desk.text("changeTotal") == "$29.00"
     assert desk.commit().text() == "Pay $29.00"
+    desk.page.change_vm.changed.emit()  # the same invoice again
+    assert not child(desk.page.window(), "changeEffective").parentWidget().isVisible()
     desk.commit().click()
     desk.owner.wait(lambda: not desk.is_open)
     assert desk.toast() == "Paid. Customer Care goes on."

@@ -476,3 +476,19 @@ def test_long_words_of_an_empty_place_are_all_shown(qtbot: QtBot, width: int, he
     assert words.height() >= words.heightForWidth(words.width())
     left = words.mapTo(empty, words.rect().topLeft()).x()
     assert abs(left - (width - left - words.width())) <= 1
+
+
+def test_flow_places_what_is_added_while_it_is_in_sight(qtbot: QtBot) -> None:
+    box = QWidget()
+    flow = FlowLayout(box, gap=8)
+    qtbot.addWidget(box)
+    box.resize(400, 100)
+    box.show()
+    made = [Button(f"Number {number}", "secondary", parent=box) for number in range(3)]
+    for one in made:
+        one.show()  # lays out those before it
+        flow.addWidget(one)
+    qtbot.waitUntil(lambda: made[2].x() > made[1].geometry().right())
+    assert made[1].x() > made[0].geometry().right()
+    flow.takeAt(0)
+    qtbot.waitUntil(lambda: made[1].x() == 0)

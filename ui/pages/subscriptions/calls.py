@@ -50,5 +50,5 @@ class CallsLine(QWidget):
         self._words.setText(calls_text(usage, plan))
         self._meter.setVisible(bool(usage.included))
         self._meter.set_share(usage.used / usage.included if usage.included else 0.0)
-        self._cost.setVisible(not usage.cost.is_zero)
+        self._cost.setVisible(usage.used > 0)  # calls that were included are explained too
         self._cost.set_amount(exact_money(usage.cost), f"usage:{uuid}")
