@@ -29,19 +29,24 @@ from services.embedded.money.months import month_of
 
 _E, _R = m.UsageEvent, m.ResourceRow
 
-_MINE = _E.resource_uuid.in_(sa.select(_R.uuid).where(_R.order_uuid == sa.bindparam("of_order")))
-_IS_THIS = _E.invoice_uuid == sa.bindparam("this_invoice")
-_OPEN: tuple[sa.ColumnElement[bool], ...] = (
-    _MINE,
-    _E.state == "settled",
-    _E.purpose != rating.TEST,
-    sa.or_(_E.invoice_uuid == "", _IS_THIS),
-    _E.at < sa.bindparam("until"),
-)
+
+def _conditions(order_uuid: Any, invoice_uuid: Any, until: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    """Which events `billable` counts. Any: values, or places for them."""
+    return (
+        _E.resource_uuid.in_(sa.select(_R.uuid).where(_R.order_uuid == order_uuid)),
+        _E.state == "settled",
+        _E.purpose != rating.TEST,
+        sa.or_(_E.invoice_uuid == "", _E.invoice_uuid == invoice_uuid),
+        _E.at < until,
+    )
+
+
+_THIS: sa.BindParameter[str] = sa.bindparam("this_invoice")
+_OPEN = _conditions(sa.bindparam("of_order"), _THIS, sa.bindparam("until"))
 _FIRST = sa.select(sa.func.min(_E.at)).where(*_OPEN)
 _NEXT = _FIRST.where(_E.at >= sa.bindparam("since"))
-_LAST_BILLED = sa.select(sa.func.max(_E.at)).where(_MINE, _E.invoice_uuid != "", sa.not_(_IS_THIS))
-_MARK = sa.update(_E).where(*_OPEN).values(invoice_uuid=sa.bindparam("this_invoice"))
+_LAST_BILLED = sa.select(sa.func.max(_E.at)).where(_OPEN[0], _E.invoice_uuid != "", _E.invoice_uuid != _THIS)
+_MARK = sa.update(_E).where(*_OPEN).values(invoice_uuid=_THIS)
 _COUNTED = (
     sa.select(
         _E.resource_uuid,
@@ -132,7 +137,7 @@ def mark_billed(connection: Connection, subscription: Any, until: datetime, invo
 
 def open_calls(subscription: Any, until: datetime, invoice_uuid: str = "") -> tuple[sa.ColumnElement[bool], ...]:
     """Which events `billable` counts."""
-    return tuple(condition.params(_values(subscription, until, invoice_uuid)) for condition in _OPEN)
+    return _conditions(subscription.order_uuid, invoice_uuid, until)
 
 
 def _values(subscription: Any, until: datetime, invoice_uuid: str) -> dict[str, Any]:
