@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from services.api.contract import Actor
 from services.api.money import Money
 from services.api.types import BillingModel, OfferingQuery, QuickCheckout, TestCard
 from services.db import models as m
+from services.db import money_models as mm
 from services.db.session import Database, make_engine
 from services.embedded.core import Core, hashed
 from services.embedded.service import EmbeddedService
@@ -109,3 +110,8 @@ def copy_of(path: Path, name: str) -> Path:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("VACUUM INTO ?", (str(copy),))
     return copy
+
+
+def begun(began: datetime, connection: sa.Connection) -> None:
+    """As if every subscription had been bought then."""
+    connection.execute(sa.update(mm.SubscriptionRow).values(created_at=began, anchor_at=began))

@@ -15,11 +15,10 @@ import sqlalchemy as sa
 
 from app.clock import SystemClock, SystemIds
 from services.db import models as m
-from services.db import money_models as mm
 from services.embedded.money.told import BATCH, Told, ingest
 from tests.benchmarks.harness import Line, interleave, median, workspace
 from tests.benchmarks.raw import opened
-from tests.benchmarks.rig import copy_of, embedded, people, subscription_request
+from tests.benchmarks.rig import begun, copy_of, embedded, people, subscription_request
 from tests.contract.embedded import migrated_template
 
 AGENTS = 20
@@ -90,7 +89,7 @@ def run() -> list[Line]:
 
 def _begin_at(began: datetime, connection: sa.Connection) -> list[str]:
     """As if all had been bought long ago; their agents."""
-    connection.execute(sa.update(mm.SubscriptionRow).values(created_at=began, anchor_at=began))
+    begun(began, connection)
     return list(connection.execute(sa.select(m.ResourceRow.uuid)).scalars())
 
 
@@ -111,9 +110,7 @@ class _Raw:
     def write(self, batch: Batch, *, is_summed: bool) -> None:
         now = _text(SystemClock().now())
         self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(
-            _EVENT, [(id, resource, _text(at), resource, now) for id, resource, at in batch]
-        )
+        self._connection.executemany(_EVENT, [(id, resource, _text(at), resource, now) for id, resource, at in batch])
         rollups = [place for _, resource, at in batch for place in _places(resource, at)]
         totals = [(resource, self._month) for _, resource, _ in batch]
         self._connection.executemany(_ROLLUP, _counted(rollups, is_summed=is_summed))
