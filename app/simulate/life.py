@@ -81,6 +81,7 @@ class Life:
         self.fate = Fate(self.chance)
         self.kills = 0
         self.log: list[str] = []
+        self.surprises: list[str] = []  # what people were told, and what came of it
         self._folder, self._server = folder, server
         self._builds = 0
         if not server:
@@ -186,16 +187,17 @@ class Life:
 
     # ---- the end
 
-    async def end(self) -> list[str]:
-        """Everything calms down and is finished; then what must hold is looked at."""
+    async def calm_down(self) -> None:
+        """Nothing goes wrong any more, and everything that was begun is finished."""
         self.fate.is_calm = True
         for _ in range(CALM_PASSES):
             self.clock.advance(timedelta(hours=9))
             await self.work()
+
+    async def look(self) -> list[str]:
+        """What does not hold, in words."""
         charges, now = self.provider.record(), self.clock.now()
-        found = await self.core.db.read(partial(_look, charges=charges, now=now))
-        self.service.close()
-        return found
+        return self.surprises + await self.core.db.read(partial(_look, charges=charges, now=now))
 
 
 def _look(connection: Connection, charges: dict[str, tuple[int, int]], now: datetime) -> list[str]:

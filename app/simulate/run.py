@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from app.simulate import outside
 from app.simulate.life import START, Life, Lived
 from app.simulate.wishes import WISHES
 from services.db import migrate
@@ -55,12 +56,13 @@ async def live(seed: int, stocked: Path, months: int, server: str = "") -> tuple
                 wish = life.chance.choices(wishes, weights)[0]
                 await wish(life, person, life.as_person(person))
                 actions += 1
-            broken = await life.end()
+            await life.calm_down()
+            broken = [*await outside.seen(life), *await life.look()]
         except Exception as error:  # noqa: BLE001  whatever it is, it is what we look for
             place = traceback.extract_tb(error.__traceback__)[-1]
             broken = [f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"]
             life.log += traceback.format_exception(error)[-8:]
-            life.service.close()
+        life.service.close()
         refused = sum(": " in line for line in life.log)
         return Lived(seed, actions, refused, life.kills, tuple(broken)), life.log
 

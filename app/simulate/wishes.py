@@ -16,6 +16,7 @@ from services.api.types import (
     CapLevel,
     CapWindow,
     ChangeAction,
+    ChangePreview,
     ChangeRequest,
     InvoiceQuery,
     InvoiceState,
@@ -160,8 +161,26 @@ async def change(life: Life, person: Person, service: Service) -> None:
         if done.payment is not None and done.payment.action is not None:
             approve = life.chance.random() < 0.7
             await life.as_person(person).confirm_payment(done.payment.payment_uuid, approve=approve)
+        life.surprises += await _surprises(life.as_person(person), preview)
 
     await life.try_it(f"{action} of {subscription.offering_name}", work)
+
+
+async def _surprises(service: Service, preview: ChangePreview) -> list[str]:
+    """Where a change that was made came to something else than its preview said."""
+    uuid = preview.request.subscription_uuid
+    after = await service.get_subscription(uuid)
+    told = [
+        ("next charge", preview.next_charge, after.next_charge),
+        ("at", preview.next_charge_at, after.next_charge_at),
+    ]
+    if preview.lines:
+        found = (await service.list_invoices(InvoiceQuery())).items
+        made = next(one for one in found if one.subscription_uuid == uuid)
+        back = sum((line.amount for line in made.lines if line.kind == "to_wallet"), Money.zero(made.total.currency))
+        told += [("due", preview.due_now, made.total + made.credit_applied), ("to wallet", preview.to_wallet, back)]
+    action = preview.request.action
+    return [f"{action} of {uuid}: {what} {said}, came {came}" for what, said, came in told if said != came]
 
 
 async def _request(life: Life, service: Service, subscription: Subscription, action: ChangeAction) -> ChangeRequest:

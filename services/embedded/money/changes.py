@@ -27,11 +27,12 @@ from services.api.types import (
     UsagePayment,
 )
 from services.db import models as m
-from services.domain import billing, subscriptions
+from services.domain import billing, subscription_states, subscriptions
 from services.domain.billing import Bought
 from services.domain.discounts import Coupon
 from services.domain.invoicing import Draft, Item, compose
 from services.domain.periods import Period
+from services.domain.subscription_states import Event
 from services.domain.subscriptions import Change, ChangeKind, ChangeLine
 from services.embedded.core import Core
 from services.embedded.money import cards, coupons, cycles, drafting, months, wanted_plans
@@ -258,7 +259,7 @@ def columns_after(planned: Planned) -> dict[str, Any]:
         case ChangeAction.PAUSE:
             return {"state": SubscriptionState.PAUSED.value, "paused_at": planned.at, "resumes_at": request.resume_at}
         case ChangeAction.RESUME if change is not None and change.next_period and change.next_anchor:
-            return {"state": SubscriptionState.ACTIVE.value, "paused_at": None, "resumes_at": None,
+            return {"state": _resumed(row).value, "paused_at": None, "resumes_at": None,
                     "anchor_at": change.next_anchor.instant, "period_start": change.next_period.start,
                     "period_end": change.next_period.end}  # fmt: skip
         case ChangeAction.UNDO:
@@ -266,6 +267,12 @@ def columns_after(planned: Planned) -> dict[str, Any]:
         case ChangeAction.SET_USAGE_PAYMENT:
             return {"usage_payment": (request.usage_payment or UsagePayment(row.usage_payment)).value}
     return {"payment_method": PaymentMethod.CARD.value}
+
+
+def _resumed(row: Any) -> SubscriptionState:
+    """What a paused subscription is again; a payment that failed meanwhile is still to be made."""
+    state = subscription_states.after(SubscriptionState(row.state), Event.RESUMED)
+    return subscription_states.after(state, Event.PAYMENT_FAILED) if row.unpaid_invoice_uuid else state
 
 
 def _pending(kind: str, planned: Planned, **more: Any) -> dict[str, Any]:

@@ -24,9 +24,7 @@ from services.api.types import (
     UsagePayment,
 )
 from services.db import money_models as mm
-from services.domain import subscription_states
 from services.domain.periods import Period
-from services.domain.subscription_states import Event
 from services.embedded import settlement
 from services.embedded.core import Core
 from services.embedded.money import (
@@ -199,7 +197,6 @@ def _change_plan(core: Core, connection: Connection, planned: Planned, invoice_u
 def _resume(core: Core, connection: Connection, planned: Planned) -> None:
     """What was left of the paid period is served from now on."""
     before, at = planned.row, planned.at
-    subscription_states.after(SubscriptionState(before.state), Event.RESUMED)
     last = subscribing.last_piece(connection, before.uuid)
     after = subscribing.change(connection, before.uuid, **changes.columns_after(planned))
     due.drop(connection, before.uuid, "resume")

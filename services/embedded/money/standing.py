@@ -112,6 +112,9 @@ def on_suspend(core: Core, connection: Connection, item: Due) -> None:
     if row.state != InvoiceState.OPEN.value or subscription is None:
         return
     before = SubscriptionState(subscription.state)
+    if before is SubscriptionState.PAUSED:  # nothing is served that could be taken away before it goes on
+        due.schedule(connection, SUSPEND, row.uuid, row.organization_uuid, subscription.resumes_at,
+                     part=subscription.resumes_at.isoformat())  # fmt: skip
     state = _move(connection, subscription, Event.RETRIES_EXHAUSTED, subscription.unpaid_invoice_uuid or row.uuid)
     if state is SubscriptionState.SUSPENDED and state is not before:
         note_happening(core, connection, row.organization_uuid, "suspended", item.at, ref=f"invoice:{row.uuid}",
