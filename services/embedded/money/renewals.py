@@ -30,7 +30,6 @@ from services.embedded.money.drafting import NewInvoice
 from services.embedded.money.due import Due
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.months import month_of
-from services.embedded.money.taxes import details_of
 from services.embedded.orders import close_order
 
 GRACE = timedelta(hours=1)  # in which calls told late still join a draft
@@ -228,17 +227,17 @@ def bill(core: Core, connection: Connection, row: Any, following: Coming | None,
     new = compose(connection, row, following, at)
     if new is None:
         return "", Money.zero(row.currency)
-    whole = drafting.composed(new, details_of(connection, row.organization_uuid))
-    stored = drafting.draft(core, connection, new, at)
-    usage.mark_billed(connection, row, at, stored.uuid)
+    written = drafting.draft_rows(core, connection, new, at)
+    invoice_uuid = str(written.head["uuid"])
+    usage.mark_billed(connection, row, at, invoice_uuid)
     has_calls = any(item.kind != "fee" for item in new.items)
     terms = None if following is None else cycles.to_json(following.agreement)
     due.schedule(
-        connection, FINALISE, stored.uuid, row.organization_uuid, at + GRACE if has_calls else at,
+        connection, FINALISE, invoice_uuid, row.organization_uuid, at + GRACE if has_calls else at,
         subscription=row.uuid, until=at.isoformat(), agreement=terms, coupon=row.coupon if _coupons(row) else {},
     )  # fmt: skip
-    fees = [line for line in whole.lines if line.item.kind == "fee"]
-    return stored.uuid, sum((line.amount - line.discount for line in fees), Money.zero(row.currency))
+    fees = (line["amount_micros"] - line["discount_micros"] for line in written.lines if line["kind"] == "fee")
+    return invoice_uuid, Money(sum(fees), row.currency)
 
 
 def on_finalise(core: Core, connection: Connection, item: Due) -> None:
@@ -247,9 +246,10 @@ def on_finalise(core: Core, connection: Connection, item: Due) -> None:
     if invoice.state != InvoiceState.DRAFT.value:
         return
     row = subscribing.find(connection, item.params["subscription"], lock=True)
-    new = _again(connection, row, invoice, item)
-    drafting.redraft(core, connection, invoice.uuid, new)
-    usage.mark_billed(connection, row, datetime.fromisoformat(item.params["until"]), invoice.uuid)
+    until = datetime.fromisoformat(item.params["until"])
+    if item.at > until or _by_wallet(row):  # else it was drafted at this very instant
+        drafting.redraft(core, connection, invoice.uuid, _again(connection, row, invoice, item))
+        usage.mark_billed(connection, row, until, invoice.uuid)
     finalising.finalise(core, connection, invoice.uuid, item.at, net_days=row.net_days)
     is_open = finalising.row_of(connection, invoice.uuid).state == InvoiceState.OPEN.value
     if is_open and not row.net_days:
