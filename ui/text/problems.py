@@ -263,6 +263,7 @@ def _required(field: str) -> str:
         "password": tr("Enter a password."),
         "payment_token": tr("Choose a card."),
         "plan_uuid": tr("Choose a plan."),
+        "country": tr("Choose the country."),
         "name": tr("Give the agent a name."),
         "text": tr("Write a question first."),
     }

@@ -38,7 +38,7 @@ from services.api.types import Invoice, InvoiceKind, InvoiceLine, InvoiceState
 from services.embedded.money import invoice_words as words
 from services.embedded.money.invoice_words import amount, date, label, plain
 
-INK, MUTED, RULE, ACCENT = (HexColor(code) for code in ("#16181d", "#666c78", "#dfe2e8", "#4f46e5"))
+INK, MUTED, RULE, ACCENT = (HexColor(code) for code in ("#16181d", "#666c78", "#dfe2e8", "#0b6e4f"))
 MARGIN, TOP, BOTTOM = 20 * mm, 20 * mm, 24 * mm
 INDENT = 4 * mm  # of a line that explains another
 TAKEN_OFF = ("discount", "credit")  # shown among the sums
