@@ -41,6 +41,21 @@ async def months_of(life: Life, number: int) -> None:
 
 
 @story
+async def test_a_renewal_says_its_sum_and_opens_the_invoice_it_made(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("starter")
+    await months_of(life, 1)
+    told = next(one for one in await life.buyer.list_happenings() if one.kind == "renewed")
+    assert (told.params["name"], told.params["amount_micros"], told.params["currency"]) == (
+        "Customer Care",
+        29_000_000,
+        "USD",
+    )
+    assert (await life.buyer.explain(told.ref)).amount == usd("29")
+    assert told.ref.startswith("invoice:")
+
+
+@story
 async def test_a_plan_is_charged_in_advance_every_month(shop: Shop) -> None:
     life = await Life.begin(shop)
     await life.subscribe("starter")

@@ -220,6 +220,16 @@ async def test_torn_and_old_snapshots_make_room(market: Market, service: Embedde
     assert found.timeline.points[-1].at == found.timeline.now - timedelta(days=1)
 
 
+@story
+async def test_the_next_event_is_one_a_buyer_notices(market: Market, service: EmbeddedService, folder: Path) -> None:
+    buyer = await market.buyer()
+    await subscribed(market, buyer)
+    coming = await buyer.get_timeline()
+    assert coming.next_event_kind == "period"  # not the month's end, at which revenue is booked
+    moved = await buyer.move_time(NEXT)
+    assert "renewed" in [one.kind for one in moved.happenings]
+
+
 # ---- refused
 
 
