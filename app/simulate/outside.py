@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
@@ -16,7 +17,6 @@ from services.db import money_models as mm
 from services.embedded.money import trees
 from services.embedded.money.renewals import GRACE
 
-TREES = 5  # walked in a life
 INVOICES_AWAITED = 2
 PAGE = 200
 HARMLESS = ("recognise", "hold_expires", "trial_reminder", "alert", "quote_expires")  # move no amount of an invoice
@@ -36,9 +36,12 @@ async def seen(life: Life) -> list[str]:
 
 async def trees_add_up(life: Life) -> AsyncIterator[str]:
     """The children of every node come to its amount, to the micro, and are shown as they are."""
-    places = [(life.as_person(person), ref) for person in life.people for ref in await _refs(life.as_person(person))]
-    for service, ref in life.chance.sample(places, min(TREES, len(places))):
-        async for broken in _walked(service, ref):
+    of_kind: dict[str, list[tuple[Service, str]]] = defaultdict(list)
+    for service in map(life.as_person, life.people):
+        for ref in await _refs(service):
+            of_kind[ref.partition(":")[0]].append((service, ref))
+    for kind in sorted(of_kind):  # one tree of each
+        async for broken in _walked(*life.chance.choice(of_kind[kind])):
             yield broken
 
 

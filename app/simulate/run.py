@@ -42,21 +42,27 @@ def template() -> Iterator[Path]:
         yield path
 
 
+async def live_on(life: Life, months: int) -> int:
+    """Everything that is wished for in `months`, until nothing is under way any more. Returns how many wishes."""
+    wishes, weights = zip(*WISHES, strict=True)
+    end, count = START + timedelta(days=30 * months), 0
+    while life.clock.now() < end and count < WISHES_A_MONTH * months:
+        person = life.chance.choice(life.people)
+        wish = life.chance.choices(wishes, weights)[0]
+        await wish(life, person, life.as_person(person))
+        count += 1
+    await life.calm_down()
+    return count
+
+
 async def live(seed: int, stocked: Path, months: int, server: str = "") -> tuple[Lived, list[str]]:
-    """One life from its first wish to its last check, and its story. A bug is a broken rule like any other."""
+    """One life from its first wish to its last check, and its story. A bug is a broken rule like any other. `server`:
+    of an empty database with the catalogue, where it is not to be lived in a copy of `stocked`."""
     with tempfile.TemporaryDirectory(prefix=f"life-{seed}-", dir=stocked.parent) as folder:
-        life = Life(seed, Path(folder), stocked, server)
-        wishes, weights = zip(*WISHES, strict=True)
-        actions = 0
+        life, count = Life(seed, Path(folder), stocked, server), 0
         try:
             await life.begin()
-            end = START + timedelta(days=30 * months)
-            while life.clock.now() < end and actions < WISHES_A_MONTH * months:
-                person = life.chance.choice(life.people)
-                wish = life.chance.choices(wishes, weights)[0]
-                await wish(life, person, life.as_person(person))
-                actions += 1
-            await life.calm_down()
+            count = await live_on(life, months)
             broken = [*await outside.seen(life), *await life.look()]
         except Exception as error:  # noqa: BLE001  whatever it is, it is what we look for
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -64,27 +70,34 @@ async def live(seed: int, stocked: Path, months: int, server: str = "") -> tuple
             life.log += traceback.format_exception(error)[-8:]
         life.service.close()
         refused = sum(": " in line for line in life.log)
-        return Lived(seed, actions, refused, life.kills, tuple(broken)), life.log
+        return Lived(seed, count, refused, life.kills, tuple(broken)), life.log
 
 
 def simulate(seeds: int, start: int, months: int, *, as_json: bool = False, story: bool = False) -> int:
     """Lives `seeds` lives from seed `start` on; returns 1 when one of them broke a rule."""
     began = time.monotonic()
     lives: list[Lived] = []
+    bad: list[dict[str, object]] = []
     with template() as stocked:
         for seed in range(start, start + seeds):
             lived, log = asyncio.run(live(seed, stocked, months))
             lives.append(lived)
-            if lived.broken or story:
-                print(f"seed {seed}: {len(lived.broken)} broken rules; again: souk simulate --start {seed} --story")
-                for line in [*log[-STORY_LINES:], *(f"  BROKEN {rule}" for rule in lived.broken)]:
-                    print(f"  {line}")
-    bad = [lived.seed for lived in lives if lived.broken]
-    seconds = time.monotonic() - began
+            if lived.broken:
+                bad.append({"seed": seed, "broken": lived.broken, "story": log[-STORY_LINES:]})
+            if not as_json and (lived.broken or story):
+                _tell(lived, log)
     told = {
         "seeds": seeds, "months": months, "actions": sum(lived.actions for lived in lives),
         "refused": sum(lived.refused for lived in lives), "kills": sum(lived.kills for lived in lives),
-        "seconds": round(seconds, 1), "broken_seeds": bad,
+        "seconds": round(time.monotonic() - began, 1), "broken_seeds": [lived.seed for lived in lives if lived.broken],
     }  # fmt: skip
-    print(json.dumps(told) if as_json else ", ".join(f"{name} {value}" for name, value in told.items()))
+    print(
+        json.dumps(told | {"broken": bad}) if as_json else ", ".join(f"{name} {value}" for name, value in told.items())
+    )
     return 1 if bad else 0
+
+
+def _tell(lived: Lived, log: list[str]) -> None:
+    print(f"seed {lived.seed}: {len(lived.broken)} broken rules; again: souk simulate --start {lived.seed} --story")
+    for line in [*log[-STORY_LINES:], *(f"  BROKEN {rule}" for rule in lived.broken)]:
+        print(f"  {line}")

@@ -161,12 +161,12 @@ async def change(life: Life, person: Person, service: Service) -> None:
         if done.payment is not None and done.payment.action is not None:
             approve = life.chance.random() < 0.7
             await life.as_person(person).confirm_payment(done.payment.payment_uuid, approve=approve)
-        life.surprises += await _surprises(life.as_person(person), preview)
+        life.surprises += await surprises_of(life.as_person(person), preview)
 
     await life.try_it(f"{action} of {subscription.offering_name}", work)
 
 
-async def _surprises(service: Service, preview: ChangePreview) -> list[str]:
+async def surprises_of(service: Service, preview: ChangePreview) -> list[str]:
     """Where a change that was made came to something else than its preview said."""
     uuid = preview.request.subscription_uuid
     after = await service.get_subscription(uuid)
@@ -175,8 +175,9 @@ async def _surprises(service: Service, preview: ChangePreview) -> list[str]:
         ("at", preview.next_charge_at, after.next_charge_at),
     ]
     if preview.lines:
-        found = (await service.list_invoices(InvoiceQuery())).items
-        made = next(one for one in found if one.subscription_uuid == uuid)
+        kinds = {line.kind for line in preview.lines}  # the calls of a month that ends now are on another invoice
+        found = [one for one in (await service.list_invoices(InvoiceQuery())).items if one.subscription_uuid == uuid]
+        made = next(one for one in found if kinds <= {line.kind for line in one.lines})
         back = sum((line.amount for line in made.lines if line.kind == "to_wallet"), Money.zero(made.total.currency))
         told += [("due", preview.due_now, made.total + made.credit_applied), ("to wallet", preview.to_wallet, back)]
     action = preview.request.action

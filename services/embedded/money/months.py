@@ -6,6 +6,7 @@ the calls used (`carry`), because otherwise going to another cycle and back woul
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -66,8 +67,15 @@ def add_many(connection: Connection, costs: Mapping[tuple[str, datetime], Sequen
 
 def counted_in(connection: Connection, subscription: Any, resource_uuid: str, at: datetime) -> datetime:
     """The start of the total that counted a call at `at`; a change of the anchor may have moved it meanwhile."""
+    return _counted_in(_starts(connection, resource_uuid), subscription, at)
+
+
+def _starts(connection: Connection, resource_uuid: str) -> Sequence[datetime]:
+    return connection.execute(sa.select(_U.period_start).where(_U.resource_uuid == resource_uuid)).scalars().all()
+
+
+def _counted_in(starts: Sequence[datetime], subscription: Any, at: datetime) -> datetime:
     start = month_of(subscription, at).start
-    starts = connection.execute(sa.select(_U.period_start).where(_U.resource_uuid == resource_uuid)).scalars().all()
     if start in starts:
         return start
     holding = [one for one in starts if one <= at < period_at(Anchor.of(one), MONTHLY, one).end]
@@ -76,15 +84,34 @@ def counted_in(connection: Connection, subscription: Any, resource_uuid: str, at
 
 def carry(connection: Connection, before: Any, after: Any, last: datetime, at: datetime) -> None:
     """A change that counts the months from another anchor keeps the calls used: the running month's count goes on as
-    that of the month that holds `at`; what they cost stays with the month they were made in. `last`: an instant of the
-    old month. To be called after the change is written."""
-    old, new = month_of(before, last).start, month_of(after, at).start
-    if old == new:
+    that of the month that holds `at`. What calls cost goes with them as far as they lie in that month. `last`: an
+    instant of the old month. To be called after the change is written."""
+    old, new = month_of(before, last).start, month_of(after, at)
+    if old == new.start:
         return
     mine = sa.select(m.ResourceRow.uuid).where(m.ResourceRow.order_uuid == after.order_uuid)
     for uuid in connection.execute(mine.order_by(m.ResourceRow.uuid)).scalars().all():
+        starts = _starts(connection, uuid)
         place = {"resource": uuid, "start": old}
         row = connection.execute(_READ.with_for_update(), place).one_or_none()
         if row is not None and row.calls:
             count(connection, uuid, old, -row.calls)
-            count(connection, uuid, new, row.calls)
+            count(connection, uuid, new.start, row.calls)
+        _carry_cost(connection, before, uuid, new, starts)
+
+
+def _carry_cost(
+    connection: Connection, before: Any, resource_uuid: str, new: Period, starts: Sequence[datetime]
+) -> None:
+    """The total of a month is the cost of the calls in it, in whichever of the totals from `starts` it was before."""
+    e = m.UsageEvent
+    inside = sa.select(e.at, e.cost_micros).where(
+        e.resource_uuid == resource_uuid, e.at >= new.start, e.at < new.end, e.cost_micros > 0
+    )
+    moved: dict[datetime, int] = defaultdict(int)
+    for call in connection.execute(inside):
+        moved[_counted_in(starts, before, call.at)] += call.cost_micros
+    for start, micros in sorted(moved.items()):
+        count(connection, resource_uuid, new.start, 0)
+        add_cost(connection, resource_uuid, start, Money(-micros, before.currency))
+        add_cost(connection, resource_uuid, new.start, Money(micros, before.currency))

@@ -254,6 +254,30 @@ def test_calls_used_stay_used_when_months_are_counted_anew(books: Books) -> None
     assert desk.is_consistent()
 
 
+def test_costs_are_in_the_month_their_calls_lie_in(books: Books) -> None:
+    """The end of a pause counts the months from an anchor behind or before the calls that were made."""
+    desk = Desk(books, postpaid=True)
+    desk.answered(1)
+    desk.answered(2, at(days=7))
+
+    def count_from(anchor: datetime, now: datetime) -> None:
+        def change(connection: sa.Connection) -> None:
+            before = desk.row(connection)
+            connection.execute(sa.update(mm.SubscriptionRow).values(anchor_at=anchor))
+            months.carry(connection, before, desk.row(connection), now, now)
+
+        books.do(change)
+
+    count_from(at(days=5), at(days=10))
+    assert desk.totals() == [(START, 0, 20_000), (at(days=5), 3, 40_000)]
+    desk.answered(1, at(days=11))
+    count_from(at(days=7), at(days=12))
+    assert desk.totals() == [(START, 0, 20_000), (at(days=5), 0, 0), (at(days=7), 4, 60_000)]
+    count_from(START, at(days=13))
+    assert desk.totals() == [(START, 4, 80_000), (at(days=5), 0, 0), (at(days=7), 0, 0)]
+    assert desk.is_consistent()
+
+
 def test_a_call_under_way_while_months_are_counted_anew_is_given_back_once(books: Books) -> None:
     desk = Desk(books, postpaid=True)
     call, moved = desk.call(at=at(days=10)), at(days=10, seconds=1)
