@@ -95,6 +95,8 @@ class ShakyProvider:
 
     def record(self) -> dict[str, tuple[int, int]]:
         """Charge id -> (micros charged, micros given back), of those that succeeded; a checked card is charged 0."""
+        if not self.file.exists():  # nobody has bought anything
+            return {}
         with closing(sqlite3.connect(self.file)) as db:
             rows = db.execute(
                 "SELECT id, micros, refunded_micros FROM charges WHERE state IN ('succeeded', 'refunded')"
