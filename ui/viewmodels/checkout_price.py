@@ -147,7 +147,8 @@ class PricedViewModel(PurchaseViewModel):
 
     def _give_way(self, fields: Mapping[str, str]) -> bool:
         """Leaves out what was not accepted and says so beside its field; False when there is nothing to leave out."""
-        state, changes, refused = self.state, {}, dict(self.state.refused)
+        state, refused = self.state, dict(self.state.refused)
+        changes: dict[str, object] = {}
         if "coupon" in fields and state.coupon:
             changes |= {"coupon": "", "coupon_text": state.coupon}
             refused["coupon"] = coupon_problem(fields["coupon"])

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.simulate import invariants
+from app.simulate.evidence import Life
 from services.api.contract import Service
 from services.api.money import Money
 from services.api.types import ChangeAction, ChangePreview, ChangeRequest, Subscription
@@ -70,7 +71,7 @@ class Town:
         charges = self.charges()
 
         def look(connection: Connection) -> list[str]:
-            return invariants.broken(invariants.Life(connection, LEDGER_KEY, charges, self.clock.now()))
+            return invariants.broken(Life(connection, LEDGER_KEY, charges, self.clock.now()))
 
         return await self.core.db.read(look)
 
