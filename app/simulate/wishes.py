@@ -153,7 +153,7 @@ async def change(life: Life, person: Person, service: Service) -> None:
         return
     action = life.chance.choice(subscription.can)
     request = await _request(life, service, subscription, action)
-    key = person.key()
+    key, kills = person.key(), life.kills
 
     async def work() -> None:
         preview = await life.as_person(person).preview_change(request)
@@ -161,7 +161,8 @@ async def change(life: Life, person: Person, service: Service) -> None:
         if done.payment is not None and done.payment.action is not None:
             approve = life.chance.random() < 0.7
             await life.as_person(person).confirm_payment(done.payment.payment_uuid, approve=approve)
-        life.surprises += await surprises_of(life.as_person(person), preview)
+        if life.kills == kills:  # otherwise it was done at an instant before this preview
+            life.surprises += await surprises_of(life.as_person(person), preview)
 
     await life.try_it(f"{action} of {subscription.offering_name}", work)
 
