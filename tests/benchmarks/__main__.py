@@ -15,7 +15,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before anything imports Qt
 
 from tests.benchmarks.harness import Line
 
-NAMES = ("cold_start", "search", "grid", "checkout", "ledger", "usage", "invoice_run", "explain", "http")
+NAMES = ("cold_start", "search", "grid", "checkout", "ledger", "call", "usage", "invoice_run", "explain", "http")
 _COLUMNS = ("operation", "ours", "limit", "peer", "ours/limit", "peer/ours", "target", "met")
 
 
