@@ -1,5 +1,5 @@
 """One call paid from the wallet, reserved and settled in a transaction each, against what it wrote, by sqlite3 alone;
-then the wallet of somebody who made 100,000 of them."""
+then the wallet of somebody who made 100,000 of them in a year."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.clock import SystemIds
+from app.clock import SystemClock, SystemIds
 from services.api.contract import Actor, Service
 from services.api.money import Money
 from services.api.types import BillingModel, MovementQuery, OfferingQuery, QuickCheckout
@@ -31,13 +32,15 @@ from services.embedded.service import EmbeddedService
 from tests.benchmarks.harness import Line, interleave, median, p99, workspace
 from tests.benchmarks.raw import opened
 from tests.benchmarks.rig import copy_of, embedded, people
+from tests.benchmarks.written_rows import stored
 from tests.contract.embedded import migrated_template
 
 ROUNDS, WALLET_ROUNDS = 300, 40
 CALLS = 100_000
 CALL_SHARE = 4  # times the raw writes; as for a checkout
 FRAME_MS = 1_000 / 60
-_ID = re.compile(r"[0-9a-f]{32}")
+_YEAR = timedelta(days=365)
+_ID, _INSTANT = re.compile(r"[0-9a-f]{32}"), re.compile(r"\d{4}-\d\d-\d\d ")
 _NUMBERED, _SEQ = ("INSERT INTO ledger_entries", "INSERT INTO ledger_transfers"), 1  # the place of the number
 _ids = SystemIds()
 Write = tuple[str, tuple[Any, ...]]  # SQL and its values
@@ -57,7 +60,7 @@ def run() -> list[Line]:
         raw = _Raw(copy_of(path, "raw"), now(caller.recorded()))
         times = interleave({"ours": lambda: now(caller.call()), "raw": raw.call}, ROUNDS, at_most_s=20)
     service.close()
-    raw.many(CALLS)
+    raw.a_year(CALLS)
     raw.close()
     return [_of_a_call(times), *_of_the_wallet(folder / "raw.db", buyer)]
 
@@ -159,12 +162,15 @@ class _Raw:
             self._write(part)
             self._connection.execute("COMMIT")
 
-    def many(self, calls: int) -> None:
-        """So many, in one transaction."""
+    def a_year(self, calls: int) -> None:
+        """What so many calls leave in the ledger, spread over a year that ends now, in one transaction."""
+        first = SystemClock().now() - _YEAR
         self._connection.execute("BEGIN IMMEDIATE")
-        for _ in range(calls):
+        for number in range(calls):
+            at = stored(first + _YEAR * number / calls)
             for part in self._again():
-                self._write(part)
+                self._write([(sql, tuple(at if _is_instant(value) else value for value in values))
+                             for sql, values in part if "ledger_" in sql])  # fmt: skip
         self._connection.execute("COMMIT")
 
     def _write(self, part: list[Write]) -> None:
@@ -187,3 +193,7 @@ class _Raw:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _is_instant(value: object) -> bool:
+    return isinstance(value, str) and _INSTANT.match(value) is not None
