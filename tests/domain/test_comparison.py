@@ -273,6 +273,12 @@ def test_a_cap_on_a_price_that_falls_ends_at_the_first_call_that_does_not_fit() 
     assert curve(nothing, [3])[0][1] == Money.parse("9")
 
 
+def test_a_cap_that_is_not_reached_refuses_nothing() -> None:
+    capped = custom(PerUnit(Rate(10_000)), cap=Money.parse("0.50"))
+    assert [amount for _, amount in curve(capped, [50])] == [Money.parse("0.50")]
+    assert [amount for _, amount in curve(capped, [49, 51])] == [Money.parse("0.49"), Money.parse("0.50")]
+
+
 @pytest.mark.parametrize(("included", "last"), [(None, 50), ("3.5", 3), ("90", 50)])
 def test_a_throttled_plan_is_a_flat_line_after_the_included(included: str | None, last: int) -> None:
     throttled = custom(

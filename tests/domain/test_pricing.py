@@ -393,6 +393,13 @@ def test_a_quantity_is_a_decimal_or_a_whole_number(quantity: Any) -> None:  # An
         check_quantity(quantity)
 
 
+@pytest.mark.parametrize("quantity", [-1, 10**18 + 1])
+def test_a_whole_quantity_has_the_same_ends(quantity: int) -> None:
+    assert [check_quantity(whole) for whole in (0, 10**18)] == [Decimal(0), Decimal(10**18)]
+    with pytest.raises(ValueError, match="not a quantity"):
+        check_quantity(quantity)
+
+
 def test_a_quantity_is_exact_to_eighteen_places_and_goes_to_a_trillion_million() -> None:
     assert check_quantity(Decimal("1E+18")) == 10**18
     assert check_quantity(Decimal("0.000000000000000001")) == Decimal(10) ** -18
