@@ -136,7 +136,10 @@ def test_nothing_is_due_in_a_new_shop(souk: Souk) -> None:
 def test_open_invoices_are_listed_voided_and_given_up(souk: Souk, owing: list[str]) -> None:
     first, second = owing
     code, rows = souk("invoices", "list")
-    assert (code, [(row["number"], row["left"]) for row in rows]) == (0, [(first, "450.000000"), (second, "450.000000")])
+    assert (code, [(row["number"], row["left"]) for row in rows]) == (
+        0,
+        [(first, "450.000000"), (second, "450.000000")],
+    )
     assert souk("invoices", "void", first) == (0, [f"{first} is void"])
     assert souk("invoices", "write-off", second) == (0, [f"{second} is uncollectible"])
     assert [row["number"] for row in souk("invoices", "list")[1]] == [second]
