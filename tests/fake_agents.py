@@ -33,6 +33,8 @@ from services.domain.chat import SAMPLE_TURNS, question_problem
 from tests.fake_prices import FakePrices
 from tests.fake_world import Call
 
+STOPPED = (SubscriptionState.PAUSED, SubscriptionState.SUSPENDED)
+
 
 class FakeAgents(FakePrices):
     """Deployment by hand, and an agent that always quotes the same passage."""
@@ -69,14 +71,20 @@ class FakeAgents(FakePrices):
             raise NotFound
         return resource
 
+    def _seen(self, resource: Resource) -> Resource:
+        """As it is told: with why it answers nobody for now."""
+        found = self._held_of(resource.uuid)
+        state = found[1].subscription.state if found and resource.state is ResourceState.READY else None
+        return replace(resource, stopped=state.value if state in STOPPED else "")
+
     async def list_resources(self) -> tuple[Resource, ...]:
         await self._enter("list_resources")
         user = self._user()
-        return tuple(resource for owner, resource in reversed(self.world.resources.values()) if owner == user.uuid)
+        return tuple(self._seen(one) for owner, one in reversed(self.world.resources.values()) if owner == user.uuid)
 
     async def get_resource(self, uuid: str) -> Resource:
         await self._enter("get_resource")
-        return self._own_resource(uuid)
+        return self._seen(self._own_resource(uuid))
 
     async def configure_resource(self, uuid: str, request: ConfigureResource) -> Resource:
         await self._enter("configure_resource")

@@ -26,6 +26,8 @@ from services.embedded.money import agreed, months, reservations
 from services.embedded.money.caps import Scopes
 from services.gateways.agents import AgentSpec, Passage
 
+_STOPPED = (SubscriptionState.PAUSED.value, SubscriptionState.SUSPENDED.value)
+
 
 def steps_from(stored: list[list[str]]) -> tuple[DeploymentStep, ...]:
     """Deployment steps from how they are kept: [name, state, detail]."""
@@ -97,6 +99,7 @@ def _resource(connection: Connection, row: Any, now: datetime) -> Resource:  # A
         created_at=row.created_at,
         failure=row.failure,
         can_refund=state is ResourceState.FAILED and row.price_micros > 0,
+        stopped=subscription.state if state is ResourceState.READY and subscription.state in _STOPPED else "",
     )
 
 

@@ -165,6 +165,7 @@ class ResourceShape(msgspec.Struct):
     prompts: tuple[str, ...]
     greeting: str
     can_refund: bool
+    stopped: str
 
 
 def session(_base: str, value: Session) -> SessionShape:
@@ -264,6 +265,7 @@ def resource(base: str, value: Resource) -> ResourceShape:
         prompts=value.prompts,
         greeting=value.greeting,
         can_refund=value.can_refund,
+        stopped=value.stopped,
     )
 
 

@@ -321,9 +321,11 @@ async def test_a_pause_stops_calls_until_it_is_resumed(market: Market) -> None:
     paused = (await commit(buyer, pause, key="pause")).subscription
     assert (paused.state, paused.resumes_at) == (SubscriptionState.PAUSED, pause.resume_at)
     await raises(WrongState, answer_of(buyer.ask(resource, "Still there?", key="q1")))
+    assert [one.stopped for one in await buyer.list_resources()] == ["paused"]
     again = (await commit(buyer, ChangeRequest(one.uuid, ChangeAction.RESUME), key="resume")).subscription
     assert (again.state, again.resumes_at, again.period_end) == (SubscriptionState.ACTIVE, None, one.period_end)
     await answer_of(buyer.ask(resource, "Still there?", key="q2"))
+    assert (await buyer.get_resource(resource)).stopped == ""
     assert (await buyer.get_account()).spent_this_month == STARTER
 
 

@@ -256,6 +256,7 @@ async def test_a_failed_renewal_is_tried_again_on_days_that_can_be_seen(market: 
     await buyer.move_time(MoveTime(TimeStep.TO_DATE, late.period_start + timedelta(days=7)))
     suspended = await buyer.get_subscription(late.uuid)
     assert suspended.state is SubscriptionState.SUSPENDED
+    assert (await buyer.get_resource(late.resources[0].uuid)).stopped == "suspended"
     assert {each.state for each in suspended.attempts} == {"failed"}
     error = await raises(SubscriptionSuspended, answer_of(buyer.ask(late.resources[0].uuid, "And now?", key="q2")))
     assert error.params["invoice_uuid"] == late.unpaid_invoice_uuid

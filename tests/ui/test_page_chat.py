@@ -1,6 +1,7 @@
 """The chat of a bought agent and the short form beside it: the cursor is where one writes, nothing typed is lost."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from PySide6.QtCore import Qt
@@ -9,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from services.api.errors import DatabaseBusy, Offline
-from services.api.types import BillingCycle, QuickCheckout
+from services.api.types import BillingCycle, ChangeAction, ChangeRequest, QuickCheckout
 from tests.fakes import FakeService
 from tests.samples import CUSTOMER_CARE
 from tests.ui.checkout_help import CARDS, PRO, Run
@@ -17,6 +18,7 @@ from tests.ui.page_help import button, child, click, cut_off, nameless, text, un
 from ui.bridge import Bridge
 from ui.pages.chat import ChatPage
 from ui.pages.configure import ConfigurePage
+from ui.pages.my_agents.rows import sentence
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder, Status
 from ui.viewmodels.chat import ChatViewModel
@@ -80,6 +82,19 @@ def test_it_opens_with_the_cursor_in_the_box_and_says_who_it_is(talking: ChatPag
     assert text(talking, "chatState") == "Ready"
     assert text(talking, "chatSubtitle") == "Pro plan, Ada's Organization"
     assert text(talking, "chatUsage") == "Included: 10,000 of 10,000 calls left this month"
+
+
+def test_an_agent_that_is_paused_does_not_say_it_is_ready(
+    page: ChatPage, bought: str, holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    (one,) = run(holder.service.list_subscriptions())
+    pause = ChangeRequest(one.uuid, ChangeAction.PAUSE, resume_at=one.period_end - timedelta(days=1))
+    run(holder.service.commit_change(pause, run(holder.service.preview_change(pause)).hash, key="pause"))
+    page.vm.open_resource(bought)
+    qtbot.waitUntil(lambda: page.vm.state.status is Status.READY)
+    assert text(page, "chatState") == "Paused"
+    (agent,) = run(holder.service.list_resources())
+    assert sentence(agent).startswith("Customer Care, Paused, ")
 
 
 def test_question_is_asked_with_enter_and_counted(talking: ChatPage, qtbot: QtBot) -> None:

@@ -328,6 +328,7 @@ def test_every_choice_the_service_knows_has_words() -> None:
     said = [
         *(text.order_state(state) for state in OrderState),
         *(text.resource_state(state) for state in ResourceState),
+        *(text.resource_state(ResourceState.READY, stopped) for stopped in ("paused", "suspended")),
         *(text.sort_label(order) for order in SortOrder),
         *(text.method_label(method) for method in PaymentMethod),
         *(text.kind_label(kind) for kind in OfferingKind),

@@ -91,7 +91,7 @@ class ChatPage(ArrangedPage):
             return
         self._title.setText(state.title)
         self._subtitle.setText(state.subtitle)
-        self._show_state(state.resource_state)
+        self._show_state(state.resource_state, state.stopped)
         self._avatar.setVisible(state.card is not None)
         if state.card is not None:
             self._avatar.set_category(state.card.category_hue, state.card.category_icon)
@@ -104,12 +104,12 @@ class ChatPage(ArrangedPage):
     def _on_remedied(self) -> None:
         self.remedy.emit(self.vm.state.remedy_kind, self.vm.state.uuid)
 
-    def _show_state(self, state: ResourceState | None) -> None:
+    def _show_state(self, state: ResourceState | None, stopped: str) -> None:
         for part in (self._dot, self._state):
             part.setVisible(state is not None)
         if state is not None:
-            self._dot.set_icon("circle", STATE_ROLES[state])
-            self._state.setText(resource_state(state))
+            self._dot.set_icon("circle", STATE_ROLES[stopped or state])
+            self._state.setText(resource_state(state, stopped))
 
     def _show_view(self, state: ChatState) -> None:
         if state.status is Status.ERROR and state.notice is not None:

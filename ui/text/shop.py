@@ -200,7 +200,8 @@ def failure_text(code: str, *, can_refund: bool = True) -> str:
     )
 
 
-def resource_state(state: ResourceState) -> str:
+def resource_state(state: ResourceState, stopped: str = "") -> str:
+    """How an agent is; `stopped` as in `Resource`."""
     words = {
         ResourceState.ORDERED: tr("Ordered"),
         ResourceState.DEPLOYING: tr("Being set up"),
@@ -208,7 +209,7 @@ def resource_state(state: ResourceState) -> str:
         ResourceState.FAILED: tr("Failed"),
         ResourceState.RETIRED: tr("Retired"),
     }
-    return words[state]
+    return {"paused": tr("Paused"), "suspended": tr("Suspended")}.get(stopped, words[state])
 
 
 def usage_text(usage: Usage) -> str:

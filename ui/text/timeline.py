@@ -42,6 +42,8 @@ def _named(kind: str, name: str) -> str:
         "trial_reminder": tr("trial reminder for {name}", name=name), "payment_retry": payment, "collect": payment,
         "suspended": suspension, "suspend": suspension, "resumed": going_on, "resume": going_on,
         "paused": pause, "pause": pause, "plan_changed": change, "change": change, "canceled": end, "cancel": end,
+        "unserved": tr("end of an unpaid period of {name}", name=name),
+        "usage_reset": tr("included calls of {name} start again", name=name),
         "invoice_issued": invoice, "finalise": invoice, "overdue": tr("overdue invoice of {name}", name=name),
     }  # fmt: skip
     return sentences.get(kind) or _plain(kind)
@@ -78,6 +80,7 @@ def _plain(kind: str) -> str:
         "quote_expires": tr("a quote runs out"),
         "auto_top_up": tr("auto-top-up"),
         "alert": tr("balance alert"),
+        "unserved": tr("end of an unpaid period"),
         "usage_reset": tr("included calls start again"),
     }
     return sentences.get(kind) or _readable(kind)

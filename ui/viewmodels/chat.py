@@ -50,6 +50,7 @@ class ChatState:
     title: str = ""
     subtitle: str = ""
     resource_state: ResourceState | None = None
+    stopped: str = ""  # as in Resource
     card: OfferingCard | None = None  # whose picture stands beside the answers
     greeting: str = ""
     status: Status = Status.LOADING
@@ -242,6 +243,7 @@ class ChatViewModel(ViewModel[ChatState]):
             state,
             title=resource.name,
             resource_state=resource.state,
+            stopped=resource.stopped,
             card=resource.offering,
             subtitle=tr(
                 "{plan} plan, {organization}", plan=resource.plan_name, organization=resource.organization_name

@@ -195,6 +195,8 @@ STATE_ROLES = {
     "ready": "success",
     "failed": "danger",
     "retired": "textSubtle",
+    "paused": "textSubtle",
+    "suspended": "danger",
 }
 STEP_MARKS: dict[StepState, tuple[str, str]] = {
     "waiting": ("circle", "textSubtle"),

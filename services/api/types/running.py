@@ -75,6 +75,7 @@ class Resource:
     created_at: datetime
     failure: str = ""  # code of the reason when failed
     can_refund: bool = False
+    stopped: str = ""  # paused | suspended: why a ready agent answers nobody for now
 
     @property
     def access_url(self) -> str:

@@ -18,13 +18,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import InvalidInput, NotFound, NotInTestMode
-from services.api.types import Happening, MoveTime, Timeline, TimeMoved, TimePoint, TimeStep
+from services.api.types import Happening, MoveTime, SubscriptionState, Timeline, TimeMoved, TimePoint, TimeStep
 from services.db import models as m
 from services.db import snapshots
 from services.domain.periods import add_months
 from services.embedded import worker
 from services.embedded.core import Area, Core
-from services.embedded.money import due, happenings
+from services.embedded.money import cycles, due, happenings, subscribing
 from services.embedded.money.duties import DUTIES
 from services.embedded.workspace import Workspace, read_offset, write_offset
 
@@ -94,16 +94,35 @@ async def restore_clock(core: Core) -> None:
 
 async def _timeline(core: Core) -> Timeline:
     workspace = available(core)
-    coming = await core.db.read(due.next_event)
+    next_at, next_kind = await core.db.read(_coming)
     points = () if workspace is None else tuple(point.shown for point in _points(workspace.folder))
     return Timeline(
         is_available=workspace is not None,
         is_simulated=workspace is not None and workspace.clock.is_simulated,
         now=core.clock.now(),
-        next_event_at=coming.at if coming else None,
-        next_event_kind=coming.kind if coming else "",
+        next_event_at=next_at,
+        next_event_kind=next_kind,
         points=points,
     )
+
+
+def _coming(connection: Connection) -> tuple[datetime | None, str]:
+    """When something falls due next, and what, as far as can be told before: the end of a period is no renewal where
+    nothing follows it."""
+    item = due.next_event(connection)
+    if item is None:
+        return None, ""
+    if item.kind != "period":
+        return item.at, item.kind
+    row = subscribing.find(connection, item.subject_uuid)
+    if item.at < row.period_end:
+        return item.at, "usage_reset"
+    pending = row.pending.get("kind")
+    if pending == cycles.CANCEL:
+        return item.at, "cancel"
+    if row.state == SubscriptionState.SUSPENDED.value:
+        return item.at, "unserved"
+    return item.at, "pause" if pending == cycles.PAUSE else item.kind
 
 
 # ---- forward

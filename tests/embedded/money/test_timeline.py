@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from services.api.contract import Service
 from services.api.errors import InvalidInput, NotFound, NotInTestMode, NotSignedIn
-from services.api.types import MoveTime, TimeStep
+from services.api.types import BillingCycle, MoveTime, TimeStep
 from services.db import money_models as mm
 from services.db import snapshots
 from services.embedded.money import ledger, timeline
@@ -228,6 +228,31 @@ async def test_the_next_event_is_one_a_buyer_notices(market: Market, service: Em
     assert coming.next_event_kind == "period"  # not the month's end, at which revenue is booked
     moved = await buyer.move_time(NEXT)
     assert "renewed" in [one.kind for one in moved.happenings]
+
+
+@story
+async def test_the_end_of_a_period_is_called_what_it_brings(
+    market: Market, service: EmbeddedService, folder: Path
+) -> None:
+    buyer = await market.buyer()
+    await subscribed(market, buyer, "pro", billing_cycle=BillingCycle.YEARLY)
+
+    async def coming() -> str:
+        return (await buyer.get_timeline()).next_event_kind
+
+    async def become(**values: Any) -> None:
+        changed = sa.update(mm.SubscriptionRow).values(**values)
+        await service.core.db.run(lambda connection: connection.execute(changed))
+
+    assert await coming() == "usage_reset"  # the calls of a month; the fee is for a year
+    await become(period_end=(await buyer.get_timeline()).next_event_at)
+    assert await coming() == "period"
+    await become(state="suspended")
+    assert await coming() == "unserved"
+    await become(pending={"kind": "cancel"})
+    assert await coming() == "cancel"
+    await become(state="active", pending={"kind": "pause"})
+    assert await coming() == "pause"
 
 
 # ---- refused

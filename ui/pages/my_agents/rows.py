@@ -36,7 +36,7 @@ def place_text(item: Resource) -> str:
 
 def sentence(item: Resource) -> str:
     """A row read aloud."""
-    return ", ".join((item.name, resource_state(item.state), place_text(item), usage_text(item.usage)))
+    return ", ".join((item.name, resource_state(item.state, item.stopped), place_text(item), usage_text(item.usage)))
 
 
 class AgentModel(QAbstractListModel):
@@ -219,7 +219,8 @@ class _AgentRow(QStyledItemDelegate):
     def _end(self, p: QPainter, flip: _Flip, width: int, y: int, item: Resource) -> int:
         """State and usage at the end side; returns how much room they take."""
         look = theme.current()
-        words, usage = resource_state(item.state), usage_text(item.usage) if item.state is ResourceState.READY else ""
+        words = resource_state(item.state, item.stopped)
+        usage = usage_text(item.usage) if item.state is ResourceState.READY else ""
         state_font, usage_font = look.font("small", weight=500), look.font("small", tabular=True)
         dot = look.px(DOT)
         state_width = QFontMetrics(state_font).horizontalAdvance(words) + 2
@@ -229,7 +230,12 @@ class _AgentRow(QStyledItemDelegate):
             y += (second + 2) // 2
         x = width - state_width
         paint.text(p, flip.rect(x, y, state_width, first), words, state_font, "text")
-        paint.box(p, QRectF(flip.rect(x - dot - 8, y + (first - dot) // 2, dot, dot)), dot / 2, STATE_ROLES[item.state])
+        paint.box(
+            p,
+            QRectF(flip.rect(x - dot - 8, y + (first - dot) // 2, dot, dot)),
+            dot / 2,
+            STATE_ROLES[item.stopped or item.state],
+        )
         paint.text(
             p, flip.rect(width - usage_width, y + first + 2, usage_width, second), usage, usage_font, "textMuted"
         )
