@@ -15,6 +15,7 @@ from services.api.errors import ServiceError
 from services.api.types import OfferingCard
 from tests.fakes import FakeService
 from ui.bridge import Bridge
+from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.session import SessionViewModel
 
@@ -127,3 +128,13 @@ def new_key() -> Callable[[], str]:
 def many_cards(card: OfferingCard, count: int) -> tuple[OfferingCard, ...]:
     """`count` cards that differ in uuid and name."""
     return tuple(replace(card, uuid=f"{n:032x}", name=f"Agent {n}") for n in range(count))
+
+
+@pytest.fixture
+def look(qapp: QApplication) -> Iterator[Theme]:
+    """The light theme at 100 % text, also for whoever comes next."""
+    theme = Theme("light", reduced_motion=True)
+    theme.apply(qapp)
+    yield theme
+    theme.set_mode("light")
+    theme.set_text_scale(1.0)

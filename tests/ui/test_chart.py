@@ -1,6 +1,5 @@
 """A line chart: round steps, labels apart, read by key and by mouse, painted once for a look."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -102,14 +101,6 @@ def test_lines_differ_without_colour() -> None:
 
 
 # ---- the widget
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
 
 
 @pytest.fixture

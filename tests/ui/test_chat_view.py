@@ -1,6 +1,5 @@
 """The chat: turns, sources, choices, prompts, and the box to write in, all by mouse and by key."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -24,14 +23,6 @@ ASKED = Bubble(BUYER, "How long may a customer take?", "1")
 ANSWERED = Bubble(AGENT, "Thirty days.", "2", band_label("answer"), ("Returns policy",))
 UNSURE = Bubble(AGENT, "Did you mean:", "3", band_label("did_you_mean"), (), ("How long?", "How much?"))
 QUIET = Scene(greeting="Hello, I am Customer Care.", prompts=("First question?", "Second question?"))
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
 
 
 @pytest.fixture

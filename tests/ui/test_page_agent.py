@@ -1,6 +1,6 @@
 """One offering's page: what a buyer judges by, the plans with one button, and the sample chat."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -23,15 +23,6 @@ from ui.viewmodels.base import ServiceHolder, Status
 
 # said by the offscreen platform whenever a window is shown
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_mode("light")
-    theme.set_text_scale(1.0)
 
 
 @pytest.fixture

@@ -30,13 +30,6 @@ pytestmark = pytest.mark.qt_log_ignore("plugin does not support")
 
 
 @pytest.fixture
-def look(qapp: QApplication) -> Theme:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    return theme
-
-
-@pytest.fixture
 def bought(holder: ServiceHolder, signed_in: SessionViewModel, run: Run) -> str:
     """The uuid of an agent that is ready."""
     order = QuickCheckout(

@@ -1,6 +1,6 @@
 """The one checkout page: what it shows, what it asks for, and that everything fits and can be reached."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -24,14 +24,6 @@ from ui.viewmodels.session import SessionViewModel
 
 # said by the offscreen platform whenever a window is shown
 pytestmark = pytest.mark.qt_log_ignore("plugin does not support")
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
 
 
 @pytest.fixture

@@ -33,14 +33,6 @@ pytestmark = pytest.mark.qt_log_ignore("plugin does not support")
 
 
 @pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
-
-
-@pytest.fixture
 def desk(
     look: Theme,
     bridge: Bridge,

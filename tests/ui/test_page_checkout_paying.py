@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from services.api.contract import Actor
@@ -31,13 +30,6 @@ from ui.widgets.overlay import OverlayStack
 # said by the offscreen platform whenever a window is shown
 pytestmark = pytest.mark.qt_log_ignore("plugin does not support")
 YEAR = [Money.parse("990")]
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Theme:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    return theme
 
 
 @pytest.fixture

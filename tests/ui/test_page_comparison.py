@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
@@ -46,14 +45,6 @@ CURVES = (curve("starter-monthly", "29", "29", "39"), curve("pro-monthly", "99",
           curve("pay_per_use-postpaid", "0", "20", "40"))  # fmt: skip
 EVENS = (BreakEven("starter-monthly", "pro-monthly", 1_500), BreakEven("pay_per_use-postpaid", "pro-monthly", None))
 WHOLE = comparison(YEARLY, PRO, STARTER, WALLET, INVOICE, curves=CURVES, break_evens=EVENS)
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
 
 
 @pytest.fixture

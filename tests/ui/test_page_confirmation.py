@@ -85,13 +85,6 @@ class Room:
 
 
 @pytest.fixture
-def look(qapp: QApplication) -> Theme:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    return theme
-
-
-@pytest.fixture
 def room(
     look: Theme, bridge: Bridge, holder: ServiceHolder, signed_in: SessionViewModel, run: Run, qtbot: QtBot
 ) -> Room:

@@ -30,14 +30,6 @@ RIGHT, DOWN, END = Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_End
 
 
 @pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
-
-
-@pytest.fixture
 def vm(bridge: Bridge, holder: ServiceHolder, signed_in: SessionViewModel, run: Run) -> ExplainViewModel:
     run(history(fake(holder)))
     return ExplainViewModel(bridge, holder)

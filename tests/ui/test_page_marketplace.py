@@ -1,6 +1,5 @@
 """The catalogue screen: search, filters, the grid, and what stands in its place when there is nothing to show."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -25,15 +24,6 @@ from ui.widgets.controls import Select
 # said by the offscreen platform whenever a window is shown
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 FIRST = OfferingPage(tuple(offering.card for offering in OFFERINGS), len(OFFERINGS))
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_mode("light")
-    theme.set_text_scale(1.0)
 
 
 @pytest.fixture

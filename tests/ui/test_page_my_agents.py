@@ -30,13 +30,6 @@ pytestmark = pytest.mark.qt_log_ignore("plugin does not support")
 Buy = Callable[[Offering], str]
 
 
-@pytest.fixture
-def look(qapp: QApplication) -> Theme:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    return theme
-
-
 def show(page: QWidget, qtbot: QtBot) -> None:
     qtbot.addWidget(page)
     page.resize(1056, 800)

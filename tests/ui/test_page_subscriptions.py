@@ -35,13 +35,6 @@ NewKey = Callable[[], str]
 
 
 @pytest.fixture
-def look(qapp: QApplication) -> Theme:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    return theme
-
-
-@pytest.fixture
 def window(look: Theme, qtbot: QtBot) -> QWidget:
     made = QWidget()
     qtbot.addWidget(made)

@@ -1,7 +1,5 @@
 """A table by mouse and keyboard: rows, order, links, the menu, what is read aloud, widths."""
 
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
@@ -31,14 +29,6 @@ def rows(*amounts: int) -> list[Row]:
         )
         for n, amount in enumerate(amounts)
     ]
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The time bar on screen: nowhere on a real workspace, unmistakable when time is simulated, walked by key and mouse."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -34,14 +33,6 @@ from ui.widgets.overlay import OverlayStack
 pytestmark = pytest.mark.qt_log_ignore("plugin does not support")
 DAY = timedelta(days=1)
 SPACE, RETURN, ESC = Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Escape
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
 
 
 @pytest.fixture

@@ -145,14 +145,6 @@ def test_another_tree_replaces_the_first(model: TreeModel) -> None:
 
 
 @pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
-
-
-@pytest.fixture
 def view(look: Theme, qtbot: QtBot) -> TreeView:
     made = TreeView(TITLES, label="What it is made of", name="tree")
     made.tree.show_tree(bill())

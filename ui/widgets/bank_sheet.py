@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Signal
+from PySide6.QtCore import QObject, QRect, Signal
 from PySide6.QtWidgets import QFormLayout, QWidget
+from shiboken6 import isValid
 
 from ui import theme
 from ui.text import tr
@@ -70,6 +71,40 @@ class BankSheet(Sheet):
         wanted = max(inner.totalHeightForWidth(side.width() - EDGES), inner.totalMinimumSize().height())
         height = min(around + wanted + EDGES, side.height())
         return QRect((self.width() - side.width()) // 2, (self.height() - height) // 2, side.width(), height)
+
+
+class BankStep(QObject):
+    """The sheet while a payment on another sheet waits for it. `owner`: that other sheet. Signals: answered(approve);
+    closed() - also without an answer."""
+
+    answered = Signal(bool)
+    closed = Signal()
+
+    def __init__(self, owner: QWidget) -> None:
+        super().__init__(owner)
+        self._owner = owner
+        self._sheet: BankSheet | None = None
+
+    def open(self, *, amount: str, bought: str, card: str) -> None:
+        """In words; once, however often it is asked for."""
+        if self._sheet is None:
+            self._sheet = BankSheet(self._owner, amount=amount, bought=bought, card=card)
+            self._sheet.answered.connect(self.answered)
+            self._sheet.closed.connect(self._on_closed)
+            self._sheet.open()
+
+    def show_progress(self, *, is_waiting: bool, error: str = "") -> None:
+        if self._sheet is not None and isValid(self._sheet):
+            self._sheet.show_progress(is_waiting=is_waiting, error=error)
+
+    def close(self) -> None:
+        if self._sheet is not None and isValid(self._sheet):
+            self._sheet.close_overlay()
+
+    def _on_closed(self) -> None:
+        self._sheet = None
+        if isValid(self._owner):
+            self.closed.emit()
 
 
 def _payment(amount: str, bought: str, paid_with: str) -> QWidget:

@@ -92,15 +92,6 @@ class Windows(QObject):
 
 
 @pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_mode("light")
-    theme.set_text_scale(1.0)
-
-
-@pytest.fixture
 def prefs(tmp_path: Path) -> Prefs:
     return Prefs(tmp_path / "prefs.ini")
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.fakes import FakeService
@@ -15,14 +15,6 @@ from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.session import SessionViewModel
 from ui.viewmodels.wallet import WalletViewModel
 from ui.widgets.notices import toast_area
-
-
-@pytest.fixture
-def look(qapp: QApplication) -> Iterator[Theme]:
-    theme = Theme("light", reduced_motion=True)
-    theme.apply(qapp)
-    yield theme
-    theme.set_text_scale(1.0)
 
 
 @pytest.fixture

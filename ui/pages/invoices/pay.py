@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
-from shiboken6 import isValid
 
 from services.api.types import Invoice
 from ui.text import exact_money, tr
@@ -13,7 +12,7 @@ from ui.text.wallet import card_items, card_label
 from ui.viewmodels.base import Status
 from ui.viewmodels.invoice_payment import InvoicePaymentState, InvoicePaymentViewModel
 from ui.viewmodels.top_up import PayPhase
-from ui.widgets.bank_sheet import BankSheet
+from ui.widgets.bank_sheet import BankStep
 from ui.widgets.controls import Button, Card, SelectField, card, label, rule
 from ui.widgets.notices import Banner
 from ui.widgets.question_sheet import QuestionSheet
@@ -28,7 +27,9 @@ class PaySheet(QuestionSheet):
         title = tr("Pay {number}", number=invoice.number)
         super().__init__(window, title, name="payInvoiceSheet", width=440)
         self._vm, self._invoice = vm, invoice
-        self._bank: BankSheet | None = None
+        self._bank = BankStep(self)
+        self._bank.answered.connect(vm.confirm)
+        self._bank.closed.connect(self._on_changed)
         self.body.addWidget(self._sums(invoice))
         self.card = SelectField(tr("Card"), name="payInvoiceCard")
         self.card.select.picked.connect(lambda token: vm.choose_card(str(token)))
@@ -97,7 +98,7 @@ class PaySheet(QuestionSheet):
             self._press_pay()
 
     def _on_refused(self) -> None:
-        self._close_bank()
+        self._bank.close()
         self.card.select.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # -- state -----------------------------------------------------------------------------------------------------
@@ -118,11 +119,10 @@ class PaySheet(QuestionSheet):
         if state.error is not None:
             self.error.set_message(state.error.sentence, action=tr("Try again"))
         self._show_buttons(state)
-        if self._bank is not None and isValid(self._bank):
-            if state.phase is PayPhase.FAILED:
-                self._close_bank()
-            else:
-                self._bank.show_progress(is_waiting=state.is_busy, error=state.error.sentence if state.error else "")
+        if state.phase is PayPhase.FAILED:
+            self._bank.close()
+        else:
+            self._bank.show_progress(is_waiting=state.is_busy, error=state.error.sentence if state.error else "")
 
     def _show_buttons(self, state: InvoicePaymentState) -> None:
         amount = exact_money(self._invoice.due)
@@ -139,29 +139,14 @@ class PaySheet(QuestionSheet):
         self.is_dismissible = not state.is_busy
 
     def _on_paid(self, _invoice: object) -> None:
-        self._close_bank()
+        self._bank.close()
         self.close_overlay()
 
     # -- the bank --------------------------------------------------------------------------------------------------
     def _open_bank(self) -> None:
-        if self._bank is not None:
-            return
         state = self._vm.state
-        self._bank = BankSheet(
-            self,
+        self._bank.open(
             amount=exact_money(self._invoice.due),
             bought=tr("Invoice {number}", number=self._invoice.number),
             card=card_label(state.options, state.payment_token),
         )
-        self._bank.answered.connect(self._vm.confirm)
-        self._bank.closed.connect(self._on_bank_closed)
-        self._bank.open()
-
-    def _close_bank(self) -> None:
-        if self._bank is not None and isValid(self._bank):
-            self._bank.close_overlay()
-
-    def _on_bank_closed(self) -> None:
-        self._bank = None
-        if isValid(self):
-            self._on_changed()

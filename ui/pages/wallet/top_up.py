@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QApplication, QGridLayout, QWidget
-from shiboken6 import isValid
 
 from services.api.types import PaymentOptions
 from ui.text import exact_money, money, tr
 from ui.text.wallet import card_items, card_label, tax_text
 from ui.viewmodels.top_up import PayPhase, TopUpState, TopUpViewModel
-from ui.widgets.bank_sheet import BankSheet
+from ui.widgets.bank_sheet import BankStep
 from ui.widgets.controls import Button, Card, Segmented, SelectField, TextField, card, label, rule
 from ui.widgets.notices import Banner
 from ui.widgets.overlay import Sheet
@@ -27,7 +26,9 @@ class TopUpSheet(Sheet):
     def __init__(self, window: QWidget, vm: TopUpViewModel, options: PaymentOptions | None) -> None:
         super().__init__(window, tr("Top up"), name="topUpSheet", width=460)
         self._vm, self._options = vm, options
-        self._bank: BankSheet | None = None
+        self._bank = BankStep(self)
+        self._bank.answered.connect(vm.confirm)
+        self._bank.closed.connect(self._on_changed)
         self._is_rendering = False
         self.body.addWidget(self._packs())
         self.body.addWidget(self._amount())
@@ -146,11 +147,10 @@ class TopUpSheet(Sheet):
             self.error.set_message(state.error.sentence)
         self._show_buttons(state)
         self._is_rendering = False
-        if self._bank is not None and isValid(self._bank):
-            if state.phase is PayPhase.FAILED:
-                self._close_bank()
-            else:
-                self._bank.show_progress(is_waiting=state.is_busy, error=state.error.sentence if state.error else "")
+        if state.phase is PayPhase.FAILED:
+            self._bank.close()
+        else:
+            self._bank.show_progress(is_waiting=state.is_busy, error=state.error.sentence if state.error else "")
 
     def _show_pack(self, state: TopUpState) -> None:
         amount = state.amount
@@ -185,29 +185,15 @@ class TopUpSheet(Sheet):
         self.is_dismissible = not state.is_busy
 
     def _on_paid(self, paid: object) -> None:
-        self._close_bank()
+        self._bank.close()
         self.paid.emit(paid)
         self.close_overlay()
 
     # -- the bank --------------------------------------------------------------------------------------------------
     def _open_bank(self) -> None:
-        if self._bank is not None:
-            return
         state = self._vm.state
-        self._bank = BankSheet(
-            self,
+        self._bank.open(
             amount=exact_money(state.quote.total) if state.quote else "",
             bought=tr("Credit of {amount}", amount=exact_money(state.amount)) if state.amount else tr("Credit"),
             card=card_label(self._options, state.payment_token),
         )
-        self._bank.answered.connect(self._vm.confirm)
-        self._bank.closed.connect(self._on_bank_closed)
-        self._bank.open()
-
-    def _close_bank(self) -> None:
-        if self._bank is not None and isValid(self._bank):
-            self._bank.close_overlay()
-
-    def _on_bank_closed(self) -> None:
-        self._bank = None
-        self._on_changed()
