@@ -22,6 +22,7 @@ from tests.ui.comparison_help import (
     comparison,
     curve,
     made_calls,
+    option,
 )
 from tests.ui.page_help import button, child, click, cut_off, nameless, tab_round, tab_stops, text, unnamed
 from tests.ui.subscription_help import PRO as PRO_PLAN
@@ -339,6 +340,17 @@ def test_nothing_is_cut_off(
     give(page, comparison(FREE, YEARLY, PRO, STARTER, WALLET, INVOICE, curves=CURVES, break_evens=EVENS, calls=40))
     qtbot.waitUntil(lambda: cut_off(page) == [])
     assert page.height() == height
+
+
+def test_a_window_made_narrow_takes_long_names_with_it(page: ComparisonPage, qtbot: QtBot) -> None:
+    suite = option("suite-monthly", "5", name="Customer Service Suite Starter", is_bundle=True, can_change=False)
+    give(page, comparison(YEARLY, PRO, STARTER, suite, curves=CURVES, break_evens=EVENS))
+    for width in (838, 676, 1056, 838):
+        page.resize(width, 600)
+        qtbot.waitUntil(lambda: cut_off(page) == [])
+        content, shown = page._content_place.widget(), page._content_place.viewport()
+        assert content is not None
+        assert content.width() == shown.width()
 
 
 @pytest.mark.parametrize(("width", "is_wide"), [(1056, True), (676, False)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QLabel, QWidget
 
@@ -41,7 +41,6 @@ class OptionList(QWidget):
         self.setObjectName("optionList")
         self._shown: tuple[tuple[PlanCost, ...], str] = ((), "")
         self._rows: list[OptionRow] = []
-        self._is_wide = True
         self.copy_button = Button(tr("Copy CSV"), "ghost", "copy", name="copyOptions", small=True)
         self.copy_button.setAccessibleName(tr("Copy the options as CSV"))
         self.copy_button.clicked.connect(self.copy_wanted)
@@ -72,6 +71,10 @@ class OptionList(QWidget):
         self._head.arrange()
         for one in self._rows:
             one.arrange(is_wide)
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as the page: side by side, the rows would keep it too wide ever to be stacked."""
+        return QSize(0, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
