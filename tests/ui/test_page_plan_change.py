@@ -196,6 +196,20 @@ def test_downgrade_waits_and_can_be_undone_from_the_toast(desk: Desk, qtbot: QtB
     desk.owner.wait(lambda: desk.toast() == "Nothing changes for Customer Care.")
 
 
+def test_what_was_taken_back_on_the_card_is_not_offered_again(desk: Desk) -> None:
+    desk.open()
+    click(desk.sheet, "changePlan-free")
+    desk.owner.settle()
+    desk.commit().click()
+    desk.owner.wait(lambda: not desk.is_open)
+    offers = [one for one in toast_area(desk.page).toasts() if one.action_button.isVisible()]
+    assert len(offers) == 1
+    desk.owner.wait(lambda: child(desk.page, f"undo-{desk.owner.only.uuid}").isVisible())
+    click(desk.page, f"undo-{desk.owner.only.uuid}")
+    desk.owner.wait(lambda: desk.toast() == "Nothing changes for Customer Care.")
+    assert not [one for one in toast_area(desk.page).toasts() if one.action_button.isVisible()]
+
+
 def test_yearly_is_the_whole_price_and_starts_anew(desk: Desk) -> None:
     desk.open()
     click(desk.sheet, "changeCycle-1")

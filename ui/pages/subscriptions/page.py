@@ -27,7 +27,7 @@ from ui.widgets.arranged_page import ArrangedPage
 from ui.widgets.controls import Button, SearchField, column, label, page, row, scroll_page
 from ui.widgets.focus_order import reading_order, set_tab_order
 from ui.widgets.folding import Reading
-from ui.widgets.notices import Banner, toast_area
+from ui.widgets.notices import Banner, Toast, toast_area
 from ui.widgets.overlay import Dialog
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
@@ -57,6 +57,7 @@ class SubscriptionsPage(ArrangedPage):
         self.vm, self.change_vm, self.quotes_vm = vm, change_vm, quotes_vm
         self._cards: dict[str, SubscriptionCard] = {}
         self._sheet: ChangeSheet | None = None
+        self._undo_offer: Toast | None = None
         self._answer: AnswerSheet | None = None
         self._is_growing = False
         self._frame = QVBoxLayout(self)
@@ -278,9 +279,12 @@ class SubscriptionsPage(ArrangedPage):
         item = after if isinstance(after, Subscription) else None
         text = done_text(None if done.task is Task.PAY else done.action, done.subscription, item)
         area = toast_area(self)
+        if self._undo_offer is not None and isValid(self._undo_offer):
+            self._undo_offer.close_toast()  # what it would take back is no longer the last thing done
+        self._undo_offer = None
         if item is not None and item.pending is not None and ChangeAction.UNDO in item.can:
             undo = partial(self.change_vm.begin, item, Task.UNDO)
-            area.show_toast(text, icon="circle-check", action=tr("Undo"), on_action=undo)
+            self._undo_offer = area.show_toast(text, icon="circle-check", action=tr("Undo"), on_action=undo)
         else:
             area.show_toast(text, icon="circle-check")
 
