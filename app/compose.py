@@ -15,7 +15,7 @@ from services.embedded.service import EmbeddedService
 from services.embedded.workspace import Workspace, WorkspaceClock
 from services.gateways.agents import AgentHost
 from services.gateways.openai_agents import OpenAICompatibleAgents
-from services.gateways.payments import TestProvider
+from services.gateways.test_provider import TestProvider
 from services.gateways.retrieval import RetrievalAgents
 
 # How long the test provider takes, so that a demo shows what paying looks like.

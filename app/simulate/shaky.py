@@ -17,8 +17,8 @@ from services.gateways.payments import (
     Charge,
     ChargeRequest,
     ProviderUnreachable,
-    TestProvider,
 )
+from services.gateways.test_provider import TestProvider
 
 T = TypeVar("T")
 

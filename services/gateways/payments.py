@@ -1,25 +1,30 @@
-"""Taking money. The Protocol every provider obeys, and the in-process test provider with the published outcomes.
+"""Taking money: the Protocol every provider obeys. Several stand side by side in `providers`.
 
-The provider's own record is the truth: `find` reads it by our key, so that a crash or a lost answer on our side
+The provider's own record is the truth: `find` reads it, so that a crash, a closed browser or a lost answer on our side
 can always be settled without charging twice (TRUST, 0.2 and 0.3). No card number ever passes here, only tokens.
 """
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol, TypeVar
+from datetime import datetime
+from typing import Protocol
 
 from services.api.money import Money
-from services.api.types import TestCard
+from services.api.types import PaymentMethod, TestCard
 
-T = TypeVar("T")
+SUCCEEDED = "succeeded"
+AUTHORIZED = "authorized"  # the money is held, and ours when it is captured
+PROCESSING = "processing"  # a bank debit or transfer under way: days may go by
+ACTION_REQUIRED = "action_required"  # a hosted page waits for the buyer
+FAILED = "failed"  # nothing was charged, and nothing will be
+CANCELED = "canceled"  # given up or expired: nothing was charged, and nothing will be
+REFUNDED = "refunded"  # all of it went back
 
-SUCCEEDED, FAILED, ACTION_REQUIRED, REFUNDED = "succeeded", "failed", "action_required", "refunded"
+# Decline codes of our own, beside those of the provider (services/domain/declines.py has their meaning).
+EXPIRED = "expired"  # the page was left open too long
+AUTHENTICATION_REQUIRED = "authentication_required"  # the bank wants to ask the buyer, who is not there
 
 
 class ProviderUnreachable(Exception):
@@ -28,6 +33,20 @@ class ProviderUnreachable(Exception):
 
 class KeyMismatch(Exception):
     """The same key was sent with another amount or card."""
+
+
+class ProviderRefused(Exception):
+    """The provider would not take the request itself; nothing was charged. `code` says why: key_invalid |
+    currency_unsupported | amount_too_small | amount_too_large | method_unavailable | account_restricted |
+    request_invalid."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class EventForged(Exception):
+    """A webhook that the provider did not send, or not now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +60,119 @@ class CardFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class MethodFacts:
+    """What may be shown of a way to pay that was used. `token` charges it again; "" when it cannot be."""
+
+    method: PaymentMethod  # card | bank | paypal
+    token: str = field(default="", repr=False)
+    brand: str = ""  # "Visa", the bank's name, "PayPal"
+    last4: str = ""
+    exp_month: int = 0
+    exp_year: int = 0
+    email: str = ""  # of a PayPal account
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Whose saved methods are kept together at a provider: one of our organizations."""
+
+    organization_uuid: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChargeRequest:
-    """`amount` may be zero: the card is then only checked. `reference` is our order."""
+    """`token` is a saved method, "" asks for a hosted page. `amount` may be zero: the method is then only checked and
+    kept. `reference` is our order or intent. `is_attended`: somebody is there to answer a bank, so that a confirmation
+    becomes a page and not a refusal. `holds`: authorise now, `capture` later (cards and PayPal)."""
 
     amount: Money
     token: str = field(repr=False)
     reference: str = ""
+    customer: str = ""
+    method: PaymentMethod = PaymentMethod.CARD
+    title: str = ""  # what is bought, on the page and the receipt
+    email: str = ""
+    return_url: str = ""  # where the page sends the browser; only ever a hint
+    is_attended: bool = True
+    holds: bool = False
+    saves: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What to look for: by `charge_id` when the provider has answered once, else by `key`. `request` is what was sent,
+    and to whom; `sent_at` when."""
+
+    key: str
+    charge_id: str = ""
+    request: ChargeRequest | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """`state`: succeeded | failed (with `decline_code`) | action_required (with `action_url`) | refunded."""
+    """`state`: one of the constants above. `id` may change while a page becomes a payment; the last one is kept.
+    `refunded` is what has gone back; `key` and `reference` are ours, as the provider kept them."""
 
     id: str
     state: str
     amount: Money
     decline_code: str = ""
     action_url: str = ""
+    method: MethodFacts | None = None
+    expires_at: datetime | None = None
+    refunded: Money | None = None
+    key: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEvent:
+    """Something happened at the provider. `topic`: payment | refund | dispute | method | other. `subject` is the
+    provider's id of it, `charge_id`, `key` and `reference` lead to our row as far as the event knows them. `payload` is
+    what was received, whole."""
+
+    id: str
+    topic: str
+    kind: str  # the provider's own name
+    created_at: datetime
+    subject: str
+    charge_id: str = ""
+    key: str = ""
+    reference: str = ""
+    payload: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Oldest first. `cursor` goes on after the last one."""
+
+    events: tuple[ProviderEvent, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFacts:
+    """`state`: open | won | lost. `answer_by`: until when evidence may be sent."""
+
+    id: str
+    charge_id: str
+    amount: Money
+    state: str
+    reason: str
+    answer_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `souk doctor payments`: what was looked at, whether it is well, and what is the matter."""
+
+    what: str  # key | account | webhook | clock | network
+    is_well: bool
+    code: str = ""
+    detail: Mapping[str, str] = field(default_factory=dict)
 
 
 class Payments(Protocol):
@@ -72,204 +187,78 @@ class Payments(Protocol):
         ...
 
     @property
+    def methods(self) -> tuple[PaymentMethod, ...]:
+        """What its pages offer: some of card, bank, paypal."""
+        ...
+
+    @property
     def test_cards(self) -> tuple[TestCard, ...]:
         """The published test cards; empty outside test mode."""
         ...
 
+    @property
+    def page_hosts(self) -> tuple[str, ...]:
+        """Where its hosted pages lie: "checkout.stripe.com", or "127.0.0.1:8742" of a test provider on loopback. No
+        other page is ever opened. Empty: its pages are answered with `confirm`."""
+        ...
+
     def describe(self, token: str) -> CardFacts | None:
-        """What may be shown of the card behind a token; None when the token is unknown."""
+        """What may be shown of a published test card; None for any other token."""
+        ...
+
+    async def provide_customer(self, customer: Customer) -> str:
+        """The provider's id of an organization, made once. "" where it needs none. ProviderUnreachable."""
         ...
 
     async def charge(self, request: ChargeRequest, *, key: str) -> Charge:
-        """Charges once per key; a repeat returns the stored charge. ProviderUnreachable, KeyMismatch."""
+        """Charges, or opens a page, once per key; a repeat returns what the first one brought. ProviderUnreachable,
+        KeyMismatch, ProviderRefused."""
         ...
 
-    async def find(self, key: str) -> Charge | None:
-        """The charge made under a key, from the provider's own record. ProviderUnreachable."""
+    async def find(self, lookup: Lookup) -> Charge | None:
+        """What became of it, from the provider's own record; None when it never arrived. May carry out what the buyer
+        has approved already (PayPal). ProviderUnreachable."""
         ...
 
     async def confirm(self, charge_id: str, *, approve: bool) -> Charge:
-        """The buyer's answer on the test provider's confirmation page."""
+        """The buyer's answer on a page that is shown in our own window. ProviderRefused where pages are hosted."""
         ...
 
-    async def refund(self, charge_id: str, amount: Money, *, key: str) -> Charge:
-        """Gives money back once per key, never more than was charged. ProviderUnreachable."""
+    async def cancel(self, charge_id: str, *, key: str) -> Charge:
+        """Closes a page or lets a hold go. What was paid or captured meanwhile is not undone: the answer says so."""
+        ...
+
+    async def capture(self, charge_id: str, *, key: str) -> Charge:
+        """Takes what is held, once. Failed: the hold is gone. ProviderUnreachable."""
+        ...
+
+    async def refund(self, charge_id: str, amount: Money, *, key: str, reason: str = "") -> Charge:
+        """Gives money back once per key, never more than was charged; lets go of what is only held. `reason`:
+        requested_by_customer | duplicate | fraudulent | "". Succeeded or processing: the provider will do it.
+        ProviderUnreachable."""
+        ...
+
+    async def forget(self, token: str) -> None:
+        """Removes a saved method; one that is gone already is well. ProviderUnreachable."""
+        ...
+
+    async def list_events(self, cursor: str, *, since: datetime) -> EventPage:
+        """What happened after the cursor, or since an instant when it is "". ProviderUnreachable."""
+        ...
+
+    async def verify_event(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderEvent:
+        """A webhook (header names in lower case) that the provider really sent within five minutes of `now`.
+        EventForged, ProviderUnreachable."""
+        ...
+
+    async def get_dispute(self, dispute_id: str) -> DisputeFacts | None:
+        """A dispute as it stands at the provider. ProviderUnreachable."""
+        ...
+
+    async def check(self, *, now: datetime) -> tuple[Finding, ...]:
+        """Whether key, account, webhook and clock are as they must be. Never raises."""
         ...
 
     def close(self) -> None:
         """Lets go of files, threads and connections."""
         ...
-
-
-_EXPIRY = (12, 2034)
-TEST_CARDS = (
-    TestCard("tok_visa", "Visa", "4242", "pays"),
-    TestCard("tok_mastercard", "Mastercard", "4444", "pays"),
-    TestCard("tok_declined", "Visa", "0002", "declined"),
-    TestCard("tok_insufficient_funds", "Visa", "9995", "insufficient_funds"),
-    TestCard("tok_needs_confirmation", "Visa", "3155", "needs_confirmation"),
-    TestCard("tok_lost_before", "Visa", "0119", "lost_before"),
-    TestCard("tok_lost_after", "Visa", "0127", "lost_after"),
-)
-_DECLINES = {"declined": "card_declined", "insufficient_funds": "insufficient_funds"}
-
-_BUGS = {0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS charges (
-    key TEXT PRIMARY KEY, id TEXT UNIQUE NOT NULL, token TEXT NOT NULL, reference TEXT NOT NULL,
-    micros INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, decline_code TEXT NOT NULL,
-    refunded_micros INTEGER NOT NULL DEFAULT 0, CHECK (refunded_micros BETWEEN 0 AND micros));
-CREATE TABLE IF NOT EXISTS refunds (key TEXT PRIMARY KEY, charge_id TEXT NOT NULL, micros INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS lost (key TEXT PRIMARY KEY);
-"""
-
-
-class TestProvider:
-    """A provider in this process with a memory of its own on disk, which survives our crashes as a real one would."""
-
-    __test__ = False  # not a test class
-
-    def __init__(self, path: Path, *, latency_s: float = 0.0) -> None:
-        self._path = path
-        self._latency_s = latency_s
-        self._connection: sqlite3.Connection | None = None
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="souk-test-provider")
-
-    @property
-    def name(self) -> str:
-        return "test"
-
-    @property
-    def is_test_mode(self) -> bool:
-        return True
-
-    @property
-    def test_cards(self) -> tuple[TestCard, ...]:
-        return TEST_CARDS
-
-    def describe(self, token: str) -> CardFacts | None:
-        card = next((card for card in TEST_CARDS if card.token == token), None)
-        return None if card is None else CardFacts(card.brand, card.last4, *_EXPIRY)
-
-    async def charge(self, request: ChargeRequest, *, key: str) -> Charge:
-        card = next(card for card in TEST_CARDS if card.token == request.token)
-        first_time = await self._do(lambda db: self._is_first(db, key)) if card.outcome.startswith("lost") else False
-        if first_time and card.outcome == "lost_before":
-            raise ProviderUnreachable
-        charge = await self._do(lambda db: self._charge(db, request, key, card.outcome))
-        if first_time:
-            raise ProviderUnreachable
-        return charge
-
-    async def find(self, key: str) -> Charge | None:
-        return await self._do(lambda db: self._read(db, "key", key))
-
-    async def confirm(self, charge_id: str, *, approve: bool) -> Charge:
-        state, code = (SUCCEEDED, "") if approve else (FAILED, "confirmation_declined")
-        return await self._do(lambda db: self._confirm(db, charge_id, state, code))
-
-    async def refund(self, charge_id: str, amount: Money, *, key: str) -> Charge:
-        return await self._do(lambda db: self._refund(db, charge_id, amount, key))
-
-    async def between_writes(self, work: Callable[[Path], None]) -> None:
-        """Work on the file of its record, while nothing is being written there: snapshots of a workspace."""
-        await self._do(lambda _db: None)  # the file is there
-        await asyncio.get_running_loop().run_in_executor(self._executor, work, self._path)
-
-    def count_charges(self, reference: str = "") -> int:
-        """How many charges succeeded, for one of our orders or for all; for tests and the simulator."""
-        with sqlite3.connect(self._path) as db:
-            where = "WHERE state IN ('succeeded', 'refunded') AND (? = '' OR reference = ?)"
-            return int(db.execute(f"SELECT COUNT(*) FROM charges {where}", (reference, reference)).fetchone()[0])
-
-    def close(self) -> None:
-        """Lets go of the file."""
-        self._executor.submit(self._disconnect).result()
-        self._executor.shutdown()
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-
-    async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._latency_s:
-            await asyncio.sleep(self._latency_s)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._transact, work)
-
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(self._connection)
-                self._connection.execute("COMMIT")
-            finally:
-                self._connection.rollback()  # does nothing after a commit
-            return result
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUGS:
-                raise
-            raise ProviderUnreachable from error  # its disk is full, its file is held: as good as no answer
-
-    def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(_SCHEMA)
-        return connection
-
-    @staticmethod
-    def _is_first(db: sqlite3.Connection, key: str) -> bool:
-        return db.execute("INSERT OR IGNORE INTO lost VALUES (?)", (key,)).rowcount == 1
-
-    @staticmethod
-    def _read(db: sqlite3.Connection, column: str, value: str) -> Charge | None:
-        sql = f"SELECT id, state, micros, currency, decline_code, reference FROM charges WHERE {column} = ?"
-        row = db.execute(sql, (value,)).fetchone()
-        if row is None:
-            return None
-        url = f"/pay/test/{row[5]}/" if row[1] == ACTION_REQUIRED else ""
-        return Charge(row[0], row[1], Money(row[2], row[3]), row[4], url)
-
-    def _charge(self, db: sqlite3.Connection, request: ChargeRequest, key: str, outcome: str) -> Charge:
-        known = db.execute("SELECT token, micros, currency FROM charges WHERE key = ?", (key,)).fetchone()
-        if known is None:
-            state = (
-                FAILED if outcome in _DECLINES else ACTION_REQUIRED if outcome == "needs_confirmation" else SUCCEEDED
-            )
-            db.execute(
-                "INSERT INTO charges (key, id, token, reference, micros, currency, state, decline_code) "
-                "VALUES (?, 'ch_test_' || lower(hex(randomblob(8))), ?, ?, ?, ?, ?, ?)",
-                (key, request.token, request.reference, request.amount.micros, request.amount.currency, state,
-                 _DECLINES.get(outcome, "")),
-            )  # fmt: skip
-        elif known != (request.token, request.amount.micros, request.amount.currency):
-            raise KeyMismatch(key)
-        charge = self._read(db, "key", key)
-        assert charge is not None  # noqa: S101  written above in this transaction
-        return charge
-
-    def _confirm(self, db: sqlite3.Connection, charge_id: str, state: str, code: str) -> Charge:
-        db.execute(
-            "UPDATE charges SET state = ?, decline_code = ? WHERE id = ? AND state = 'action_required'",
-            (state, code, charge_id),
-        )
-        return self._existing(db, charge_id)
-
-    def _refund(self, db: sqlite3.Connection, charge_id: str, amount: Money, key: str) -> Charge:
-        new = db.execute("INSERT OR IGNORE INTO refunds VALUES (?, ?, ?)", (key, charge_id, amount.micros)).rowcount
-        if new:
-            db.execute(
-                "UPDATE charges SET refunded_micros = refunded_micros + ?, "
-                "state = CASE WHEN refunded_micros + ? = micros THEN 'refunded' ELSE state END WHERE id = ?",
-                (amount.micros, amount.micros, charge_id),
-            )
-        return self._existing(db, charge_id)
-
-    def _existing(self, db: sqlite3.Connection, charge_id: str) -> Charge:
-        charge = self._read(db, "id", charge_id)
-        if charge is None:
-            raise KeyError(charge_id)
-        return charge

@@ -16,7 +16,8 @@ from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
 from services.embedded.workspace import Workspace, WorkspaceClock
 from services.gateways.agents import AgentHost, ScriptedAgents
-from services.gateways.payments import Payments, TestProvider
+from services.gateways.payments import Payments
+from services.gateways.test_provider import TestProvider
 from tests.fakes import FakeClock
 from tests.keys import LEDGER_KEY
 

@@ -26,7 +26,8 @@ from services.embedded.core import Core
 from services.embedded.placing import LEASE
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentSpec, Answer, ScriptedAgents, Turn
-from services.gateways.payments import Charge, TestProvider
+from services.gateways.payments import Charge
+from services.gateways.test_provider import TestProvider
 from tests.contract.embedded import build_embedded
 from tests.contract.market import PASSWORD, Market, answer_of
 from tests.postgres import administering, new_database

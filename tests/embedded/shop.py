@@ -31,7 +31,8 @@ from services.db.session import Database
 from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentSpec, Answer, DeploymentFailed, HostUnavailable, ScriptedAgents, Turn
-from services.gateways.payments import CardFacts, Charge, ChargeRequest, ProviderUnreachable, TestProvider
+from services.gateways.payments import CardFacts, Charge, ChargeRequest, ProviderUnreachable
+from services.gateways.test_provider import TestProvider
 from tests.contract.embedded import START, build_embedded
 from tests.contract.market import Market
 from tests.fakes import FakeClock, Gate

@@ -24,7 +24,8 @@ from services.db.session import Database
 from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import DEPLOYMENT_STEPS, AgentSpec, Answer, ScriptedAgents, Turn
-from services.gateways.payments import CardFacts, Charge, ChargeRequest, TestProvider
+from services.gateways.payments import CardFacts, Charge, ChargeRequest
+from services.gateways.test_provider import TestProvider
 from tests.fakes import FakeClock
 from tests.keys import LEDGER_KEY
 

@@ -22,7 +22,7 @@ from services.embedded.core import Core
 from services.embedded.placing import LEASE
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import ScriptedAgents
-from services.gateways.payments import TestProvider
+from services.gateways.test_provider import TestProvider
 from tests.contract.market import answer_of
 from tests.embedded.shop import stocked_template
 from tests.fakes import FakeClock

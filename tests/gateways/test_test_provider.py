@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from services.api.money import Money
-from services.gateways.payments import ChargeRequest, KeyMismatch, ProviderUnreachable, TestProvider
+from services.gateways.payments import ChargeRequest, KeyMismatch, ProviderUnreachable
+from services.gateways.test_provider import TestProvider
 
 REQUEST = ChargeRequest(Money.parse("29"), "tok_visa", "order")
 

@@ -14,7 +14,7 @@ from app.clock import SeededIds
 from services.db.session import Database, ServerDatabase
 from services.embedded.core import Core
 from services.gateways.agents import ScriptedAgents
-from services.gateways.payments import TestProvider
+from services.gateways.test_provider import TestProvider
 from tests.contract.embedded import START, migrated_template
 from tests.embedded.money.books import Books
 from tests.fakes import FakeClock

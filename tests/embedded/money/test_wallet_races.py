@@ -20,7 +20,7 @@ from services.embedded.money.due import Due
 from services.embedded.money.duties import DUTIES
 from services.embedded.money.ledger import BelowFloor
 from services.embedded.money.top_ups import Purchase
-from services.gateways.payments import TestProvider
+from services.gateways.test_provider import TestProvider
 from tests.contract.embedded import START
 from tests.contract.money import ZERO, usd
 from tests.embedded.money.books import Books, at
