@@ -34,7 +34,7 @@ from services.api.types import (
     QuickCheckout,
     Resource,
     ResourceState,
-    SavedCard,
+    SavedMethod,
     SubscribedResource,
     Subscription,
     SubscriptionState,
@@ -116,12 +116,12 @@ class FakeBuying(FakeAgents):
         methods = (PaymentMethod.CARD, PaymentMethod.WALLET) if can_pay else (PaymentMethod.CARD,)
         return PaymentOptions(True, methods, tuple(cards), TEST_CARDS, accepted, balance)
 
-    async def save_card(self, token: str) -> SavedCard:
+    async def save_card(self, token: str) -> SavedMethod:
         await self._enter("save_card")
         user = self._user()
         if token not in self.world.outcomes:
             raise InvalidInput(fields={"payment_token": "unknown"})
-        card = SavedCard(f"card-{self.world.ids.uuid()}", "Visa", "4242", 12, 2030, is_default=True)
+        card = SavedMethod(f"card-{self.world.ids.uuid()}", "Visa", "4242", 12, 2030, is_default=True)
         self.world.outcomes[card.token] = self.world.outcomes[token]
         kept = [replace(other, is_default=False) for other in self.world.cards.get(user.uuid, [])]
         self.world.cards[user.uuid] = [card, *kept]

@@ -37,7 +37,7 @@ from services.api.types import (
     Quote,
     RequestQuote,
     Resource,
-    SavedCard,
+    SavedMethod,
     TimePoint,
     Wallet,
 )
@@ -160,7 +160,7 @@ class World:
     orders: dict[str, tuple[str, Order]] = field(default_factory=dict)  # uuid -> owner, order
     requests: dict[str, QuickCheckout] = field(default_factory=dict)  # by order
     resources: dict[str, tuple[str, Resource]] = field(default_factory=dict)
-    cards: dict[str, list[SavedCard]] = field(default_factory=dict)
+    cards: dict[str, list[SavedMethod]] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=lambda: {card.token: card.outcome for card in TEST_CARDS})
     charges: list[Money] = field(default_factory=list)
     quotes: list[RequestQuote] = field(default_factory=list)

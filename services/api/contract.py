@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.api.money_contract import Invoices, Prices, Quotes, Subscriptions, Timelines, Wallets
+from services.api.payment_contract import Collections, PaymentMethods, Webhooks
 from services.api.types import (
     Account,
     AnswerPart,
@@ -26,13 +27,14 @@ from services.api.types import (
     Order,
     OrderSummary,
     PaymentOptions,
+    PayOrder,
     Placed,
     QuickCheckout,
     QuoteRequested,
     Register,
     RequestQuote,
     Resource,
-    SavedCard,
+    SavedMethod,
     Session,
     SignIn,
     Transcript,
@@ -106,7 +108,7 @@ class Checkout(Protocol):
         """Methods, saved cards and, in test mode, the published test cards."""
         ...
 
-    async def save_card(self, token: str) -> SavedCard:
+    async def save_card(self, token: str) -> SavedMethod:
         """Keeps a card (by provider token) for the account's organization. NotSignedIn, InvalidInput(payment_token)."""
         ...
 
@@ -116,7 +118,22 @@ class Checkout(Protocol):
         ...
 
     async def confirm_order(self, uuid: str, *, approve: bool) -> Placed:
-        """The buyer's answer on the test provider's confirmation page. ConfirmationDeclined, WrongState."""
+        """The buyer's answer on a page shown in our own window (no `page_hosts`). ConfirmationDeclined, WrongState."""
+        ...
+
+    async def refresh_order(self, uuid: str) -> Placed:
+        """Asks the provider now ("I have paid"). With `action` while the page is open, without it when paid;
+        PaymentFailed (PaymentExpired, CardDeclined, ...) when it came to nothing, PaymentUnknown. NotFound."""
+        ...
+
+    async def cancel_order(self, uuid: str) -> Order:
+        """Gives up an order that is not paid (its page is closed), or takes back a paid one until `undo_until`: nothing
+        is charged and its agents are gone. Paid in the same instant: the order as it is then. WrongState."""
+        ...
+
+    async def pay_order(self, uuid: str, request: PayOrder, *, key: str) -> Placed:
+        """Goes on with an order that is not paid: its page again, or another way to pay. There is one order and one
+        charge, whatever was open before. WrongState, and as `quick_checkout`."""
         ...
 
     async def get_order(self, uuid: str) -> Order:
@@ -198,6 +215,9 @@ class Service(
     Prices,
     Quotes,
     Timelines,
+    PaymentMethods,
+    Collections,
+    Webhooks,
     Protocol,
 ):
     """The whole service for one actor."""

@@ -14,17 +14,25 @@ ServiceError
 │   ├── WrongState            the thing is not in a state that allows this (params: state)
 │   ├── SumMoved              what was previewed would cost something else by now; look again
 │   └── NotInTestMode         only a test-mode workspace allows this
-├── PaymentFailed 402         the provider said no; nothing was charged
+├── PaymentFailed 402         the provider said no; nothing was charged (params: reason, the provider's own word, one of
+│   │                         domain.declines; order_uuid or payment_uuid)
 │   ├── CardDeclined
 │   ├── InsufficientFunds
 │   ├── ConfirmationDeclined  the buyer refused on the confirmation page, or let it expire
 │   ├── PaymentNotCompleted   a crash came between; the provider has no charge, the order was undone
+│   ├── PaymentExpired        the hosted page was left open too long
+│   ├── PaymentCanceled       the buyer gave it up
+│   ├── DebitFailed           the bank did not pay a debit it was asked for, days ago
+│   ├── ConfirmationNeeded    the buyer's bank wants to be asked by the buyer; pay it again, in person
 │   └── PaymentProfileNeeded  paying afterwards needs a card on file
 ├── InsufficientCredit 402    the wallet cannot pay this (params: balance, price, both in micros)
 ├── SubscriptionSuspended 402 an invoice is unpaid; paying it restores the agent (params: invoice_uuid)
 ├── LimitReached 429          included calls are used up and the plan refuses more, or a cap is reached (params: limit
 │                             = plan | sample | organization | project | key, left_<level> in micros)
 ├── PaymentUnknown 503        the provider did not answer; asking again with the same key charges once
+├── ProviderRejected 502      the provider would not take the request; nothing was charged (params: reason, as in
+│                             gateways.payments.ProviderRefused; provider)
+├── EventRejected 400         a webhook that the provider did not send, or not now
 ├── Offline 503               the service (or its provider) cannot be reached
 ├── AgentUnavailable 503      the agent did not answer; the call costs nothing
 └── StorageError 500
@@ -142,6 +150,22 @@ class PaymentNotCompleted(PaymentFailed):
     code = "payment_not_completed"
 
 
+class PaymentExpired(PaymentFailed):
+    code = "payment_expired"
+
+
+class PaymentCanceled(PaymentFailed):
+    code = "payment_canceled"
+
+
+class DebitFailed(PaymentFailed):
+    code = "debit_failed"
+
+
+class ConfirmationNeeded(PaymentFailed):
+    code = "confirmation_needed"
+
+
 class PaymentProfileNeeded(PaymentFailed):
     code = "payment_profile_needed"
 
@@ -165,6 +189,16 @@ class PaymentUnknown(ServiceError):
     code = "payment_unknown"
     http_status = 503
     retryable = True
+
+
+class ProviderRejected(ServiceError):
+    code = "provider_rejected"
+    http_status = 502
+
+
+class EventRejected(ServiceError):
+    code = "event_rejected"
+    http_status = 400
 
 
 class Offline(ServiceError):

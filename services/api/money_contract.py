@@ -30,6 +30,7 @@ from services.api.types import (
     MovementQuery,
     MoveTime,
     Paid,
+    PaymentMethod,
     Placed,
     PlanComparison,
     Quote,
@@ -68,7 +69,15 @@ class Wallets(Protocol):
         ...
 
     async def confirm_payment(self, uuid: str, *, approve: bool) -> Paid:
-        """The buyer's answer on the test provider's confirmation page. ConfirmationDeclined, WrongState."""
+        """The buyer's answer on a page shown in our own window (no `page_hosts`). ConfirmationDeclined, WrongState."""
+        ...
+
+    async def refresh_payment(self, uuid: str) -> Paid:
+        """Asks the provider now what became of a payment that is no order's. PaymentFailed, PaymentUnknown."""
+        ...
+
+    async def cancel_payment(self, uuid: str) -> Paid:
+        """Gives up a payment that waits for the buyer; its page is closed. Paid in the same instant: it says so."""
         ...
 
     async def rehearse_auto_top_up(self, request: SetAutoTopUp) -> Rehearsal:
@@ -139,8 +148,11 @@ class Invoices(Protocol):
         """The next invoice of each subscription as it stands now, soonest first."""
         ...
 
-    async def pay_invoice(self, uuid: str, payment_token: str, *, key: str) -> Paid:
-        """Pays an open invoice; "" takes the default card. Restores what was suspended. WrongState, PaymentFailed."""
+    async def pay_invoice(
+        self, uuid: str, payment_token: str, *, key: str, page: PaymentMethod | None = None, return_url: str = ""
+    ) -> Paid:
+        """Pays an open invoice; "" takes the default method, `page` opens a hosted page of that kind instead. Restores
+        what was suspended. WrongState, PaymentFailed."""
         ...
 
     async def export_invoice(self, uuid: str, document_format: DocumentFormat) -> Document:

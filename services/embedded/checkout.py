@@ -22,7 +22,7 @@ from services.api.types import (
     QuickCheckout,
     QuoteRequested,
     RequestQuote,
-    SavedCard,
+    SavedMethod,
 )
 from services.db import models as m
 from services.db import portable
@@ -62,7 +62,7 @@ class EmbeddedCheckout(Area):
         methods = cards if balance.is_zero else (*cards, PaymentMethod.WALLET)
         return PaymentOptions(payments.is_test_mode, methods, saved, payments.test_cards, has_agreed, balance)
 
-    def _remembered(self, connection: Connection) -> tuple[tuple[SavedCard, ...], bool, Money]:
+    def _remembered(self, connection: Connection) -> tuple[tuple[SavedMethod, ...], bool, Money]:
         """The caller's cards, whether an earlier order was paid (its terms were accepted), and the wallet's balance."""
         o = m.OrderRow
         paid = sa.select(o.uuid).where(o.user_uuid == self._caller(connection).uuid, o.paid_at.is_not(None)).limit(1)
@@ -70,7 +70,7 @@ class EmbeddedCheckout(Area):
         balance = grants.balance(connection, organization_uuid, CURRENCY, self._now())
         return self._saved_cards(connection), connection.execute(paid).first() is not None, balance
 
-    def _saved_cards(self, connection: Connection) -> tuple[SavedCard, ...]:
+    def _saved_cards(self, connection: Connection) -> tuple[SavedMethod, ...]:
         caller, c = self._caller(connection), m.PaymentCard
         rows = connection.execute(
             sa.select(c.token, c.brand, c.last4, c.exp_month, c.exp_year, c.is_default)
@@ -78,12 +78,12 @@ class EmbeddedCheckout(Area):
             .where(m.Membership.user_uuid == caller.uuid)
             .order_by(c.is_default.desc(), c.created_at)
         )
-        return tuple(SavedCard(*row) for row in rows)
+        return tuple(SavedMethod(*row) for row in rows)
 
-    async def save_card(self, token: str) -> SavedCard:
+    async def save_card(self, token: str) -> SavedMethod:
         return await self._core.db.run(lambda connection: self._save_card(connection, token))
 
-    def _save_card(self, connection: Connection, token: str) -> SavedCard:
+    def _save_card(self, connection: Connection, token: str) -> SavedMethod:
         caller = self._caller(connection)
         if self._core.payments.describe(token) is None:
             raise errors.InvalidInput(fields={"payment_token": "unknown"})

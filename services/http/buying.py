@@ -16,7 +16,7 @@ from services.api.types import (
     QuickCheckout,
     QuoteRequested,
     RequestQuote,
-    SavedCard,
+    SavedMethod,
 )
 from services.http import shapes_bought as shapes
 from services.http.call import Call
@@ -102,7 +102,7 @@ async def get_payment_options(request: Call) -> Reply[PaymentOptions]:
 
 @writes("/api/payment-methods/", TAG, 201)
 @once
-async def save_card(request: Call, data: JSONBody[CardToken]) -> Reply[SavedCard]:
+async def save_card(request: Call, data: JSONBody[CardToken]) -> Reply[SavedMethod]:
     """Keeps a card, known by the provider's token, for later."""
     return request.reply_same(await request.service.save_card(data.payment_token), 201)
 

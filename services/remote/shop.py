@@ -26,7 +26,7 @@ from services.api.types import (
     Register,
     RequestQuote,
     Resource,
-    SavedCard,
+    SavedMethod,
     Session,
     SignIn,
     SortOrder,
@@ -97,8 +97,8 @@ class RemoteShop(Transport):
     async def get_payment_options(self) -> PaymentOptions:
         return await self.get(PaymentOptions, "/api/payment-methods/")
 
-    async def save_card(self, token: str) -> SavedCard:
-        return await self.post(SavedCard, "/api/payment-methods/", {"payment_token": token})
+    async def save_card(self, token: str) -> SavedMethod:
+        return await self.post(SavedMethod, "/api/payment-methods/", {"payment_token": token})
 
     async def quick_checkout(self, request: QuickCheckout, *, key: str) -> Placed:
         return await self.pay(Placed, "/api/marketplace/quick-checkout/", request, key)

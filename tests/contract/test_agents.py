@@ -226,7 +226,7 @@ async def test_nobody_learns_of_another_accounts_things(market: Market) -> None:
 async def test_another_accounts_saved_card_does_not_pay(market: Market) -> None:
     ada, eve = await market.buyer(), await market.buyer("eve@example.com", device="device-2")
     card = await ada.save_card(await market.card())
-    assert (await eve.get_payment_options()).saved_cards == ()
+    assert (await eve.get_payment_options()).saved_methods == ()
     request = await market.order(payment_token=card.token)
     await raises(InvalidInput, eve.quick_checkout(request, key="k"), payment_token="unknown")
 

@@ -253,7 +253,7 @@ async def test_payment_options_name_what_works_now(market: Market) -> None:
     options = await market.guest().get_payment_options()
     assert options.is_test_mode
     assert PaymentMethod.CARD in options.methods
-    assert options.saved_cards == ()
+    assert options.saved_methods == ()
     outcomes = {card.outcome for card in options.test_cards}
     assert outcomes >= {"pays", "declined", "insufficient_funds", "needs_confirmation", "lost_before", "lost_after"}
 
@@ -264,7 +264,7 @@ async def test_a_saved_card_pays_without_showing_its_provider_token(market: Mark
     card = await buyer.save_card(token)
     assert card.token != token
     assert (card.last4, card.is_default) == ("4242", True)
-    assert card in (await buyer.get_payment_options()).saved_cards
+    assert card in (await buyer.get_payment_options()).saved_methods
     request = await market.order(payment_token=card.token)
     assert (await market.buy(buyer, request)).resource_uuid
     await raises(InvalidInput, buyer.save_card("tok_made_up"), payment_token="unknown")

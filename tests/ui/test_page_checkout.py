@@ -257,7 +257,7 @@ def test_another_test_card_is_added_by_the_menu_and_stays_in_sight(desk: Desk) -
 def test_signed_in_buyer_keeps_an_added_card_on_file(desk: Desk, signed_in: SessionViewModel) -> None:
     desk.open()
     desk.pick_card(CARDS["pays"])
-    desk.wait(lambda: desk.state.options is not None and desk.state.options.saved_cards)
+    desk.wait(lambda: desk.state.options is not None and desk.state.options.saved_methods)
     desk.wait(lambda: button(desk.page, "savedCard-0").isChecked())
     assert button(desk.page, "savedCard-0").text() == "Visa •••• 4242"
 

@@ -19,7 +19,7 @@ from services.api.types import (
     OveragePolicy,
     PaymentMethod,
     ResourceState,
-    SavedCard,
+    SavedMethod,
     SortOrder,
     StepState,
     SummaryLine,
@@ -294,7 +294,7 @@ def test_cards_are_named_by_what_they_do() -> None:
     assert not any(
         card.outcome in label for card, label in zip(TEST_CARDS[1:], labels[1:], strict=True) if "_" in card.outcome
     )
-    saved = SavedCard("c", "Visa", "4242", 4, 2029, is_default=True)
+    saved = SavedMethod("c", "Visa", "4242", 4, 2029, is_default=True)
     assert text.saved_card_label(saved) == "Visa •••• 4242"
     assert text.saved_card_detail(saved) == "Expires 04/29 · default"
     assert text.saved_card_detail(replace(saved, is_default=False)) == "Expires 04/29"

@@ -185,9 +185,9 @@ def test_who_has_a_card_on_file_finds_it_chosen(
 def test_test_card_can_be_kept_on_file(buyer: Buyer, signed_in: SessionViewModel) -> None:
     buyer.open()
     buyer.checkout.save_test_card(CARDS["pays"])
-    buyer.wait(lambda: buyer.state.options is not None and len(buyer.state.options.saved_cards) == 1)
+    buyer.wait(lambda: buyer.state.options is not None and len(buyer.state.options.saved_methods) == 1)
     assert buyer.state.options is not None
-    assert buyer.state.payment_token == buyer.state.options.saved_cards[0].token
+    assert buyer.state.payment_token == buyer.state.options.saved_methods[0].token
 
 
 def test_names_of_a_known_buyer_are_those_they_have(

@@ -12,7 +12,7 @@ from services.api.types import (
     OveragePolicy,
     PaymentMethod,
     ResourceState,
-    SavedCard,
+    SavedMethod,
     SortOrder,
     StepState,
     TestCard,
@@ -131,12 +131,12 @@ def method_label(method: PaymentMethod) -> str:
     return labels[method]
 
 
-def saved_card_label(card: SavedCard) -> str:
+def saved_card_label(card: SavedMethod) -> str:
     """ "Visa •••• 4242"."""
     return f"{card.brand} •••• {card.last4}"
 
 
-def saved_card_detail(card: SavedCard) -> str:
+def saved_card_detail(card: SavedMethod) -> str:
     """ "Expires 04/29 · default"."""
     expires = tr("Expires {month}/{year}", month=f"{card.exp_month:02d}", year=f"{card.exp_year % 100:02d}")
     return tr("{expires} · default", expires=expires) if card.is_default else expires

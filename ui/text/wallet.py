@@ -136,7 +136,7 @@ def card_items(options: PaymentOptions | None) -> list[tuple[str, str]]:
     """Cards to pick from, as (words, token): those on file, in test mode the published test cards too."""
     if options is None:
         return []
-    saved = [(saved_card_label(card), card.token) for card in options.saved_cards]
+    saved = [(saved_card_label(card), card.token) for card in options.saved_methods]
     tests = [(test_card_label(card), card.token) for card in options.test_cards] if options.is_test_mode else []
     return saved + tests
 
@@ -145,7 +145,7 @@ def card_label(options: PaymentOptions | None, token: str) -> str:
     """The card of a token without what a test card does: "Visa •••• 4242"."""
     if options is None:
         return ""
-    for saved in options.saved_cards:
+    for saved in options.saved_methods:
         if saved.token == token:
             return saved_card_label(saved)
     return next((f"{card.brand} •••• {card.last4}" for card in options.test_cards if card.token == token), "")

@@ -17,7 +17,7 @@ from services.api.types import (
     Offering,
     PaymentMethod,
     PaymentOptions,
-    SavedCard,
+    SavedMethod,
 )
 from ui.bridge import Area, Bridge, Change
 from ui.text import error_text, tr
@@ -269,7 +269,7 @@ class CheckoutViewModel(PricedViewModel):
         if self._may_change():
             self._edit("terms_accepted", terms_accepted=is_accepted)
 
-    def _on_card_saved(self, card: SavedCard) -> None:
+    def _on_card_saved(self, card: SavedMethod) -> None:
         self.choose_card(card.token)
         self._load_options()
 

@@ -342,10 +342,10 @@ def _sentence(field: str, code: str) -> str:
 
 def preselected_card(options: PaymentOptions, wanted: str) -> str:
     """The wanted card when it is there, else the default saved one, else in test mode the test card that pays."""
-    saved = [card.token for card in options.saved_cards]
+    saved = [card.token for card in options.saved_methods]
     tests = [card.token for card in options.test_cards] if options.is_test_mode else []
     if wanted in (*saved, *tests):
         return wanted
-    defaults = [card.token for card in options.saved_cards if card.is_default]
+    defaults = [card.token for card in options.saved_methods if card.is_default]
     paying = [card.token for card in options.test_cards if card.outcome == "pays"] if options.is_test_mode else []
     return (defaults or saved or paying or [""])[0]

@@ -33,7 +33,7 @@ from services.api.types import (
     Paid,
     PaymentOptions,
     PaymentState,
-    SavedCard,
+    SavedMethod,
     Subscription,
     UsagePayment,
 )
@@ -198,7 +198,7 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
                 failed=lambda error: self._set(error=error_text(error)),
             )  # fmt: skip
 
-    def _on_card_saved(self, card: SavedCard) -> None:
+    def _on_card_saved(self, card: SavedMethod) -> None:
         self.choose_card(card.token)
         self._bridge.run(
             self, "options",

@@ -40,9 +40,20 @@ class Cart:
 class PaymentMethod(StrEnum):
     CARD = "card"
     PAYPAL = "paypal"
-    BANK = "bank"
-    INVOICE = "invoice"
+    BANK = "bank"  # a debit of a bank account, which takes days
+    INVOICE = "invoice"  # a transfer by the buyer, with a reference and a due date
     WALLET = "wallet"
+
+
+class PaymentState(StrEnum):
+    SENT = "sent"  # intent saved, outcome not known yet
+    ACTION_REQUIRED = "action_required"  # the buyer must pay or confirm on a hosted page
+    PROCESSING = "processing"  # under way: a bank debit or a transfer
+    AUTHORIZED = "authorized"  # held; charged when the time to change one's mind is over
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"  # given up or expired; nothing was charged
+    REFUNDED = "refunded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +102,42 @@ class TestCard:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedCard:
-    token: str
-    brand: str
-    last4: str
-    exp_month: int
+class SavedMethod:
+    """A card, bank account or PayPal account that can be charged again. `expiry`: "" | soon | expired, by the
+    workspace's clock. `used_for`: names of what is paid with it, "auto_top_up" for the automatic top-up."""
+
+    token: str = field(repr=False)
+    brand: str  # "Visa", the bank's name, "PayPal"
+    last4: str  # "" for PayPal
+    exp_month: int  # 0 for what does not expire
     exp_year: int
     is_default: bool
+    method: PaymentMethod = PaymentMethod.CARD
+    email: str = ""  # of a PayPal account
+    expiry: str = ""
+    used_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentOptions:
-    """What this buyer can pay with. `is_test_mode`: no real money moves; `has_accepted_terms`: by an earlier order."""
+    """What this buyer can pay with. `is_test_mode`: no real money moves; `has_accepted_terms`: by an earlier order.
+    `page_hosts`: where hosted pages may lie, and no others are opened; empty: they are answered in our own window.
+    `undo_seconds`: how long a purchase by card or PayPal can be taken back before it is charged."""
 
     is_test_mode: bool
     methods: tuple[PaymentMethod, ...]  # those that work now
-    saved_cards: tuple[SavedCard, ...]
+    saved_methods: tuple[SavedMethod, ...]
     test_cards: tuple[TestCard, ...]
     has_accepted_terms: bool = False
     wallet_balance: Money | None = None  # None: guest
+    page_hosts: tuple[str, ...] = ()
+    undo_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class QuickCheckout:
-    """One call from choice to paid order (API.md, "Buying"). Prices come from the catalogue only."""
+    """One call from choice to paid order (API.md, "Buying"). Prices come from the catalogue only. Without a
+    `payment_token` a hosted page is opened for card, bank and paypal; `invoice` is paid by transfer."""
 
     offering_uuid: str
     plan_uuid: str
@@ -128,17 +151,48 @@ class QuickCheckout:
     start_trial: bool = False
     country: str = ""  # ISO 3166 alpha-2; empty: as in the billing details, else none
     vat_id: str = ""
+    return_url: str = (
+        ""  # where the hosted page sends the browser: the caller's own loopback address, or a page of ours
+    )
+    saves_method: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PayOrder:
+    """Another try at an order that is not paid yet: the same page again, or another way to pay. Of the two, `method`
+    without a token opens a page."""
+
+    payment_method: PaymentMethod = PaymentMethod.CARD
+    payment_token: str = field(default="", repr=False)
+    return_url: str = ""
+    saves_method: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
+    """What the buyer has to do first. `expires_at`: until when the page works."""
+
     kind: str  # "redirect"
     url: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """How to pay by bank transfer. `reference` must be given with it, so that it is found."""
+
+    reference: str
+    amount: Money  # still to be paid
+    due_at: datetime
+    account: tuple[tuple[str, str], ...]  # (holder | iban | bic | bank, value)
+    received: Money  # so far
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """`action` is set when the buyer must confirm on a hosted page first; the other ids are empty until then."""
+    """`action` is set when the buyer must pay or confirm on a hosted page first; the other ids are empty until then.
+    `state`: what is known of the money. A bank debit or a transfer is `processing` until it has arrived, and so is the
+    order."""
 
     order_uuid: str
     resource_uuid: str = ""
@@ -146,6 +200,8 @@ class Placed:
     project_uuid: str = ""
     access_url: str = ""
     action: Action | None = None
+    state: PaymentState = PaymentState.SUCCEEDED
+    transfer: Transfer | None = None
 
 
 class OrderState(StrEnum):
@@ -182,6 +238,10 @@ class Order:
     error_code: str = ""
     action: Action | None = None
     invoice_uuid: str = ""
+    payment_state: PaymentState | None = None  # of its latest payment; None: there was nothing to pay
+    payment_method: PaymentMethod = PaymentMethod.CARD
+    undo_until: datetime | None = None  # until then `cancel_order` takes it back and nothing is charged
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.api.money import Money
-from services.api.types.buying import Action
+from services.api.types.buying import Action, PaymentMethod, PaymentState
 
 Params = dict[str, str | int | None]  # figures and names for the screen to compose a sentence from
 
@@ -119,11 +119,14 @@ class Wallet:
 
 @dataclass(frozen=True, slots=True)
 class TopUp:
-    """`amount` is the credit wanted; tax comes on top (`quote_top_up` says how much)."""
+    """`amount` is the credit wanted; tax comes on top (`quote_top_up` says how much). Without a token a hosted page is
+    opened for `payment_method`: card, bank or paypal."""
 
     amount: Money
     payment_token: str = field(default="", repr=False)
     organization_uuid: str = ""
+    payment_method: PaymentMethod = PaymentMethod.CARD
+    return_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +137,6 @@ class TopUpQuote:
     tax_name: str = ""
     tax_rate: str = ""  # percent as decimal text
     tax_note: str = ""  # code: reverse_charge | not_computed | ""
-
-
-class PaymentState(StrEnum):
-    SUCCEEDED = "succeeded"
-    ACTION_REQUIRED = "action_required"  # the buyer must confirm on a hosted page
-    FAILED = "failed"
-    SENT = "sent"  # intent saved, outcome not known yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _card(state: CheckoutState) -> str:
     """The card that is asked about, as far as it is known here."""
     if state.options is None:
         return ""
-    for saved in state.options.saved_cards:
+    for saved in state.options.saved_methods:
         if saved.token == state.payment_token:
             return saved_card_label(saved)
     return next(

@@ -104,7 +104,7 @@ class CardChoice(QWidget):
     def _wanted(self, options: PaymentOptions, token: str) -> tuple[_Row, ...]:
         saved = [
             _Row(card.token, saved_card_label(card), saved_card_detail(card), card.brand.lower(), f"savedCard-{number}")
-            for number, card in enumerate(options.saved_cards)
+            for number, card in enumerate(options.saved_methods)
         ]
         first = "" if saved else next((card.token for card in self._tests if card.outcome == "pays"), "")
         tests = [
