@@ -269,18 +269,25 @@ class OrderRow(Base):
 
 
 class PaymentRow(Base):
-    """One attempt to charge an order. `key` is derived from the order and stored before anything is sent."""
+    """The latest attempt to charge an order; one row an order. `key` is derived from the order and the number of the
+    attempt, and stored before anything is sent, with all that is `sent`: the same key must always carry the same."""
 
     __tablename__ = "payments"
     key: Mapped[str] = _id()
     order_uuid: Mapped[str] = mapped_column(sa.ForeignKey("orders.uuid"), index=True)
-    state: Mapped[str]  # sent | succeeded | failed | action_required | refunded
+    attempt: Mapped[int] = mapped_column(server_default="1")
+    provider: Mapped[str] = mapped_column(server_default="")  # "": there was only one
+    method: Mapped[str] = mapped_column(server_default="card")
+    sent: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    state: Mapped[str]  # as services.api.types.PaymentState
     provider_token: Mapped[str]
     charge_id: Mapped[str] = mapped_column(default="")
     action_url: Mapped[str] = mapped_column(default="")
     amount_micros: Mapped[int]
     currency: Mapped[str]
     leased_until: Mapped[datetime]  # until then somebody is waiting for the provider; afterwards the sweep may act
+    expires_at: Mapped[datetime | None]  # of its page
+    capture_at: Mapped[datetime | None]  # of what is only held: until then it can be taken back
     created_at: Mapped[datetime]
 
 
@@ -289,6 +296,7 @@ class RefundRow(Base):
     key: Mapped[str] = _id()
     order_uuid: Mapped[str] = mapped_column(sa.ForeignKey("orders.uuid"), index=True)
     resource_uuid: Mapped[str | None]
+    provider: Mapped[str] = mapped_column(server_default="")
     charge_id: Mapped[str]
     amount_micros: Mapped[int]
     currency: Mapped[str]
@@ -306,11 +314,14 @@ class IdempotencyKey(Base):
 
 
 class PaymentCard(Base):
-    """A card kept at the provider; we hold its token, brand and last four digits only."""
+    """A card, bank account or PayPal account kept at a provider; we hold its token and what may be shown of it."""
 
     __tablename__ = "payment_cards"
     token: Mapped[str] = _id()
     organization_uuid: Mapped[str] = mapped_column(sa.ForeignKey("organizations.uuid"), index=True)
+    provider: Mapped[str] = mapped_column(server_default="")
+    method: Mapped[str] = mapped_column(server_default="card")
+    email: Mapped[str] = mapped_column(server_default="")
     provider_token: Mapped[str]
     brand: Mapped[str]
     last4: Mapped[str]

@@ -25,7 +25,7 @@ def _organization(*, index: bool = False) -> Mapped[str]:
 
 
 _WHERE_OPEN = sa.text("done_at IS NULL")
-_WHERE_IN_FLIGHT = sa.text("purpose = 'auto_top_up' AND state IN ('sent', 'action_required')")
+_WHERE_IN_FLIGHT = sa.text("purpose = 'auto_top_up' AND state IN ('sent', 'action_required', 'processing')")
 
 
 # ---- ledger
@@ -115,6 +115,7 @@ class GrantRow(Base):
     effective_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     payment_uuid: Mapped[str] = mapped_column(default="")
+    is_frozen: Mapped[bool] = mapped_column(server_default=sa.false())  # while the payment of it is disputed
     created_at: Mapped[datetime]
 
 
@@ -237,16 +238,20 @@ class PaymentIntent(Base):
     uuid: Mapped[str] = _id()
     key: Mapped[str] = mapped_column(unique=True)  # the provider's idempotency key, from our own row
     organization_uuid: Mapped[str] = _organization(index=True)
-    purpose: Mapped[str]  # top_up | auto_top_up | invoice | change | refund
+    purpose: Mapped[str]  # top_up | auto_top_up | invoice | change | method | refund
+    provider: Mapped[str] = mapped_column(server_default="")  # "": there was only one
+    method: Mapped[str] = mapped_column(server_default="card")
+    sent: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # what else goes along under the key
     subject: Mapped[dict[str, Any]]  # what to do when it succeeded
     provider_token: Mapped[str]
     charge_id: Mapped[str] = mapped_column(default="")
     amount_micros: Mapped[int]
     currency: Mapped[str]
-    state: Mapped[str]  # sent | action_required | succeeded | failed
+    state: Mapped[str]  # as services.api.types.PaymentState
     error_code: Mapped[str] = mapped_column(default="")
     action_url: Mapped[str] = mapped_column(default="")
     invoice_uuid: Mapped[str] = mapped_column(default="")
+    expires_at: Mapped[datetime | None]  # of its page
     leased_until: Mapped[datetime]
     created_at: Mapped[datetime]
     __table_args__ = (

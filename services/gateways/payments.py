@@ -85,7 +85,8 @@ class Customer:
 class ChargeRequest:
     """`token` is a saved method, "" asks for a hosted page. `amount` may be zero: the method is then only checked and
     kept. `reference` is our order or intent. `is_attended`: somebody is there to answer a bank, so that a confirmation
-    becomes a page and not a refusal. `holds`: authorise now, `capture` later (cards and PayPal)."""
+    becomes a page and not a refusal. `holds`: authorise now, `capture` later (cards and PayPal). `page_until`: when the
+    page ends; given from outside, because what is sent again under a key must be the same."""
 
     amount: Money
     token: str = field(repr=False)
@@ -98,6 +99,7 @@ class ChargeRequest:
     is_attended: bool = True
     holds: bool = False
     saves: bool = True
+    page_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from services.db import money_models  # noqa: F401  its tables join the metadata
+from services.db import money_models, payment_models  # noqa: F401  their tables join the metadata
 from services.db.models import Base
 
 connection = context.config.attributes["connection"]
