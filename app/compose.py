@@ -15,8 +15,8 @@ from services.embedded.service import EmbeddedService
 from services.embedded.workspace import Workspace, WorkspaceClock
 from services.gateways.agents import AgentHost
 from services.gateways.openai_agents import OpenAICompatibleAgents
-from services.gateways.test_provider import TestProvider
 from services.gateways.retrieval import RetrievalAgents
+from services.gateways.test_provider import TestProvider
 
 # How long the test provider takes, so that a demo shows what paying looks like.
 TEST_PROVIDER_LATENCY_S = 0.15

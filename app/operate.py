@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = frozenset({"ledger", "due", "staff", "codes", "invoices"})
+ABOUT_PAYMENTS = frozenset({"keys", "doctor"})  # these open no database
 
 
 def add_parsers(commands: Any) -> None:  # Any: argparse's own action of sub-parsers
@@ -30,11 +31,21 @@ def add_parsers(commands: Any) -> None:  # Any: argparse's own action of sub-par
     papers = _command(commands, "invoices", "list open invoices, void one that was a mistake, or give one up")
     papers.add_argument("what", choices=["list", "void", "write-off"])
     papers.add_argument("number", nargs="?", default="", help="e.g. SK-2026-000001")
+    keys = _folder_only(commands, "keys", "the keys of the payment providers, kept in this system's keyring")
+    keys.add_argument("what", choices=["show", "set", "remove"])
+    keys.add_argument("key", nargs="?", choices=["stripe", "paypal", "webhook"], help="which one is set or removed")
+    doctor = _folder_only(commands, "doctor", "look whether what Souk depends on works, and say what to do")
+    doctor.add_argument("what", nargs="?", choices=["payments"], default="payments")
+
+
+def _folder_only(commands: Any, name: str, text: str) -> argparse.ArgumentParser:  # Any: as above
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    parser.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="keep everything in DIR")
+    parser.add_argument("--json", action="store_true", help="print one JSON value")
+    return parser
 
 
 def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
-    parser.add_argument("--data", type=Path, metavar="DIR", default=argparse.SUPPRESS, help="keep everything in DIR")
+    parser = _folder_only(commands, name, text)
     parser.add_argument("--database", default=None, metavar="URL", help="a PostgreSQL database instead of a file")
-    parser.add_argument("--json", action="store_true", help="print one JSON value")
     return parser
