@@ -27,6 +27,7 @@ from ui.viewmodels.low_balance import LowBalanceViewModel
 from ui.viewmodels.marketplace import MarketplaceViewModel
 from ui.viewmodels.my_agents import MyAgentsViewModel
 from ui.viewmodels.palette import PaletteViewModel
+from ui.viewmodels.payment_mode import PaymentModeViewModel
 from ui.viewmodels.pending_cart import PendingCartViewModel
 from ui.viewmodels.plan_change import PlanChangeViewModel
 from ui.viewmodels.quotes import QuotesViewModel
@@ -76,6 +77,7 @@ def build_view_models(
         explain=ExplainViewModel(bridge, holder),
         comparison=ComparisonViewModel(bridge, holder),
         timeline=TimelineViewModel(bridge, holder),
+        payment_mode=PaymentModeViewModel(bridge, holder),
     )
 
 

@@ -49,6 +49,12 @@ class Banners(QWidget):
         self.cart.closed.connect(pending.dismiss)
         self.test.closed.connect(self._on_test_closed)
 
+    def set_test_mode(self, is_test_mode: bool) -> None:
+        """What the service says of its money."""
+        self._may_show_test = is_test_mode
+        if not is_test_mode:
+            self.test.hide()
+
     def show_test_mode(self, wanted: bool) -> None:
         """Where it says that something was paid, unless the user has closed it."""
         self.test.setVisible(wanted and self._may_show_test)

@@ -20,6 +20,7 @@ from ui.viewmodels.low_balance import LowBalanceViewModel
 from ui.viewmodels.marketplace import MarketplaceViewModel
 from ui.viewmodels.my_agents import MyAgentsViewModel
 from ui.viewmodels.palette import PaletteViewModel
+from ui.viewmodels.payment_mode import PaymentModeViewModel
 from ui.viewmodels.pending_cart import PendingCartViewModel
 from ui.viewmodels.plan_change import PlanChangeViewModel
 from ui.viewmodels.quotes import QuotesViewModel
@@ -66,6 +67,7 @@ class ViewModels:
     explain: ExplainViewModel
     comparison: ComparisonViewModel
     timeline: TimelineViewModel
+    payment_mode: PaymentModeViewModel
 
 
 @dataclass(frozen=True, slots=True)

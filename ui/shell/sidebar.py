@@ -10,7 +10,7 @@ from ui.shell.history import INVOICES, MARKETPLACE, MY_AGENTS, SETTINGS, SUBSCRI
 from ui.shell.keys import key_text
 from ui.text import tr
 from ui.widgets import paint
-from ui.widgets.controls import Icon, IconButton, NavItem, column, label, row, scroll_page
+from ui.widgets.controls import Badge, Icon, IconButton, NavItem, column, label, row, scroll_page
 
 
 class Sidebar(QFrame):
@@ -69,11 +69,17 @@ class Sidebar(QFrame):
         for button in (self.palette_button, self.palette_icon):
             button.clicked.connect(self.palette_requested)
         self._mark = Icon("sprout", "accent", 22)
-        self._line = row(self._mark, self._name, None, self.palette_button, spacing=8)
+        self.payment_mode = Badge(name="paymentModeBadge")
+        self.payment_mode.hide()  # until the service has said which it is
+        self.payment_icon = Icon("flask-conical", "textMuted", 18)  # a word is too wide beside the icons
+        self.payment_icon.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, False)  # it has a tip
+        self.payment_icon.hide()
+        self._line = row(self._mark, self._name, self.payment_mode, None, self.palette_button, spacing=8)
         head = QVBoxLayout()
         head.setSpacing(look.space(2))
         head.addLayout(self._line)
         head.addWidget(self.palette_icon, 0, Qt.AlignmentFlag.AlignHCenter)
+        head.addWidget(self.payment_icon, 0, Qt.AlignmentFlag.AlignHCenter)
         return head
 
     def _place(self, page: str, text: str, icon: str) -> NavItem:
@@ -101,6 +107,19 @@ class Sidebar(QFrame):
         for page, item in self._places.items():
             item.set_current(page == section)
 
+    def show_payment_mode(self, is_test_mode: bool) -> None:
+        """TEST or LIVE, in words: whether real money moves."""
+        word, tip = (
+            (tr("TEST"), tr("Test mode: no real money moves.")) if is_test_mode
+            else (tr("LIVE"), tr("Payments are live: real money moves."))
+        )  # fmt: skip
+        self.payment_mode.set_badge(word, "warning" if is_test_mode else "success")
+        self.payment_icon.set_icon("flask-conical" if is_test_mode else "banknote")
+        for widget in (self.payment_mode, self.payment_icon):
+            widget.setAccessibleName(f"{word}. {tip}")
+            widget.setToolTip(tip)
+        self._fold(self.is_collapsed)
+
     def show_bought(self, count: int) -> None:
         self._places[MY_AGENTS].set_count(f"{count:,}" if count else "")
 
@@ -123,6 +142,8 @@ class Sidebar(QFrame):
         self._name.setVisible(not collapsed)
         self.palette_button.setVisible(not collapsed)
         self.palette_icon.setVisible(collapsed)
+        self.payment_mode.setVisible(bool(self.payment_mode.text()) and not collapsed)
+        self.payment_icon.setVisible(bool(self.payment_mode.text()) and collapsed)
         self.account.set_collapsed(collapsed)
         self.show_theme()
 

@@ -107,6 +107,7 @@ class Shell(QMainWindow):
         self.time_bar.explain_requested.connect(self.navigator.money.explain)
         self.time_bar.sign_in_requested.connect(self.sign_in)
         vms.timeline.changed.connect(self._on_timeline_changed)
+        vms.payment_mode.changed.connect(self._on_payment_mode_changed)
         vms.session.changed.connect(self._on_session_changed)
         vms.session.signed_in.connect(self._on_signed_in)
         vms.session.signed_out.connect(self._on_signed_out)
@@ -197,6 +198,7 @@ class Shell(QMainWindow):
         self._vms.timeline.load()
         self._vms.session.restore()
         self._vms.pending_cart.look()
+        self._vms.payment_mode.look()
         if self._vms.marketplace.state.order is not SortOrder.RECOMMENDED:
             self._vms.marketplace.load()  # what was shown first was read in the recommended order
 
@@ -255,6 +257,11 @@ class Shell(QMainWindow):
             self._prefs.is_time_bar_shown = state.is_wanted
         if state.is_available != (self._time_action.id in self._by_id):
             self._fill_palette()
+
+    def _on_payment_mode_changed(self) -> None:
+        if (is_test_mode := self._vms.payment_mode.state.is_test_mode) is not None:
+            self.sidebar.show_payment_mode(is_test_mode)
+            self.banners.set_test_mode(is_test_mode)
 
     def _on_session_changed(self) -> None:
         state = self._vms.session.state
