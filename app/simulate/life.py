@@ -23,6 +23,7 @@ from services.db import models as m
 from services.db.session import Database, ServerDatabase
 from services.embedded.core import Core, hashed
 from services.embedded.service import EmbeddedService
+from services.gateways.providers import Providers
 
 START = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)  # a month's end, late in the day: the hardest anchor
 LEDGER_KEY = b"the key of simulated books only"
@@ -96,7 +97,7 @@ class Life:
             db=ServerDatabase(self._server, connections=2) if self._server else Database(self._folder / "souk.db"),
             clock=self.clock,
             ids=SeededIds(self.seed * 1000 + self._builds),
-            payments=self.provider,
+            payments=Providers(self.provider),
             agents=ShakyAgents(self.fate),
             ledger_key=LEDGER_KEY,
         )

@@ -237,13 +237,15 @@ class InvoiceAction(StrEnum):
     PAY = "pay"
     VOID = "void"
     WRITE_OFF = "write_off"
+    RETURN = "return"
 
 
-# As Stripe has it: what was written off can still be paid or voided; paid and void are the end. A draft is replaced,
-# never voided: it has no number yet.
+# As Stripe has it: what was written off can still be paid or voided; void is the end, and so is paid unless the payment
+# itself is taken back by the bank. A draft is replaced, never voided: it has no number yet.
 _AFTER: dict[tuple[InvoiceState, InvoiceAction], InvoiceState] = {
     (InvoiceState.DRAFT, InvoiceAction.FINALIZE): InvoiceState.OPEN,
     (InvoiceState.OPEN, InvoiceAction.PAY): InvoiceState.PAID,
+    (InvoiceState.PAID, InvoiceAction.RETURN): InvoiceState.OPEN,
     (InvoiceState.OPEN, InvoiceAction.VOID): InvoiceState.VOID,
     (InvoiceState.OPEN, InvoiceAction.WRITE_OFF): InvoiceState.UNCOLLECTIBLE,
     (InvoiceState.UNCOLLECTIBLE, InvoiceAction.PAY): InvoiceState.PAID,

@@ -185,6 +185,36 @@ def pay_invoice(stamp: Stamp, *, amount: Money, provider: str) -> Transfer:
     )
 
 
+def return_payment(stamp: Stamp, *, amount: Money, provider: str) -> Transfer:
+    """What had arrived for an invoice went again: a hold that could not be taken, a debit the bank called back."""
+    no_negatives(amount)
+    return book(
+        TransferKind.PAYMENT_RETURNED,
+        stamp,
+        [(AccountKind.CLEARING, provider, amount), (AccountKind.RECEIVABLE, "", -amount)],
+    )
+
+
+def receive_transfer(stamp: Stamp, *, amount: Money, provider: str) -> Transfer:
+    """Money came for something that is not sold yet: until then it is the buyer's."""
+    no_negatives(amount)
+    return book(
+        TransferKind.TRANSFER_RECEIVED,
+        stamp,
+        [(AccountKind.CLEARING, provider, -amount), (AccountKind.REFUNDS, "", amount)],
+    )
+
+
+def apply_transfer(stamp: Stamp, *, amount: Money, provider: str) -> Transfer:
+    """It is sold now, and the money pays for it as if it came at this instant."""
+    no_negatives(amount)
+    return book(
+        TransferKind.TRANSFER_APPLIED,
+        stamp,
+        [(AccountKind.REFUNDS, "", -amount), (AccountKind.CLEARING, provider, amount)],
+    )
+
+
 def recognise(stamp: Stamp, amount: Money) -> Transfer:
     """Paid in advance, now earned by the time served."""
     no_negatives(amount)

@@ -11,7 +11,7 @@ from services.api.types import ConfigureResource, Order, Resource, ResourceState
 from services.db import models as m
 from services.domain import identity as identity_rules
 from services.domain import provisioning
-from services.embedded import settlement, worker
+from services.embedded import order_refunds, worker
 from services.embedded.core import Area
 from services.embedded.money import refunding
 from services.embedded.orders import close_order, find_orders
@@ -86,7 +86,7 @@ class EmbeddedAgents(Area):
     async def refund_failed(self, uuid: str) -> Order:
         key, order_uuid = await self._core.db.run(lambda connection: self._give_back(connection, uuid))
         try:
-            await settlement.carry_out_refund(self._core, key)
+            await order_refunds.carry_out_refund(self._core, key)
         except ProviderUnreachable:
             self._core.wake.set()  # the saved job tries again
         return await self._core.db.read(lambda c: find_orders(c, m.OrderRow.uuid == order_uuid)[0])
@@ -104,6 +104,6 @@ class EmbeddedAgents(Area):
         row = connection.execute(sa.select(r.price_micros, r.currency).where(r.uuid == uuid)).one()
         amount = Money(row.price_micros, row.currency)
         charge_id = refunding.take_off(self._core, connection, resource.order_uuid, amount, self._now())
-        key = settlement.request_refund(self._core, connection, resource.order_uuid, charge_id, amount, uuid)
+        key = order_refunds.request_refund(self._core, connection, resource.order_uuid, charge_id, amount, uuid)
         close_order(connection, resource.order_uuid)
         return key, resource.order_uuid

@@ -6,6 +6,9 @@ provider is asked; a crash between two steps is settled by the sweep, a repeat w
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -27,14 +30,19 @@ from services.api.types import (
 from services.db import models as m
 from services.db import portable
 from services.domain import identity as identity_rules
-from services.embedded import placing, settlement
-from services.embedded.core import KEY_MAX, Area, Caller
+from services.embedded import asking, order_sweep, placing, settlement, ways
+from services.embedded.asking import Question
+from services.embedded.core import KEY_MAX, Caller
 from services.embedded.identity import organizations_of
-from services.embedded.money import grants
+from services.embedded.money import grants, kept_methods, method_views, transferred
 from services.embedded.money.alerts import CURRENCY
+from services.embedded.money.committing import NOTHING_CHARGED
 from services.embedded.money.reservations import retrying
 from services.embedded.orders import find_orders
-from services.gateways.payments import Charge, ProviderUnreachable
+from services.embedded.paying import EmbeddedPaying
+from services.embedded.settlement import Outcome
+from services.embedded.ways import TRANSFER
+from services.gateways.payments import Charge, ProviderRefused, ProviderUnreachable
 
 _MESSAGE_MAX = 4_000
 
@@ -43,7 +51,7 @@ _KNOWN = sa.select(m.IdempotencyKey.request_hash, m.IdempotencyKey.order_uuid).w
 )
 
 
-class EmbeddedCheckout(Area):
+class EmbeddedCheckout(EmbeddedPaying):
     async def summarize(self, request: QuickCheckout) -> OrderSummary:
         return await self._core.db.read(lambda connection: self._summary(connection, request))
 
@@ -55,61 +63,59 @@ class EmbeddedCheckout(Area):
         return placing.price(connection, goods, request, organization_uuid, self._now()).summary
 
     async def get_payment_options(self) -> PaymentOptions:
-        payments, cards = self._core.payments, (PaymentMethod.CARD,)
+        core, providers = self._core, self._core.payments
+        on_pages = tuple(method for method in providers.methods if method is not PaymentMethod.CARD)
+        methods: tuple[PaymentMethod, ...] = (PaymentMethod.CARD, *on_pages)
+        if core.bank_account:
+            methods = (*methods, PaymentMethod.INVOICE)
+        options = PaymentOptions(
+            providers.is_test_mode, methods, (), providers.test_cards, page_hosts=providers.page_hosts,
+            undo_seconds=int(core.undo_window.total_seconds()),
+        )  # fmt: skip
         if not self._actor.session:
-            return PaymentOptions(payments.is_test_mode, cards, (), payments.test_cards)
-        saved, has_agreed, balance = await self._core.db.read(self._remembered)
-        methods = cards if balance.is_zero else (*cards, PaymentMethod.WALLET)
-        return PaymentOptions(payments.is_test_mode, methods, saved, payments.test_cards, has_agreed, balance)
+            return options
+        saved, has_agreed, balance = await core.db.read(self._remembered)
+        if not balance.is_zero:
+            methods = (*methods, PaymentMethod.WALLET)
+        return replace(
+            options, methods=methods, saved_methods=saved, has_accepted_terms=has_agreed, wallet_balance=balance
+        )
 
     def _remembered(self, connection: Connection) -> tuple[tuple[SavedMethod, ...], bool, Money]:
-        """The caller's cards, whether an earlier order was paid (its terms were accepted), and the wallet's balance."""
-        o = m.OrderRow
-        paid = sa.select(o.uuid).where(o.user_uuid == self._caller(connection).uuid, o.paid_at.is_not(None)).limit(1)
-        organization_uuid = placing.organization_for(connection, self._caller(connection), QuickCheckout("", ""))
+        """What the caller can pay with again, whether an earlier order was paid (its terms were accepted), and the
+        wallet's balance."""
+        o, caller = m.OrderRow, self._caller(connection)
+        paid = sa.select(o.uuid).where(o.user_uuid == caller.uuid, o.paid_at.is_not(None)).limit(1)
+        organization_uuid = placing.organization_for(connection, caller, QuickCheckout("", ""))
         balance = grants.balance(connection, organization_uuid, CURRENCY, self._now())
-        return self._saved_cards(connection), connection.execute(paid).first() is not None, balance
-
-    def _saved_cards(self, connection: Connection) -> tuple[SavedMethod, ...]:
-        caller, c = self._caller(connection), m.PaymentCard
-        rows = connection.execute(
-            sa.select(c.token, c.brand, c.last4, c.exp_month, c.exp_year, c.is_default)
-            .join(m.Membership, m.Membership.organization_uuid == c.organization_uuid)
-            .where(m.Membership.user_uuid == caller.uuid)
-            .order_by(c.is_default.desc(), c.created_at)
+        saved = method_views.of_organizations(
+            connection, [one.uuid for one in organizations_of(connection, caller)], self._now()
         )
-        return tuple(SavedMethod(*row) for row in rows)
+        return saved, connection.execute(paid).first() is not None, balance
 
     async def save_card(self, token: str) -> SavedMethod:
         return await self._core.db.run(lambda connection: self._save_card(connection, token))
 
     def _save_card(self, connection: Connection, token: str) -> SavedMethod:
-        caller = self._caller(connection)
-        if self._core.payments.describe(token) is None:
+        caller, now = self._caller(connection), self._now()
+        way = ways.of_test_card(self._core, token)
+        facts = None if way is None else kept_methods.facts_of(self._core, way, NOTHING_CHARGED)
+        if way is None or facts is None:
             raise errors.InvalidInput(fields={"payment_token": "unknown"})
         portable.one_at_a_time(connection, caller.owner)
-        existing = organizations_of(connection, caller)
-        name = identity_rules.auto_names(caller.full_name or caller.email).organization_name
-        organization_uuid = (
-            existing[0].uuid
-            if existing
-            else placing.create_organization(self._core, connection, caller, name, self._now())[0]
-        )
-        ours = settlement.keep_card(self._core, connection, organization_uuid, token, self._now())
-        return next(card for card in self._saved_cards(connection) if card.token == ours)
+        uuid = placing.some_organization(self._core, connection, caller, now)
+        ours = kept_methods.keep(self._core, connection, uuid, way.provider, facts, now)
+        return next(one for one in method_views.of_organization(connection, uuid, now) if one.token == ours)
 
     async def quick_checkout(self, request: QuickCheckout, *, key: str) -> Placed:
         if not 0 < len(key) <= KEY_MAX:
             raise errors.InvalidInput(fields={"idempotency_key": "out_of_range"})
         opened = await retrying(self._core, lambda connection: self._open(connection, request, key))
-        if isinstance(opened, placing.Intent):
-            return await self._charge(opened)
-        self._core.wake.set()
-        return _told(opened)
+        if isinstance(opened, Question):
+            return await self._ask(opened)
+        return self._told(opened)
 
-    def _open(
-        self, connection: Connection, request: QuickCheckout, key: str
-    ) -> placing.Intent | Placed | errors.ServiceError:
+    def _open(self, connection: Connection, request: QuickCheckout, key: str) -> Question | Outcome:
         caller = self._caller(connection)
         portable.one_at_a_time(connection, caller.owner)
         known = connection.execute(_KNOWN, {"scope": caller.uuid, "key": key}).one_or_none()
@@ -117,56 +123,36 @@ class EmbeddedCheckout(Area):
             return self._open_new(connection, caller, request, key)
         if known.request_hash != placing.request_hash(request):
             raise errors.KeyReused(key=key)
-        intent = settlement.resume(connection, known.order_uuid, self._now())
-        return intent or settlement.outcome(connection, known.order_uuid)
+        question = order_sweep.resume(connection, known.order_uuid, self._now())
+        return question or settlement.outcome(self._core, connection, known.order_uuid)
 
-    def _open_new(
-        self, connection: Connection, caller: Caller, request: QuickCheckout, key: str
-    ) -> placing.Intent | Placed | errors.ServiceError:
-        intent = placing.open_order(self._core, connection, caller, request, key)
-        if intent.token:
-            return intent
-        free = Charge("", "succeeded", intent.amount)  # nothing to ask a provider: one transaction does all
-        return settlement.record_charge(self._core, connection, intent.order_uuid, free)
-
-    async def _charge(self, intent: placing.Intent) -> Placed:
-        answer = await settlement.charge(self._core, intent)
-        if answer is None:
-            raise errors.PaymentUnknown(order_uuid=intent.order_uuid)
-        told = await self._core.db.run(
-            lambda connection: settlement.record_charge(self._core, connection, intent.order_uuid, answer)
-        )
-        self._core.wake.set()
-        return _told(told)
+    def _open_new(self, connection: Connection, caller: Caller, request: QuickCheckout, key: str) -> Question | Outcome:
+        question = placing.open_order(self._core, connection, caller, request, key)
+        if question.way.provider == TRANSFER and not question.amount.is_zero:
+            answer = transferred.promised(question.reference, question.amount)
+        elif question.way.provider in ("", TRANSFER):  # nothing to ask a provider: one transaction does all
+            answer = Charge("", "succeeded", question.amount)
+        else:
+            return question
+        return settlement.record_charge(self._core, connection, question.reference, answer)
 
     async def confirm_order(self, uuid: str, *, approve: bool) -> Placed:
         # `run`, though it only looks: nobody may be charged while the outcome cannot be written down
-        charge_id = await self._core.db.run(lambda connection: self._waiting_charge(connection, uuid))
+        row = await self._core.db.run(lambda connection: self._waiting(connection, uuid))
         try:
-            answer = await self._core.payments.confirm(charge_id, approve=approve)
-        except ProviderUnreachable as error:
+            answer = await asking.reachable(self._core, row.provider).confirm(row.charge_id, approve=approve)
+        except (ProviderUnreachable, ProviderRefused) as error:
             raise errors.PaymentUnknown(order_uuid=uuid) from error
-        told = await self._core.db.run(
-            lambda connection: settlement.record_charge(self._core, connection, uuid, answer)
-        )
-        self._core.wake.set()
-        return _told(told)
+        return self._told(await self._record(placing.kept_question(row), lambda _connection: answer))
 
-    def _waiting_charge(self, connection: Connection, uuid: str) -> str:
-        order = self._own_order(connection, uuid)
+    def _waiting(self, connection: Connection, uuid: str) -> Any:  # Any: a row of order_sweep
+        order = self._order(connection, uuid)
         if order.state is not OrderState.PENDING_CONSUMER:
             raise errors.WrongState(state=order.state.value)
-        return connection.execute(sa.select(m.PaymentRow.charge_id).where(m.PaymentRow.order_uuid == uuid)).scalar_one()
-
-    def _own_order(self, connection: Connection, uuid: str) -> Order:
-        found = find_orders(connection, m.OrderRow.uuid == uuid)
-        if not found:
-            raise errors.NotFound(what="order")
-        self._authorize(connection, found[0].organization_uuid)
-        return found[0]
+        return order_sweep.row_of(connection, uuid)
 
     async def get_order(self, uuid: str) -> Order:
-        return await self._core.db.read(lambda connection: self._own_order(connection, uuid))
+        return await self._core.db.read(lambda connection: self._order(connection, uuid))
 
     async def list_orders(self) -> tuple[Order, ...]:
         return await self._core.db.read(
@@ -193,10 +179,3 @@ class EmbeddedCheckout(Area):
              "message": request.message.strip(), "created_at": now},
         )  # fmt: skip
         return QuoteRequested(uuid, now)
-
-
-def _told(answer: Placed | errors.ServiceError) -> Placed:
-    """The stored outcome, returned or raised after its transaction is committed."""
-    if isinstance(answer, errors.ServiceError):
-        raise answer
-    return answer

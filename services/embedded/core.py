@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from services.db import models as m
 from services.db.session import Database
 from services.embedded.workspace import Workspace
 from services.gateways.agents import AgentHost
-from services.gateways.payments import Payments
+from services.gateways.providers import Providers
 
 KEY_MAX = 255  # characters of an idempotency key, as over HTTP
 
@@ -31,18 +31,21 @@ class Core:
     `wake` tells the worker that a job is due; `hashing` lets two passwords be checked at once (19 MiB each); `backups`
     is the folder of the daily backups, None for none; `ledger_key` seals the ledger. `clock` gives the workspace's
     time, which a test-mode workspace may simulate, `real_clock` the real one, by which sessions end; `workspace` is
-    what moves in time, None where it may not.
+    what moves in time, None where it may not. `undo_window`: how long a purchase that is only held can be taken back;
+    `bank_account`: what a transfer is made out to, (holder | iban | bic | bank, value) each, empty when none is taken.
     """
 
     db: Database
     clock: Clock
     ids: Ids
-    payments: Payments
+    payments: Providers
     agents: AgentHost
     ledger_key: bytes = field(repr=False)
     real_clock: Clock | None = None
     workspace: Workspace | None = None
     backups: Path | None = None
+    undo_window: timedelta = timedelta(0)
+    bank_account: tuple[tuple[str, str], ...] = ()
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 

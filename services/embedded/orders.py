@@ -8,9 +8,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.money import Money
-from services.api.types import Action, BillingCycle, InvoiceKind, Order, OrderState, Placed, ResourceState, SummaryLine
+from services.api.types import (
+    Action,
+    BillingCycle,
+    InvoiceKind,
+    Order,
+    OrderState,
+    PaymentMethod,
+    PaymentState,
+    Placed,
+    ResourceState,
+    SummaryLine,
+)
 from services.db import models as m
 from services.db import money_models as mm
+from services.embedded.held import CAPTURING
+from services.embedded.refusals import shown
 
 PENDING = (OrderState.PENDING_PROVIDER.value, OrderState.PENDING_CONSUMER.value)
 
@@ -66,6 +79,12 @@ def _select() -> sa.Select[Any]:
             m.User.email.label("buyer_email"),
             m.OfferingRow.uuid.label("offering_uuid"),
             m.PaymentRow.action_url,
+            m.PaymentRow.expires_at,
+            m.PaymentRow.capture_at,
+            m.PaymentRow.method,
+            m.PaymentRow.state.label("payment_state"),
+            m.PaymentRow.provider.label("payment_provider"),
+            m.PaymentRow.provider_token.label("payment_token"),
             _FIRST_INVOICE.label("invoice_uuid"),
         )
         .join(m.OrganizationRow, m.OrganizationRow.uuid == o.organization_uuid)
@@ -91,8 +110,14 @@ def find_orders(connection: Connection, condition: sa.ColumnElement[bool]) -> li
     return [_order(row, tuple(resources[row.uuid])) for row in rows]
 
 
+def state_of(stored: str) -> PaymentState:
+    """As it is told."""
+    return PaymentState.AUTHORIZED if stored == CAPTURING else PaymentState(stored)
+
+
 def _order(row: Any, resources: tuple[str, ...]) -> Order:  # Any: a row of _select()
     waits = row.state == OrderState.PENDING_CONSUMER.value
+    is_asked = bool(row.payment_provider or row.payment_token)
     return Order(
         uuid=row.uuid,
         number=row.number or "",
@@ -114,9 +139,12 @@ def _order(row: Any, resources: tuple[str, ...]) -> Order:  # Any: a row of _sel
         created_at=row.created_at,
         paid_at=row.paid_at,
         renews_at=row.renews_at,
-        error_code=row.error_code,
-        action=Action("redirect", row.action_url) if waits and row.action_url else None,
+        error_code=shown(row.error_code) if row.error_code else "",
+        action=Action("redirect", row.action_url, row.expires_at) if waits and row.action_url else None,
         invoice_uuid=row.invoice_uuid or "",
+        payment_state=state_of(row.payment_state) if is_asked else None,
+        payment_method=PaymentMethod(row.request.get("method", "card") if not is_asked else row.method),
+        undo_until=row.capture_at if row.payment_state == PaymentState.AUTHORIZED.value else None,
     )
 
 
@@ -147,6 +175,8 @@ _PLACED = (
         m.OrderRow.organization_uuid,
         m.OrderRow.project_uuid,
         m.PaymentRow.action_url,
+        m.PaymentRow.expires_at,
+        m.PaymentRow.state.label("payment_state"),
         m.ResourceRow.uuid,
     )
     .outerjoin(m.PaymentRow, m.PaymentRow.order_uuid == m.OrderRow.uuid)
@@ -160,11 +190,21 @@ _PLACED = (
 def placed(connection: Connection, order_uuid: str) -> Placed:
     """The answer to a purchase whose order is paid or waits for the buyer."""
     row = connection.execute(_PLACED, {"order": order_uuid}).one()
+    state = state_of(row.payment_state) if row.payment_state else PaymentState.SUCCEEDED
     if row.state == OrderState.PENDING_CONSUMER.value:
-        return Placed(order_uuid, action=Action("redirect", row.action_url))
-    return bought(order_uuid, row.uuid, row.organization_uuid, row.project_uuid)
+        return Placed(order_uuid, action=Action("redirect", row.action_url, row.expires_at), state=state)
+    if row.state == OrderState.PENDING_PROVIDER.value:
+        return Placed(order_uuid, state=state)
+    return bought(order_uuid, row.uuid, row.organization_uuid, row.project_uuid, state)
 
 
-def bought(order_uuid: str, resource_uuid: str, organization_uuid: str, project_uuid: str) -> Placed:
+def bought(
+    order_uuid: str,
+    resource_uuid: str,
+    organization_uuid: str,
+    project_uuid: str,
+    state: PaymentState = PaymentState.SUCCEEDED,
+) -> Placed:
     """The answer to a paid purchase: it leads to the first thing that was bought."""
-    return Placed(order_uuid, resource_uuid, organization_uuid, project_uuid, f"/resource-details/{resource_uuid}/")
+    url = f"/resource-details/{resource_uuid}/"
+    return Placed(order_uuid, resource_uuid, organization_uuid, project_uuid, url, state=state)

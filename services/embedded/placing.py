@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,23 +22,29 @@ from services.api.types import (
     OrderState,
     OrderSummary,
     PaymentMethod,
+    PaymentState,
+    PayOrder,
     QuickCheckout,
 )
 from services.db import models as m
 from services.domain import billing
 from services.domain import identity as identity_rules
 from services.domain.billing import Bill
+from services.embedded import asking, ways
+from services.embedded.asking import Question, Sent
 from services.embedded.catalogue import PLAN_COLUMNS, plan_from
 from services.embedded.core import Caller, Core, insert_into
 from services.embedded.identity import organizations_of
 from services.embedded.money import agreed, alerts, buyers, coupons
 from services.embedded.money.buyers import Asking, Goods
 from services.embedded.orders import lines_to_json
+from services.embedded.ways import Way
 
 # While the lease runs somebody is waiting for the provider's answer; afterwards the sweep settles the order.
 LEASE = timedelta(seconds=20)
 NOT_COMPLETED = errors.PaymentNotCompleted.code
-OUR_CARD = "card_"  # how our own tokens of saved cards begin
+PAID_BY_TRANSFER = "transfer"
+RETURN_PATH = "/pay/return/"  # of the page that a server offers for browsers coming back
 
 _OFFERING = sa.select(
     m.OfferingRow.id,
@@ -47,24 +54,9 @@ _OFFERING = sa.select(
     m.OfferingRow.kind,
 ).where(m.OfferingRow.uuid == sa.bindparam("offering"), m.OfferingRow.is_active)
 _PLAN = sa.select(*PLAN_COLUMNS).where(m.PlanRow.uuid == sa.bindparam("plan"), m.PlanRow.is_active)
-_CARD = (
-    sa.select(m.PaymentCard.provider_token)
-    .join(m.Membership, m.Membership.organization_uuid == m.PaymentCard.organization_uuid)
-    .where(m.PaymentCard.token == sa.bindparam("card"), m.Membership.user_uuid == sa.bindparam("user"))
-)
 _PROJECT = sa.select(m.ProjectRow.uuid).where(
     m.ProjectRow.organization_uuid == sa.bindparam("organization"), m.ProjectRow.name == sa.bindparam("called")
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What to ask the provider for; saved before it is sent."""
-
-    order_uuid: str
-    key: str
-    token: str = field(repr=False)
-    amount: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +107,13 @@ def price(
 
 
 def request_hash(request: QuickCheckout) -> str:
-    """Tells whether two requests with one key ask for the same thing."""
-    return hashlib.sha256(json.dumps(asdict(request), sort_keys=True, default=str).encode()).hexdigest()
+    """Tells whether two requests with one key ask for the same thing. Where the browser returns to is no part of it:
+    the window that asks again has another address."""
+    asked = asdict(replace(request, return_url=""))
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _problems(request: QuickCheckout, goods: Goods) -> dict[str, str]:
+def _problems(core: Core, request: QuickCheckout, goods: Goods) -> dict[str, str]:
     model = goods.plan.billing_model
     found = {
         "terms_accepted": None if request.terms_accepted else "must_accept",
@@ -127,31 +121,52 @@ def _problems(request: QuickCheckout, goods: Goods) -> dict[str, str]:
         "organization_name": "too_long" if len(request.organization_name) > identity_rules.NAME_MAX else None,
         "project_name": "too_long" if len(request.project_name) > identity_rules.NAME_MAX else None,
     }
-    if model is not BillingModel.FREE and request.payment_method is not PaymentMethod.WALLET:
-        if request.payment_method is not PaymentMethod.CARD:
-            found["payment_method"] = "not_available"
-        elif not request.payment_token:
-            found["payment_token"] = "required"  # noqa: S105  a field code
+    if model is not BillingModel.FREE:
+        found |= method_problems(core, request)
     return {name: code for name, code in found.items() if code}
 
 
-def provider_token(core: Core, connection: Connection, caller: Caller, token: str) -> str:
-    """The provider's token behind a saved card of the caller, or the given one when the provider knows it."""
-    values = {"card": token, "user": caller.uuid}
-    saved = connection.execute(_CARD, values).scalar() if token.startswith(OUR_CARD) else None
-    if saved is None and core.payments.describe(token) is None:
-        raise errors.InvalidInput(fields={"payment_token": "unknown"})
-    return saved or token
+def method_problems(core: Core, request: QuickCheckout | PayOrder) -> dict[str, str]:
+    """What is wrong with how somebody wants to pay."""
+    method, token = request.payment_method, request.payment_token
+    if method is PaymentMethod.WALLET and isinstance(request, QuickCheckout):
+        return {}
+    if method is PaymentMethod.INVOICE and core.bank_account:
+        return {}
+    if method not in (PaymentMethod.CARD, *core.payments.methods):
+        return {"payment_method": "not_available"}
+    if not token and core.payments.for_method(method) is None:
+        return {"payment_token": "required"}
+    return {} if is_ours(request.return_url) else {"return_url": "not_available"}
 
 
-def open_order(core: Core, connection: Connection, caller: Caller, request: QuickCheckout, key: str) -> Intent:
-    """Saves a new order with its payment intent. InvalidInput."""
+def is_ours(return_url: str) -> bool:
+    """A browser is sent back to nobody but a listener on this machine, or a page of the server's own over https."""
+    if not return_url:
+        return True
+    parts = urlsplit(return_url)
+    if parts.scheme == "http":
+        return parts.hostname in ("127.0.0.1", "::1") and not parts.username
+    return parts.scheme == "https" and parts.path == RETURN_PATH and not parts.username
+
+
+def way_of(core: Core, connection: Connection, caller: Caller, request: QuickCheckout | PayOrder) -> Way:
+    """How it is paid. InvalidInput(payment_token, payment_method)."""
+    if request.payment_method is PaymentMethod.INVOICE:
+        return Way(ways.TRANSFER, PaymentMethod.INVOICE)
+    if request.payment_token:
+        return ways.of_caller(core, connection, caller.uuid, request.payment_token)
+    return ways.page(core, request.payment_method)
+
+
+def open_order(core: Core, connection: Connection, caller: Caller, request: QuickCheckout, key: str) -> Question:
+    """Saves a new order with what is to be asked of the provider. InvalidInput."""
     now = core.clock.now()
     goods = choose(connection, request)
-    if problems := _problems(request, goods):
+    if problems := _problems(core, request, goods):
         raise errors.InvalidInput(fields=problems)
-    by_card = goods.plan.billing_model is not BillingModel.FREE and request.payment_method is PaymentMethod.CARD
-    token = provider_token(core, connection, caller, request.payment_token) if by_card else ""
+    is_asked = goods.plan.billing_model is not BillingModel.FREE and request.payment_method is not PaymentMethod.WALLET
+    way = way_of(core, connection, caller, request) if is_asked else ways.NOTHING
     place = provide_organization(core, connection, caller, request, now)
     known = "" if place.is_new else place.organization_uuid
     priced = price(connection, goods, request, known, now, is_order=True)
@@ -161,22 +176,55 @@ def open_order(core: Core, connection: Connection, caller: Caller, request: Quic
     connection.execute(
         insert_into(m.OrderRow),
         order_row(order_uuid, caller, priced, place, now)
-        | {"request": _agreed(request, priced), "paid_with": _paid_with(core, request, priced, token)},
+        | {"request": _agreed(request, priced, way), "paid_with": _paid_with(request, priced, way)},
     )
     _remember(connection, request, priced, place.organization_uuid, order_uuid, now)
-    intent = Intent(order_uuid, f"order:{order_uuid}", token, priced.total)
-    connection.execute(
-        insert_into(m.PaymentRow),
-        {"key": intent.key, "order_uuid": order_uuid, "state": "sent", "provider_token": token, "charge_id": "",
-         "action_url": "", "amount_micros": intent.amount.micros, "currency": intent.amount.currency,
-         "leased_until": now + LEASE, "created_at": now},
-    )  # fmt: skip
+    title = f"{goods.name}, {goods.plan.name}"
+    sent = sent_for(core, request, way, priced.total, title=title, email=caller.email, now=now)
+    asked = question(order_uuid, place.organization_uuid, way, priced.total, sent, now)
+    connection.execute(insert_into(m.PaymentRow), payment_row(asked) | {"attempt": 1})
     connection.execute(
         insert_into(m.IdempotencyKey),
         {"scope": caller.uuid, "key": key, "request_hash": request_hash(request), "order_uuid": order_uuid,
          "created_at": now},
     )  # fmt: skip
-    return intent
+    return asked
+
+
+def sent_for(
+    core: Core, request: QuickCheckout | PayOrder, way: Way, total: Money, *, title: str, email: str, now: datetime
+) -> Sent:
+    """What goes along with the question. What is charged at once by card or PayPal is only held while the buyer may
+    still take it back; a free trial holds nothing."""
+    can_hold = way.method in (PaymentMethod.CARD, PaymentMethod.PAYPAL)
+    holds = can_hold and bool(core.undo_window) and not total.is_zero
+    return Sent(title, email, request.return_url, request.saves_method, holds, until=asking.page_until(now))
+
+
+def question(
+    order_uuid: str, organization_uuid: str, way: Way, total: Money, sent: Sent, now: datetime, attempt: int = 1
+) -> Question:
+    """What the provider is asked for an order; each attempt has a key of its own."""
+    key = f"order:{order_uuid}" if attempt == 1 else f"order:{order_uuid}:{attempt}"
+    return Question(key, order_uuid, organization_uuid, way, total, sent, now)
+
+
+def payment_row(asked: Question) -> dict[str, Any]:
+    """How it is kept before it is sent."""
+    return {"key": asked.key, "order_uuid": asked.reference, "provider": asked.way.provider,
+            "method": asked.way.method.value, "sent": asked.sent.to_json() if asked.way.provider else {},
+            "state": PaymentState.SENT.value, "provider_token": asked.way.token, "charge_id": "", "action_url": "",
+            "amount_micros": asked.amount.micros, "currency": asked.amount.currency,
+            "leased_until": asked.sent_at + LEASE, "expires_at": None, "capture_at": None,
+            "created_at": asked.sent_at}  # fmt: skip
+
+
+def kept_question(row: Any) -> Question:  # Any: a row of PaymentRow, with the order's organization_uuid
+    """What was asked for an order, as it is kept."""
+    way = Way(row.provider, PaymentMethod(row.method), row.provider_token)
+    amount = Money(row.amount_micros, row.currency)
+    sent, at = Sent.from_json(row.sent), row.created_at
+    return Question(row.key, row.order_uuid, row.organization_uuid, way, amount, sent, at, row.charge_id)
 
 
 def _is_short(request: QuickCheckout, priced: Priced) -> bool:
@@ -185,12 +233,11 @@ def _is_short(request: QuickCheckout, priced: Priced) -> bool:
     return pays_now and priced.summary.credit_left is None
 
 
-def _paid_with(core: Core, request: QuickCheckout, priced: Priced, token: str) -> str:
-    """ "Visa •••• 4242", "wallet", or "" for what is free."""
+def _paid_with(request: QuickCheckout, priced: Priced, way: Way) -> str:
+    """ "Visa •••• 4242", "wallet", "transfer"; "" for what is free, and as long as only the page knows."""
     if request.payment_method is PaymentMethod.WALLET and priced.goods.plan.billing_model is not BillingModel.FREE:
         return PaymentMethod.WALLET.value
-    facts = core.payments.describe(token)
-    return f"{facts.brand} •••• {facts.last4}" if facts else ""
+    return PAID_BY_TRANSFER if way.method is PaymentMethod.INVOICE else way.label
 
 
 def _remember(
@@ -208,11 +255,11 @@ def _remember(
         alerts.save_settings(connection, organization_uuid, details=asdict(priced.asking.details))
 
 
-def _agreed(request: QuickCheckout, priced: Priced) -> dict[str, Any]:
+def _agreed(request: QuickCheckout, priced: Priced, way: Way) -> dict[str, Any]:
     """What was agreed with the order, for the subscription and the invoice that come from it (`subscribing`)."""
     buyer = priced.asking.buyer
     return {
-        "method": request.payment_method.value,
+        "method": (way.method if way.provider else request.payment_method).value,
         "terms": agreed.agree(priced.goods.plan, priced.bill.monthly),
         "coupon": coupons.to_json(buyer.coupon),
         "is_trial": buyer.is_trial,
@@ -276,6 +323,14 @@ def provide_organization(
     if not request.project_name and choice.organization.projects:
         return Place(uuid, choice.organization.projects[0].uuid)
     return Place(uuid, _provide_project(core, connection, uuid, choice.project_name, now))
+
+
+def some_organization(core: Core, connection: Connection, caller: Caller, now: datetime) -> str:
+    """The caller's first organization, made when there is none yet; nobody else may make one meanwhile."""
+    if own := organizations_of(connection, caller):
+        return own[0].uuid
+    name = identity_rules.auto_names(caller.full_name or caller.email).organization_name
+    return create_organization(core, connection, caller, name, now)[0]
 
 
 def _unused(connection: Connection, uuids: list[str]) -> frozenset[str]:

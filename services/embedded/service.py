@@ -10,15 +10,17 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from services.api.contract import Actor
-from services.embedded import catalogue_store, settlement, worker
+from services.embedded import catalogue_store, inbox, order_sweep, worker
 from services.embedded.agents import EmbeddedAgents
 from services.embedded.carts import EmbeddedCarts
 from services.embedded.catalogue import EmbeddedCatalogue
 from services.embedded.chat import EmbeddedChat
 from services.embedded.checkout import EmbeddedCheckout
+from services.embedded.collections import EmbeddedCollections
 from services.embedded.core import Core
 from services.embedded.funnel import EmbeddedFunnel
 from services.embedded.identity import EmbeddedIdentity
+from services.embedded.methods import EmbeddedMethods
 from services.embedded.money import codes, coupons, due, outcomes, subscribing, timeline
 from services.embedded.money.duties import DUTIES
 from services.embedded.money.invoices import EmbeddedInvoices
@@ -47,6 +49,8 @@ class EmbeddedService(
     EmbeddedPrices,
     EmbeddedTimelines,
     EmbeddedWallets,
+    EmbeddedMethods,
+    EmbeddedCollections,
 ):
     """Implements `services.api.contract.Service`."""
 
@@ -68,7 +72,7 @@ class EmbeddedService(
             await self._core.db.run(partial(_prepare_money, self._core))
             await timeline.restore_clock(self._core)
             try:
-                await settlement.sweep(self._core)
+                await order_sweep.sweep(self._core)
                 await outcomes.sweep(self._core)
             except Exception:
                 log.exception("sweep_failed: the worker tries again; everything else works")
@@ -79,7 +83,9 @@ class EmbeddedService(
 
     async def run_due_jobs(self) -> int:
         """Does every job that is due now and returns how many; for tests and scripts without a worker."""
-        await settlement.sweep(self._core)
+        await inbox.poll(self._core)
+        await inbox.look(self._core)
+        await order_sweep.sweep(self._core)
         await outcomes.sweep(self._core)
         done = await self.run_due(self._core.clock.now())
         while await worker.run_one(self._core):

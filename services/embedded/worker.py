@@ -19,7 +19,7 @@ from services.api.errors import StorageError
 from services.api.types import DeploymentStep, FunnelStep, ResourceState, StepState
 from services.db import models as m
 from services.domain import provisioning
-from services.embedded import settlement, upkeep
+from services.embedded import inbox, order_refunds, order_sweep, upkeep
 from services.embedded.core import Core
 from services.embedded.funnel import note
 from services.embedded.money import due, outcomes, reservations
@@ -47,6 +47,7 @@ async def run(core: Core, announce: Callable[[], None] = lambda: None) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_work(core, announce))
         group.create_task(upkeep.run(core))
+        group.create_task(inbox.run(core, announce))
 
 
 class _Rounds:
@@ -60,7 +61,8 @@ class _Rounds:
     async def one(self) -> None:
         """Each duty once."""
         core = self._core
-        await self._survive(lambda: settlement.sweep(core))
+        await self._survive(lambda: inbox.look(core))
+        await self._survive(lambda: order_sweep.sweep(core))
         await self._survive(lambda: outcomes.sweep(core))
         await self._survive(self._owed)
         await self._survive(lambda: reservations.release_stale(core, core.clock.now()))
@@ -135,7 +137,7 @@ async def _do(core: Core, claim: _Claim) -> None:
         if claim.kind == "deploy":
             await _deploy(core, claim)
         else:
-            await settlement.carry_out_refund(core, claim.subject)
+            await order_refunds.carry_out_refund(core, claim.subject)
     except (HostUnavailable, ProviderUnreachable):
         await _put_off(core, claim, "host_unavailable")
     except _TakenOver:

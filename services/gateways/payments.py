@@ -204,12 +204,17 @@ class Payments(Protocol):
         other page is ever opened. Empty: its pages are answered with `confirm`."""
         ...
 
+    @property
+    def has_customers(self) -> bool:
+        """Whether saved methods are kept under a customer, so that `provide_customer` must be asked first."""
+        ...
+
     def describe(self, token: str) -> CardFacts | None:
         """What may be shown of a published test card; None for any other token."""
         ...
 
     async def provide_customer(self, customer: Customer) -> str:
-        """The provider's id of an organization, made once. "" where it needs none. ProviderUnreachable."""
+        """The provider's id of an organization, made once. "" where it has none. ProviderUnreachable."""
         ...
 
     async def charge(self, request: ChargeRequest, *, key: str) -> Charge:

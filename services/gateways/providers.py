@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from services.api.types import PaymentMethod, TestCard
 from services.gateways.payments import CardFacts, Payments
 
+BEFORE = "test"  # the only provider there was before rows named theirs
+
 
 class Providers:
     """At least one; the first is asked when nothing else is said."""
@@ -43,12 +45,9 @@ class Providers:
         return tuple(dict.fromkeys(host for one in self._all for host in one.page_hosts))
 
     def find(self, name: str) -> Payments | None:
-        """The provider of that name; rows of before there were several have none, and mean the first."""
-        return self._by_name.get(name) if name else self.first
-
-    def named(self, name: str) -> Payments:
-        """The same, when it must be there. KeyError: it was taken out of the settings while its payments were open."""
-        return self._by_name[name] if name else self.first
+        """The provider of that name; None when it was taken out of the settings. Rows of before there were several have
+        no name, and mean the test provider of then."""
+        return self._by_name.get(name) if name else self._by_name.get(BEFORE, self.first)
 
     def for_method(self, method: PaymentMethod) -> Payments | None:
         """Who opens a page for it; None when nobody does."""

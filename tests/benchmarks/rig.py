@@ -22,6 +22,7 @@ from services.embedded.core import Core, hashed
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentHost, ScriptedAgents
 from services.gateways.payments import SUCCEEDED, TEST_CARDS, CardFacts, Charge, ChargeRequest
+from services.gateways.providers import Providers
 from tests.keys import LEDGER_KEY
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ def embedded(database: Path, *, agents: AgentHost | None = None) -> EmbeddedServ
             db=Database(database),
             clock=SystemClock(),
             ids=SystemIds(),
-            payments=InstantPayments(),
+            payments=Providers(InstantPayments()),
             agents=agents or ScriptedAgents(),
             ledger_key=LEDGER_KEY,
         )

@@ -19,7 +19,7 @@ SECOND = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
+revision, down_revision, branch_labels, depends_on = "0004", "0003", None, None
 
 
 def upgrade():
@@ -45,7 +45,7 @@ def database(data_dir: Path) -> Path:
 def later_program(tmp_path: Path, then: str = "pass") -> Path:
     """The migrations of a program one revision ahead of ours."""
     folder = copytree(SHIPPED, tmp_path / "later", ignore=ignore_patterns("__pycache__"))
-    (folder / "versions" / "0003_notes.py").write_text(SECOND.replace("{then}", then))
+    (folder / "versions" / "0004_notes.py").write_text(SECOND.replace("{then}", then))
     return folder
 
 
@@ -110,7 +110,7 @@ def test_a_backup_is_made_before_a_migration(database: Path, data_dir: Path, tmp
     [backup] = backups.list_backups(data_dir / "backups")
     assert backup.made_at == NOW
     assert rows(backup.path, "SELECT * FROM meta") == [("who", "ada")]
-    assert migrate.current_revision(backup.path) == "0002"
+    assert migrate.current_revision(backup.path) == "0003"
 
 
 def test_a_migration_that_fails_leaves_everything_as_it_was(database: Path, data_dir: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(database: Path, data
     with pytest.raises(RuntimeError, match="half way"):
         migrate.prepare(database, data_dir / "backups", NOW, folder=broken)
     assert schema(database) == before
-    assert migrate.current_revision(database) == "0002"
+    assert migrate.current_revision(database) == "0003"
     assert rows(database, "SELECT * FROM meta") == [("who", "ada")]
     migrate.prepare(database, data_dir / "backups", NOW)  # the old program still works
 
@@ -132,7 +132,7 @@ def test_a_newer_database_is_refused_and_not_touched(database: Path, data_dir: P
     before = database.read_bytes()
     with pytest.raises(DatabaseTooNew) as caught:
         migrate.prepare(database, data_dir / "backups", NOW)
-    assert caught.value.params == {"revision": "0003"}
+    assert caught.value.params == {"revision": "0004"}
     assert database.read_bytes() == before
     assert not (data_dir / "backups").exists()
 

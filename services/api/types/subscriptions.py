@@ -119,6 +119,7 @@ class ChangeRequest:
     usage_payment: UsagePayment | None = None
     payment_token: str = field(default="", repr=False)
     reason: str = ""
+    return_url: str = ""  # where a page for the bank's question sends the browser
 
 
 @dataclass(frozen=True, slots=True)

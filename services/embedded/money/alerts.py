@@ -108,7 +108,7 @@ def pending(connection: Connection, organization_uuid: str, currency: str) -> Mo
         sa.select(_P.subject).where(
             _P.organization_uuid == organization_uuid,
             _P.purpose == AUTO_TOP_UP,
-            _P.state.in_(["sent", "action_required"]),
+            _P.state.in_(["sent", "action_required", "processing"]),
         )
     ).scalar()
     return Money(subject["credit_micros"] if subject else 0, currency)

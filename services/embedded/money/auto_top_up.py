@@ -12,6 +12,8 @@ from services.api.money import Money
 from services.db import money_models as mm
 from services.db import portable
 from services.domain.top_ups import Reason
+from services.embedded import asking, ways
+from services.embedded.asking import Sent
 from services.embedded.core import Core
 from services.embedded.money import alerts, grants, outcomes, payments, taxes, top_ups
 from services.embedded.money.alerts import AUTO_TOP_UP
@@ -54,7 +56,7 @@ def _in_flight(connection: Connection, item: Due) -> str | None:
     """The payment this very item opened before a crash."""
     row = connection.execute(
         sa.select(_P.uuid, _P.subject).where(
-            _P.organization_uuid == item.organization_uuid, _P.purpose == AUTO_TOP_UP, _P.state == "sent"
+            _P.organization_uuid == item.organization_uuid, _P.purpose == AUTO_TOP_UP, _P.state.in_(payments.OPEN)
         )
     ).one_or_none()
     return row.uuid if row is not None and row.subject["cause"] == item.key else None
@@ -62,10 +64,11 @@ def _in_flight(connection: Connection, item: Due) -> str | None:
 
 def _open(core: Core, connection: Connection, item: Due, credit: Money, token: str) -> str | None:
     organization = item.organization_uuid
-    card = payments.card(connection, organization, token)
+    card = ways.of_organization(core, connection, organization, token)
     if card is None:
         alerts.note_problem(core, connection, organization, NO_CARD, item.at)
         return None
     details = taxes.details_of(connection, organization)
-    wanted = Purchase(organization, credit, details, card.provider_token, card.label, cause=item.key)
+    sent = Sent(title=AUTO_TOP_UP, is_attended=False, until=asking.page_until(item.at))
+    wanted = Purchase(organization, credit, details, card, sent, cause=item.key)
     return top_ups.open_intent(core, connection, AUTO_TOP_UP, wanted, item.at)

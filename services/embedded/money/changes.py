@@ -154,7 +154,7 @@ def _check_payment(core: Core, connection: Connection, row: Any, request: Change
     if request.action is ChangeAction.SET_PAYMENT_CARD and not request.payment_token:
         raise InvalidInput(fields={"payment_token": "required"})
     if request.payment_token:
-        cards.provider_token(core, connection, row, request.payment_token)
+        cards.way_for(core, connection, row, request.payment_token)
 
 
 # ---- what it costs

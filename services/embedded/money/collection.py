@@ -13,8 +13,9 @@ from sqlalchemy.engine import Connection
 
 from services.api import errors
 from services.api.types import InvoiceState, PaymentMethod, PaymentState
+from services.embedded import ways
 from services.embedded.core import Core
-from services.embedded.money import corrections, finalising, invoice_payments, outcomes, payments, standing
+from services.embedded.money import corrections, finalising, invoice_payments, outcomes, standing
 from services.embedded.money.due import Due
 from services.embedded.money.payments import CONFIRMATION_NEEDED
 from services.embedded.money.reservations import retrying
@@ -49,10 +50,9 @@ def _begin(core: Core, connection: Connection, item: Due) -> str | None:
         if not corrections.pay_from_wallet(core, connection, row, item.at):
             standing.attempt_failed(core, connection, row, attempt, NO_CREDIT, item.at)
         return None
-    card = payments.card(connection, row.organization_uuid, subscription.payment_token if subscription else "")
-    if card is None:
+    token = subscription.payment_token if subscription else ""
+    way = ways.of_organization(core, connection, row.organization_uuid, token)
+    if way is None:
         standing.attempt_failed(core, connection, row, attempt, NO_CARD, item.at)
         return None
-    return invoice_payments.open_payment(
-        core, connection, row, card.provider_token, card.label, item.at, attempt=attempt
-    )
+    return invoice_payments.open_payment(core, connection, row, way, item.at, attempt=attempt)

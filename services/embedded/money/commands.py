@@ -52,6 +52,9 @@ def note(
 
 
 def fingerprint(request: object) -> str:
-    """The same for the same content."""
+    """The same for the same content. Where the browser returns to is no part of it: the window that asks again has
+    another address."""
     plain: Any = asdict(request) if is_dataclass(request) and not isinstance(request, type) else request
+    if isinstance(plain, dict):
+        plain = {name: value for name, value in plain.items() if name != "return_url"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import InsufficientCredit, RequestInProgress, ServiceError, SumMoved
+from services.api.money import Money
 from services.api.types import (
     BillingCycle,
     ChangeAction,
@@ -25,7 +26,8 @@ from services.api.types import (
 )
 from services.db import money_models as mm
 from services.domain.periods import Period
-from services.embedded import settlement
+from services.embedded import asking
+from services.embedded.asking import Sent
 from services.embedded.core import Core
 from services.embedded.money import (
     cards,
@@ -43,8 +45,10 @@ from services.embedded.money.changes import Planned
 from services.embedded.money.due import Due
 from services.embedded.money.payments import Intent
 from services.embedded.money.subscription_views import rows_where
-from services.gateways.payments import Charge
+from services.embedded.ways import Way
+from services.gateways.payments import SUCCEEDED, Charge
 
+NOTHING_CHARGED = Charge("", SUCCEEDED, Money.zero())
 CHANGE = "change"  # the purpose of its payment
 _S = mm.SubscriptionRow
 
@@ -71,8 +75,8 @@ def begin(core: Core, connection: Connection, planned: Planned) -> str:
     if request.action is ChangeAction.SET_PAYMENT_CARD or (
         request.action is ChangeAction.SET_USAGE_PAYMENT and request.payment_token
     ):
-        token = cards.provider_token(core, connection, row, request.payment_token)
-        card = settlement.keep_card(core, connection, row.organization_uuid, token, planned.at)
+        way = cards.way_for(core, connection, row, request.payment_token)
+        card = cards.keep(core, connection, row.organization_uuid, way, NOTHING_CHARGED, planned.at)
     by_wallet = row.payment_method == PaymentMethod.WALLET.value
     if planned.due_now.is_zero or by_wallet:
         if by_wallet:
@@ -80,13 +84,15 @@ def begin(core: Core, connection: Connection, planned: Planned) -> str:
         apply(core, connection, planned, PaidBy(paid_with=PaymentMethod.WALLET.value if by_wallet else "", card=card))
         return ""
     _check_nothing_under_way(connection, row)
+    way = cards.way_for(core, connection, row, request.payment_token)
     return payments.open_intent(
         core,
         connection,
         organization_uuid=row.organization_uuid,
         purpose=CHANGE,
-        subject={"request": _to_json(request), "hash": planned.hash},
-        provider_token=cards.provider_token(core, connection, row, request.payment_token),
+        subject={"request": _to_json(request), "hash": planned.hash, "paid_with": way.label},
+        way=way,
+        sent=Sent(title=row.offering_name, return_url=request.return_url, until=asking.page_until(planned.at)),
         amount=planned.due_now,
         at=planned.at,
     )
@@ -97,7 +103,9 @@ def _check_nothing_under_way(connection: Connection, row: Any) -> None:
     for both, although only one can be made. What waits for a confirmation is in nobody's way."""
     i = mm.PaymentIntent
     sent = sa.select(i.subject).where(
-        i.organization_uuid == row.organization_uuid, i.purpose == CHANGE, i.state == PaymentState.SENT.value
+        i.organization_uuid == row.organization_uuid,
+        i.purpose == CHANGE,
+        i.state.in_([PaymentState.SENT.value, PaymentState.PROCESSING.value]),
     )
     if any(subject["request"]["subscription_uuid"] == row.uuid for subject in connection.execute(sent).scalars()):
         raise RequestInProgress
@@ -123,9 +131,8 @@ def settle(core: Core, connection: Connection, intent: Intent, charge: Charge, a
     if planned.due_now != intent.amount or planned.hash != intent.subject["hash"]:
         _return(core, connection, intent, charge, at)
         return
-    card = settlement.keep_card(core, connection, row.organization_uuid, intent.token, at)
-    kept = "" if row.payment_token else card
-    paid = PaidBy(core.payments.name, payments.label_of(core, intent.token), kept)
+    card = cards.keep(core, connection, row.organization_uuid, intent.way, charge, at)
+    paid = PaidBy(intent.way.provider, str(intent.subject["paid_with"]), "" if row.payment_token else card)
     invoice_uuid = apply(core, connection, planned, paid)
     payments.set_invoice(connection, intent.uuid, invoice_uuid)
 
@@ -142,7 +149,7 @@ def _return(core: Core, connection: Connection, intent: Intent, charge: Charge, 
         organization_uuid=intent.organization_uuid,
         purpose=payments.REFUND,
         subject={"given_up": intent.uuid},
-        provider_token="",
+        way=Way(intent.way.provider),
         amount=charge.amount,
         charge_id=charge.id,
         at=at,
@@ -248,7 +255,11 @@ def _tell(core: Core, connection: Connection, planned: Planned) -> None:
 
 def _to_json(request: ChangeRequest) -> dict[str, Any]:
     resume_at = request.resume_at
-    return asdict(request) | {"payment_token": "", "resume_at": resume_at.isoformat() if resume_at else None}
+    return asdict(request) | {
+        "payment_token": "",
+        "return_url": "",
+        "resume_at": resume_at.isoformat() if resume_at else None,
+    }
 
 
 def _from_json(stored: dict[str, Any]) -> ChangeRequest:

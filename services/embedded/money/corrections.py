@@ -53,6 +53,7 @@ def credit(
     at: datetime,
     *,
     refund_to_card: bool = True,
+    reason: str = "",
 ) -> Credited:
     """A credit note of `amount` with tax; None is all that is left. WrongState for what is not a final invoice,
     InvalidInput(amount). Without `refund_to_card` what was paid stays owed to the buyer in the books."""
@@ -63,7 +64,7 @@ def credit(
         standing.settled(core, connection, row, at, is_paid=False)
     if note.refundable.is_zero or not refund_to_card:
         return Credited(note_uuid)
-    return Credited(note_uuid, refunds.give_back(core, connection, row, note_uuid, note.refundable, at))
+    return Credited(note_uuid, refunds.give_back(core, connection, row, note_uuid, note.refundable, at, reason))
 
 
 def check_final(row: Any) -> None:

@@ -26,6 +26,7 @@ from services.embedded.money import alerts, drafting, finalising, grants, ledger
 from services.embedded.money.drafting import NewInvoice
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import REFUND
+from services.embedded.ways import Way
 
 CREDIT = "credit"  # what a refund is for
 
@@ -84,7 +85,7 @@ def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) ->
         organization_uuid=organization,
         purpose=REFUND,
         subject={"for": CREDIT, "grant": grant.uuid, "credit_micros": share.amount.micros},
-        provider_token="",
+        way=Way(payment.way.provider),
         amount=share.amount + tax_back,
         at=at,
         invoice_uuid=note_uuid,
@@ -92,7 +93,7 @@ def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) ->
     )
     card = payment.subject["paid_with"]
     stamp = Stamp(organization, f"refund:{intent_uuid}", at, {"grant": grant.uuid, "number": number, "card": card})
-    ledger.post(core, connection, reversals.refund_credit(stamp, [share], tax=tax_back, provider=core.payments.name))
+    ledger.post(core, connection, reversals.refund_credit(stamp, [share], tax=tax_back, provider=payment.way.provider))
     note_happening(core, connection, organization, "credit_refunded", at, ref=f"credit:{grant.uuid}", number=number,
                    card=card, amount_micros=share.amount.micros, currency=grant.currency)  # fmt: skip
     alerts.after_change(core, connection, organization, at)

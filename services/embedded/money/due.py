@@ -112,6 +112,7 @@ ORDER = (
     "cancel",
     "period",
     "finalise",
+    "capture",
     "collect",
     "overdue",
     "suspend",
@@ -127,7 +128,7 @@ def rank(kind: str) -> int:
     return ORDER.index(kind) if kind in ORDER else len(ORDER)
 
 
-QUIET = ("recognise", "hold_expires")  # bookings that change nothing a buyer sees
+QUIET = ("recognise", "hold_expires", "capture")  # bookings that change nothing a buyer sees
 
 
 def next_due(connection: Connection) -> Due | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.embedded.money import (
     auto_top_up,
+    captures,
     collection,
     committing,
     credit_expiry,
@@ -32,6 +33,7 @@ DUTIES = Duties(
         "trial_reminder": trials.on_trial_reminder,
     },
     asking={
+        "capture": captures.on_capture,
         "collect": collection.on_collect,
         "auto_top_up": auto_top_up.on_due,
     },

@@ -6,7 +6,7 @@ The number comes from a locked series in the same transaction, so a rollback giv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -239,6 +239,8 @@ def mark_paid(
     owed = owed_of(row)
     if not owed.is_zero:
         stamp = Stamp(row.organization_uuid, f"paid:{invoice_uuid}", at, {"number": row.number, "invoice": row.uuid})
+        if ledger.entries_by_key(connection, row.organization_uuid, stamp.key):  # in parts, or again after a return
+            stamp = replace(stamp, key=f"{stamp.key}:{at.isoformat()}")
         ledger.post(core, connection, _arrived(row, stamp, owed, provider))
     set_paid(core, connection, row, owed, at, paid_with)
 

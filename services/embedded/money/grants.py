@@ -52,8 +52,8 @@ class NewGrant:
 
 
 def load(connection: Connection, organization_uuid: str, *, with_empty: bool = False) -> list[Grant]:
-    """The grants with something left (or all), with what is left of each."""
-    statement = _OF if with_empty else _OF.where(mm.LedgerAccount.balance_micros > 0)
+    """The grants with something left that may be spent (or all there ever were), with what is left of each."""
+    statement = _OF if with_empty else _OF.where(mm.LedgerAccount.balance_micros > 0, _G.is_frozen.is_(False))
     return [
         Grant(
             id=row.uuid,

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.types import InvoiceState, PaymentState
+from services.api.types import InvoiceState
 from services.db import money_models as mm
 from services.domain import movements
 from services.domain.ledger import AccountKind, TransferKind
 from services.domain.movements import Stamp
+from services.embedded import asking
+from services.embedded.asking import Sent
 from services.embedded.core import Core
 from services.embedded.money import due, finalising, ledger, payments, refunds, standing
 from services.embedded.money.payments import CONFIRMATION_NEEDED, NOT_COMPLETED, Intent
 from services.embedded.money.refunds import INVOICE
+from services.embedded.ways import Way
 from services.gateways.payments import Charge
 
 PAYABLE = (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value)
@@ -31,7 +35,7 @@ def under_way(connection: Connection, row: Any) -> list[tuple[str, str, int | No
             _P.organization_uuid == row.organization_uuid,
             _P.purpose == INVOICE,
             _P.invoice_uuid == row.uuid,
-            _P.state.in_([PaymentState.SENT.value, PaymentState.ACTION_REQUIRED.value]),
+            _P.state.in_(payments.OPEN),
         )
     )
     return [(intent.uuid, intent.state, intent.subject["attempt"]) for intent in found]
@@ -41,20 +45,22 @@ def open_payment(
     core: Core,
     connection: Connection,
     row: Any,
-    provider_token: str,
-    label: str,
+    way: Way,
     at: datetime,
     *,
     attempt: int | None = None,
+    sent: Sent | None = None,
 ) -> str:
     """Saves the intent to charge all that is due. `attempt` None: a person asked for it."""
+    sent = sent or Sent(is_attended=attempt is None, until=asking.page_until(at))
     return payments.open_intent(
         core,
         connection,
         organization_uuid=row.organization_uuid,
         purpose=INVOICE,
-        subject={"attempt": attempt, "paid_with": label},
-        provider_token=provider_token,
+        subject={"attempt": attempt, "paid_with": way.label},
+        way=way,
+        sent=replace(sent, title=row.number or ""),
         amount=finalising.owed_of(row),
         at=at,
         invoice_uuid=row.uuid,
@@ -68,8 +74,8 @@ def paid(core: Core, connection: Connection, intent: Intent, charge: Charge, at:
     if row.state not in PAYABLE or finalising.owed_of(row) != intent.amount:
         _send_back(core, connection, intent, charge, at)
         return
-    label = str(intent.subject["paid_with"])
-    finalising.mark_paid(core, connection, row.uuid, at, provider=core.payments.name, paid_with=label)
+    label, _card = payments.kept(core, connection, intent, charge, at)
+    finalising.mark_paid(core, connection, row.uuid, at, provider=intent.way.provider, paid_with=label)
     standing.settled(core, connection, row, at, attempt=intent.subject["attempt"])
 
 
@@ -99,11 +105,11 @@ def _send_back(core: Core, connection: Connection, intent: Intent, charge: Charg
     """Paid twice, or no longer owed: the money is the buyer's."""
     stamp = Stamp(intent.organization_uuid, f"surplus:{intent.uuid}", at, {"invoice": intent.invoice_uuid})
     moves = [
-        (AccountKind.CLEARING, core.payments.name, -intent.amount),
+        (AccountKind.CLEARING, intent.way.provider, -intent.amount),
         (AccountKind.REFUNDS, "", intent.amount),
     ]
     ledger.post(core, connection, movements.book(TransferKind.INVOICE_PAID, stamp, moves))
     refunds.open_refund(
         core, connection, organization_uuid=intent.organization_uuid, invoice_uuid=intent.invoice_uuid,
-        charge_id=charge.id, amount=intent.amount, at=at,
+        charge_id=charge.id, provider=intent.way.provider, amount=intent.amount, at=at,
     )  # fmt: skip

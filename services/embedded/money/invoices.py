@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -21,13 +22,14 @@ from services.api.types import (
     InvoiceQuery,
     Organization,
     Paid,
+    PaymentMethod,
     PaymentState,
     SubscriptionState,
 )
 from services.db import money_models as mm
 from services.db import portable
-from services.domain import identity as identity_rules
-from services.embedded import placing
+from services.embedded import asking, placing, ways
+from services.embedded.asking import Sent
 from services.embedded.core import Area, Caller
 from services.embedded.identity import organizations_of
 from services.embedded.money import (
@@ -43,6 +45,7 @@ from services.embedded.money import (
     taxes,
 )
 from services.embedded.money.invoice_views import Slice
+from services.embedded.ways import Way
 from services.gateways.payments import ProviderUnreachable
 
 PAGE_MAX = 300
@@ -108,9 +111,12 @@ class EmbeddedInvoices(Area):
 
     # ---- paying
 
-    async def pay_invoice(self, uuid: str, payment_token: str, *, key: str) -> Paid:
+    async def pay_invoice(
+        self, uuid: str, payment_token: str, *, key: str, page: PaymentMethod | None = None, return_url: str = ""
+    ) -> Paid:
+        sent = Sent(return_url=return_url, until=asking.page_until(self._now()))
         opened, older = await self._core.db.run(
-            lambda connection: self._open_invoice_payment(connection, uuid, payment_token, key)
+            lambda connection: self._open_invoice_payment(connection, uuid, (payment_token, page), sent, key)
         )
         if older:
             await self._call_off(older)
@@ -118,42 +124,49 @@ class EmbeddedInvoices(Area):
         self._core.wake.set()
         return paid
 
-    def _open_invoice_payment(self, connection: Connection, uuid: str, token: str, key: str) -> tuple[str, list[str]]:
+    def _open_invoice_payment(
+        self, connection: Connection, uuid: str, how: tuple[str, PaymentMethod | None], sent: Sent, key: str
+    ) -> tuple[str, list[str]]:
         """The payment's intent, and older ones that wait for a confirmation nobody needs any more."""
         caller = self._own_invoice(connection, uuid)
-        request = {"invoice": uuid, "token": token}
+        token, page = how
+        request = {"invoice": uuid, "token": token} | ({"page": page.value} if page else {})
         if known := commands.known(connection, caller, key, PAY, request):
             return known, []
         row = finalising.row_of(connection, uuid)
         if row.state not in invoice_payments.PAYABLE:
             raise WrongState(state=row.state)
-        provider_token, label = self._card_for_invoice(connection, caller, row.organization_uuid, token)
+        way = self._way_for_invoice(connection, caller, row.organization_uuid, how)
         waiting = invoice_payments.under_way(connection, row)
-        if any(state == PaymentState.SENT.value for _uuid, state, _attempt in waiting):
+        if any(state != PaymentState.ACTION_REQUIRED.value for _uuid, state, _attempt in waiting):
             raise RequestInProgress(key=key)
         at = self._now()
-        opened = invoice_payments.open_payment(self._core, connection, row, provider_token, label, at)
+        opened = invoice_payments.open_payment(
+            self._core, connection, row, way, at, sent=replace(sent, email=caller.email)
+        )
         commands.note(connection, caller, key, PAY, request, opened, at)
         return opened, [intent for intent, _state, _attempt in waiting]
 
-    def _card_for_invoice(
-        self, connection: Connection, caller: Caller, organization_uuid: str, token: str
-    ) -> tuple[str, str]:
-        """The provider's token and what may be shown of the card. InvalidInput(payment_token)."""
-        if not token:
-            card = payments.card(connection, organization_uuid)
-            if card is None:
-                raise InvalidInput(fields={"payment_token": "required"})
-            return card.provider_token, card.label
-        given = placing.provider_token(self._core, connection, caller, token)
-        return given, payments.label_of(self._core, given)
+    def _way_for_invoice(
+        self, connection: Connection, caller: Caller, organization_uuid: str, how: tuple[str, PaymentMethod | None]
+    ) -> Way:
+        """InvalidInput(payment_token, payment_method)."""
+        token, page = how
+        if page is not None:
+            return ways.page(self._core, page)
+        if token:
+            return ways.of_caller(self._core, connection, caller.uuid, token)
+        found = ways.of_organization(self._core, connection, organization_uuid)
+        if found is None:
+            raise InvalidInput(fields={"payment_token": "required"})
+        return found
 
     async def _call_off(self, intents: list[str]) -> None:
         """Another card pays: what waited for a confirmation must not be charged as well."""
         for uuid in intents:
             intent = await self._core.db.read(partial(payments.intent, uuid=uuid))
             try:
-                answer = await self._core.payments.confirm(intent.charge_id, approve=False)
+                answer = await outcomes.decline(self._core, intent, intent.charge_id, "")
             except ProviderUnreachable:
                 continue  # the sweep declines it in time; were it confirmed before, the money would go back
             at = self._now()
@@ -189,10 +202,7 @@ class EmbeddedInvoices(Area):
     def _organization_for_details(self, connection: Connection, caller: Caller) -> str:
         """Details may come before the first purchase."""
         portable.one_at_a_time(connection, caller.owner)
-        if own := organizations_of(connection, caller):
-            return own[0].uuid
-        name = identity_rules.auto_names(caller.full_name or caller.email).organization_name
-        return placing.create_organization(self._core, connection, caller, name, self._now())[0]
+        return placing.some_organization(self._core, connection, caller, self._now())
 
     async def correct_invoice(self, uuid: str, details: BillingDetails, *, key: str) -> Corrected:
         corrected, refund = await self._core.db.run(

@@ -11,12 +11,31 @@ from sqlalchemy.engine import Connection
 
 from services.api import errors
 from services.api.types import Paid, PaymentState
+from services.embedded import asking, refusals
 from services.embedded.core import Core
-from services.embedded.money import committing, invoice_payments, payments, refunds, top_ups
+from services.embedded.money import added_methods, committing, invoice_payments, payments, refunds, top_ups
 from services.embedded.money.alerts import AUTO_TOP_UP
-from services.embedded.money.payments import CONFIRMATION_LIFETIME, CONFIRMATION_NEEDED, NOT_COMPLETED, REFUND, Intent
+from services.embedded.money.payments import (
+    CONFIRMATION_LIFETIME,
+    CONFIRMATION_NEEDED,
+    NOT_COMPLETED,
+    PROCESSING_LEASE,
+    REFUND,
+    Intent,
+)
 from services.embedded.money.refunds import INVOICE
-from services.gateways.payments import ACTION_REQUIRED, FAILED, REFUNDED, SUCCEEDED, Charge, ProviderUnreachable
+from services.gateways.payments import (
+    ACTION_REQUIRED,
+    AUTHENTICATION_REQUIRED,
+    CANCELED,
+    EXPIRED,
+    FAILED,
+    PROCESSING,
+    REFUNDED,
+    SUCCEEDED,
+    Charge,
+    ProviderUnreachable,
+)
 
 Succeeded = Callable[[Core, Connection, Intent, Charge, datetime], None]
 Failed = Callable[[Core, Connection, Intent, str, datetime], None]
@@ -31,6 +50,7 @@ ON_SUCCESS: Mapping[str, Succeeded] = {
     AUTO_TOP_UP: top_ups.settle,
     INVOICE: invoice_payments.paid,
     committing.CHANGE: committing.settle,
+    added_methods.METHOD: added_methods.settle,
 }
 # By what it was `for`, where sending it back moves something in the books.
 ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back}
@@ -67,12 +87,21 @@ async def _unconfirmed(core: Core, intent: Intent, answer: Charge) -> Charge | N
     if answer.state != ACTION_REQUIRED or not (is_over or is_unattended):
         return answer
     try:
-        declined = await core.payments.confirm(answer.id, approve=False)
+        declined = await decline(core, intent, answer.id)
     except ProviderUnreachable:
         return None
-    if is_unattended and declined.state == FAILED:
+    if is_unattended and declined.state in (FAILED, CANCELED):
         return replace(declined, decline_code=CONFIRMATION_NEEDED)
     return declined
+
+
+async def decline(core: Core, intent: Intent, charge_id: str, code: str = EXPIRED) -> Charge:
+    """Closes what waits for a buyer who will not come, or need not any more. ProviderUnreachable."""
+    gateway = asking.reachable(core, intent.way.provider)
+    if not gateway.page_hosts:  # answered in our own window
+        return await gateway.confirm(charge_id, approve=False)
+    answer = await asking.call_off(core, gateway.name, intent.key, charge_id)
+    return replace(answer, decline_code=answer.decline_code or code)
 
 
 def record(core: Core, connection: Connection, intent_uuid: str, answer: Charge, at: datetime) -> None:
@@ -80,10 +109,13 @@ def record(core: Core, connection: Connection, intent_uuid: str, answer: Charge,
     intent = payments.intent(connection, intent_uuid, lock=True)
     if intent.purpose == REFUND:
         _refunded(core, connection, intent, answer, at)
-    elif answer.state in (FAILED, REFUNDED):
-        _fail(core, connection, intent, answer.decline_code or errors.PaymentFailed.code, at)
+    elif answer.state in (FAILED, REFUNDED, CANCELED):
+        _fail(core, connection, intent, _code(intent, answer), at, is_canceled=answer.state == CANCELED)
     elif answer.state == ACTION_REQUIRED:
         payments.set_state(connection, intent_uuid, PaymentState.ACTION_REQUIRED, charge=answer)
+    elif answer.state == PROCESSING:
+        payments.set_state(connection, intent_uuid, PaymentState.PROCESSING, charge=answer)
+        payments.renew_lease(connection, intent_uuid, core.clock.now(), PROCESSING_LEASE)
     elif answer.state == SUCCEEDED:
         _succeed(core, connection, intent, answer, at)
 
@@ -91,7 +123,7 @@ def record(core: Core, connection: Connection, intent_uuid: str, answer: Charge,
 def _succeed(core: Core, connection: Connection, intent: Intent, answer: Charge, at: datetime) -> None:
     if payments.set_state(connection, intent.uuid, PaymentState.SUCCEEDED, charge=answer):
         ON_SUCCESS[intent.purpose](core, connection, intent, answer, at)
-    elif intent.state is PaymentState.FAILED:
+    elif intent.state in (PaymentState.FAILED, PaymentState.CANCELED) and intent.purpose != added_methods.METHOD:
         payments.send_back(core, connection, intent, answer, at)
 
 
@@ -104,8 +136,20 @@ def _refunded(core: Core, connection: Connection, intent: Intent, answer: Charge
             done(core, connection, intent, answer, at)
 
 
-def _fail(core: Core, connection: Connection, intent: Intent, code: str, at: datetime) -> None:
-    if payments.set_state(connection, intent.uuid, PaymentState.FAILED, code=code):
+def _code(intent: Intent, answer: Charge) -> str:
+    """How it is kept why it came to nothing. A bank that wants to ask somebody who is not there has said no."""
+    if answer.decline_code == AUTHENTICATION_REQUIRED and not intent.sent.is_attended:
+        return CONFIRMATION_NEEDED
+    if answer.state == CANCELED and not answer.decline_code:
+        return refusals.GIVEN_UP
+    return refusals.stored(answer.decline_code)
+
+
+def _fail(
+    core: Core, connection: Connection, intent: Intent, code: str, at: datetime, *, is_canceled: bool = False
+) -> None:
+    state = PaymentState.CANCELED if is_canceled else PaymentState.FAILED
+    if payments.set_state(connection, intent.uuid, state, code=code):
         ON_FAILURE.get(intent.purpose, _nothing)(core, connection, intent, code, at)
 
 
@@ -113,7 +157,7 @@ async def confirm(core: Core, intent_uuid: str, *, approve: bool) -> Paid:
     """The buyer's answer on the test provider's page. WrongState, ConfirmationDeclined, PaymentUnknown."""
     intent = await core.db.run(partial(_waiting, core, intent_uuid=intent_uuid))
     try:
-        answer = await core.payments.confirm(intent.charge_id, approve=approve)
+        answer = await asking.reachable(core, intent.way.provider).confirm(intent.charge_id, approve=approve)
     except ProviderUnreachable as error:
         raise errors.PaymentUnknown(payment_uuid=intent_uuid) from error
     await core.db.run(partial(record, core, intent_uuid=intent_uuid, answer=answer, at=core.clock.now()))
@@ -152,7 +196,7 @@ async def sweep(core: Core) -> int:
 
 async def _ask_and_settle(core: Core, uuid: str) -> bool:
     intent = await core.db.read(lambda connection: payments.intent(connection, uuid))
-    answer = await _found(core, intent)
+    answer = await found(core, intent)
     if answer is None:
         return await core.db.run(partial(_give_up, core, uuid=uuid))
     at = intent.created_at if intent.purpose in UNATTENDED else core.clock.now()
@@ -160,17 +204,46 @@ async def _ask_and_settle(core: Core, uuid: str) -> bool:
     return answer.state != ACTION_REQUIRED
 
 
-async def _found(core: Core, intent: Intent) -> Charge | None:
+async def found(core: Core, intent: Intent) -> Charge | None:
     """What the provider knows of an intent; None when it never heard of it. ProviderUnreachable."""
     if intent.purpose == REFUND:
-        return await core.payments.refund(intent.charge_id, intent.amount, key=intent.key)
-    answer = await core.payments.find(intent.key)
+        return await payments.refund(core, intent)
+    answer = await asking.find(core, intent.question)
     if answer is None:
         return None
     settled = await _unconfirmed(core, intent, answer)
     if settled is None:
         raise ProviderUnreachable
     return settled
+
+
+async def refresh(core: Core, uuid: str) -> Paid:
+    """Asks the provider what became of a payment now. PaymentFailed; PaymentUnknown when it does not answer."""
+    intent = await core.db.read(lambda connection: payments.intent(connection, uuid))
+    if intent.state.value in payments.OPEN:
+        try:
+            answer = await found(core, intent)
+        except ProviderUnreachable as error:
+            raise errors.PaymentUnknown(payment_uuid=uuid) from error
+        if answer is not None:
+            await core.db.run(partial(record, core, intent_uuid=uuid, answer=answer, at=core.clock.now()))
+    return payments.told(await core.db.read(lambda connection: payments.intent(connection, uuid)))
+
+
+async def give_up(core: Core, uuid: str) -> Paid:
+    """The buyer will not pay on the page that is open; it is closed. Paid in the same instant: it says so. WrongState,
+    PaymentUnknown."""
+    intent = await core.db.read(lambda connection: payments.intent(connection, uuid))
+    if intent.state is PaymentState.ACTION_REQUIRED:
+        try:
+            answer = await decline(core, intent, intent.charge_id, "")
+        except ProviderUnreachable as error:
+            raise errors.PaymentUnknown(payment_uuid=uuid) from error
+        await core.db.run(partial(record, core, intent_uuid=uuid, answer=answer, at=core.clock.now()))
+    elif intent.state not in (PaymentState.SUCCEEDED, PaymentState.CANCELED, PaymentState.FAILED):
+        raise errors.WrongState(state=intent.state.value)
+    found = await core.db.read(lambda connection: payments.intent(connection, uuid))
+    return Paid(uuid, found.state, found.amount, found.invoice_uuid)
 
 
 def _record_swept(core: Core, connection: Connection, uuid: str, answer: Charge, at: datetime) -> None:

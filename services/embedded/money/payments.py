@@ -6,10 +6,10 @@ intent that nobody waits for any more is settled by the sweep from the provider'
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,20 +17,23 @@ from sqlalchemy.engine import Connection
 
 from services.api import errors
 from services.api.money import Money
-from services.api.types import Action, Paid, PaymentState
-from services.db import models as m
+from services.api.types import Action, Paid, PaymentMethod, PaymentState
 from services.db import money_models as mm
+from services.embedded import asking, held, refusals
+from services.embedded.asking import Question, Sent
 from services.embedded.core import Core, insert_into
-from services.gateways.payments import Charge, ChargeRequest, ProviderUnreachable
+from services.embedded.money import kept_methods
+from services.embedded.ways import TRANSFER, Way, label_of
+from services.gateways.payments import Charge, ProviderRefused, ProviderUnreachable
 
 LEASE = timedelta(seconds=20)
+PROCESSING_LEASE = timedelta(minutes=15)  # a bank takes days: it is not asked about every few seconds
 CONFIRMATION_LIFETIME = timedelta(days=1)
-RETRY_PAUSES_S = (0.1, 0.4)  # a lost answer is asked for again before a person is told to wait
 NOT_COMPLETED = errors.PaymentNotCompleted.code
-CONFIRMATION_NEEDED = "confirmation_needed"  # what a payment fails with when nobody is there to confirm it
+CONFIRMATION_NEEDED = errors.ConfirmationNeeded.code  # of a payment that nobody was there to confirm
 REFUND = "refund"  # the purpose that sends money back
 
-_OPEN = (PaymentState.SENT.value, PaymentState.ACTION_REQUIRED.value)
+OPEN = (PaymentState.SENT.value, PaymentState.ACTION_REQUIRED.value, PaymentState.PROCESSING.value)
 
 _P = mm.PaymentIntent
 _ROW = sa.select(*_P.__table__.c).where(_P.uuid == sa.bindparam("intent"))
@@ -45,14 +48,24 @@ class Intent:
     organization_uuid: str
     purpose: str
     subject: dict[str, Any]  # what to do when it succeeded
-    token: str = field(repr=False)
+    way: Way
+    sent: Sent = field(repr=False)
     charge_id: str
     amount: Money
     state: PaymentState
     error_code: str
     action_url: str
     invoice_uuid: str
+    expires_at: datetime | None
     created_at: datetime
+
+    @property
+    def question(self) -> Question:
+        """As a provider is asked."""
+        return Question(
+            self.key, self.uuid, self.organization_uuid, self.way, self.amount, self.sent, self.created_at,
+            self.charge_id,
+        )  # fmt: skip
 
 
 def open_intent(
@@ -62,18 +75,22 @@ def open_intent(
     organization_uuid: str,
     purpose: str,
     subject: Mapping[str, Any],
-    provider_token: str,
+    way: Way,
     amount: Money,
     at: datetime,
+    sent: Sent | None = None,
     invoice_uuid: str = "",
     charge_id: str = "",
 ) -> str:
-    """Saves an intent made at `at` and returns its uuid. For a refund `charge_id` is the charge it goes back to."""
+    """Saves an intent made at `at` and returns its uuid. For a refund `charge_id` is the charge it goes back to, and
+    `way` names its provider."""
     uuid = core.ids.uuid()
     connection.execute(
         insert_into(_P),
         {"uuid": uuid, "key": f"intent:{uuid}", "organization_uuid": organization_uuid, "purpose": purpose,
-         "subject": dict(subject), "provider_token": provider_token, "charge_id": charge_id,
+         "subject": dict(subject), "provider": way.provider, "method": way.method.value,
+         "provider_token": way.token, "sent": sent.to_json() if sent else {}, "charge_id": charge_id,
+         "expires_at": None,
          "amount_micros": amount.micros, "currency": amount.currency, "state": PaymentState.SENT.value,
          "error_code": "", "action_url": "", "invoice_uuid": invoice_uuid,
          "leased_until": core.clock.now() + LEASE, "created_at": at},
@@ -89,9 +106,10 @@ def intent(connection: Connection, uuid: str, *, lock: bool = False) -> Intent:
         raise errors.NotFound(what="payment")
     return Intent(
         uuid=row.uuid, key=row.key, organization_uuid=row.organization_uuid, purpose=row.purpose, subject=row.subject,
-        token=row.provider_token, charge_id=row.charge_id, amount=Money(row.amount_micros, row.currency),
-        state=PaymentState(row.state), error_code=row.error_code, action_url=row.action_url,
-        invoice_uuid=row.invoice_uuid, created_at=row.created_at,
+        way=Way(row.provider, PaymentMethod(row.method), row.provider_token), sent=Sent.from_json(row.sent),
+        charge_id=row.charge_id, amount=Money(row.amount_micros, row.currency), state=PaymentState(row.state),
+        error_code=row.error_code, action_url=row.action_url, invoice_uuid=row.invoice_uuid,
+        expires_at=row.expires_at, created_at=row.created_at,
     )  # fmt: skip
 
 
@@ -101,8 +119,8 @@ def set_state(
     """Compare-and-set of an unfinished intent; false when it has its outcome already."""
     values: dict[str, Any] = {"state": state.value, "error_code": code}
     if charge is not None:
-        values |= {"charge_id": charge.id, "action_url": charge.action_url}
-    changed = connection.execute(sa.update(_P).where(_P.uuid == uuid, _P.state.in_(_OPEN)).values(**values))
+        values |= {"charge_id": charge.id, "action_url": charge.action_url, "expires_at": charge.expires_at}
+    changed = connection.execute(sa.update(_P).where(_P.uuid == uuid, _P.state.in_(OPEN)).values(**values))
     return changed.rowcount == 1
 
 
@@ -127,7 +145,8 @@ def send_back(core: Core, connection: Connection, found: Intent, charge: Charge,
     if turned_up.rowcount == 1:
         open_intent(
             core, connection, organization_uuid=found.organization_uuid, purpose=REFUND,
-            subject={"given_up": found.uuid}, provider_token="", amount=charge.amount, charge_id=charge.id, at=at,
+            subject={"given_up": found.uuid}, way=Way(found.way.provider), amount=charge.amount, charge_id=charge.id,
+            at=at,
         )  # fmt: skip
 
 
@@ -136,16 +155,22 @@ def set_invoice(connection: Connection, uuid: str, invoice_uuid: str) -> None:
     connection.execute(sa.update(_P).where(_P.uuid == uuid).values(invoice_uuid=invoice_uuid))
 
 
-def renew_lease(connection: Connection, uuid: str, now: datetime) -> None:
+def renew_lease(connection: Connection, uuid: str, now: datetime, lease: timedelta = LEASE) -> None:
     """Nothing is to be asked about it for a while."""
-    connection.execute(sa.update(_P).where(_P.uuid == uuid).values(leased_until=now + LEASE))
+    connection.execute(sa.update(_P).where(_P.uuid == uuid).values(leased_until=now + lease))
 
 
 def unheard(connection: Connection, now: datetime, uuid: str = "") -> list[str]:
     """Intents without an outcome that nobody waits for; a lease longer than any can be is not believed. Of one intent
     when `uuid` names it."""
-    nobody_waits = sa.or_(_P.leased_until <= now, _P.leased_until > now + 2 * LEASE)
-    statement = sa.select(_P.uuid).where(_P.state.in_(_OPEN), nobody_waits).order_by(_P.created_at, _P.uuid)
+    longest = sa.case((_P.state == PaymentState.PROCESSING.value, now + 2 * PROCESSING_LEASE), else_=now + 2 * LEASE)
+    nobody_waits = sa.or_(_P.leased_until <= now, _P.leased_until > longest)
+    # what support sends by transfer is known from support alone
+    statement = (
+        sa.select(_P.uuid)
+        .where(_P.state.in_(OPEN), _P.provider != TRANSFER, nobody_waits)
+        .order_by(_P.created_at, _P.uuid)
+    )
     if uuid:
         statement = statement.where(_P.uuid == uuid)
     return list(connection.execute(statement).scalars())
@@ -153,51 +178,42 @@ def unheard(connection: Connection, now: datetime, uuid: str = "") -> list[str]:
 
 async def ask(core: Core, wanted: Intent) -> Charge | None:
     """The provider's answer under the intent's key, or None when it cannot be had now."""
-    pauses = iter(RETRY_PAUSES_S)
-    while True:
-        try:
-            if wanted.purpose == REFUND:
-                return await core.payments.refund(wanted.charge_id, wanted.amount, key=wanted.key)
-            request = ChargeRequest(wanted.amount, wanted.token, wanted.uuid)
-            return await core.payments.charge(request, key=wanted.key)
-        except ProviderUnreachable:
-            pause = next(pauses, None)
-            if pause is None:
-                return None
-            await asyncio.sleep(pause)
+    if wanted.purpose != REFUND:
+        return await asking.charge(core, wanted.question)
+    return await asking.patiently(partial(refund, core, wanted))
+
+
+async def refund(core: Core, wanted: Intent) -> Charge:
+    """Sends money back under the intent's key. ProviderUnreachable, also when the provider would not be asked: money
+    owed is never given up."""
+    await core.db.read(lambda connection: held.check_taken(connection, wanted.charge_id))
+    gateway = asking.reachable(core, wanted.way.provider)
+    reason = str(wanted.subject.get("reason", ""))
+    try:
+        return await gateway.refund(wanted.charge_id, wanted.amount, key=wanted.key, reason=reason)
+    except ProviderRefused as refused:
+        raise ProviderUnreachable from refused
 
 
 def told(found: Intent) -> Paid:
     """What a person is told: the payment, or why it did not happen. PaymentUnknown while nobody knows."""
-    if found.state is PaymentState.FAILED:
-        raise errors.all_errors().get(found.error_code, errors.PaymentFailed)(payment_uuid=found.uuid)
+    if found.state in (PaymentState.FAILED, PaymentState.CANCELED):
+        raise refusals.error_of(found.error_code or refusals.GIVEN_UP, payment_uuid=found.uuid)
     if found.state is PaymentState.SENT and found.purpose != REFUND:
         raise errors.PaymentUnknown(payment_uuid=found.uuid)
     waits = found.state is PaymentState.ACTION_REQUIRED
-    action = Action("redirect", found.action_url) if waits else None
+    action = Action("redirect", found.action_url, found.expires_at) if waits else None
     return Paid(found.uuid, found.state, found.amount, found.invoice_uuid, action)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCard:
-    """A card of an organization: our token, the provider's, and what may be shown of it."""
-
-    token: str
-    provider_token: str = field(repr=False)
-    label: str
-
-
-def label_of(core: Core, provider_token: str) -> str:
-    """ "Visa •••• 4242"; "" for a token the provider does not know."""
-    facts = core.payments.describe(provider_token)
-    return f"{facts.brand} •••• {facts.last4}" if facts else ""
-
-
-def card(connection: Connection, organization_uuid: str, token: str = "") -> KnownCard | None:
-    """A saved card of the organization: the named one, or the default; None when there is none."""
-    c = m.PaymentCard
-    statement = sa.select(c.token, c.provider_token, c.brand, c.last4).where(c.organization_uuid == organization_uuid)
-    if token:
-        statement = statement.where(c.token == token)
-    row = connection.execute(statement.order_by(c.is_default.desc(), c.created_at).limit(1)).one_or_none()
-    return None if row is None else KnownCard(row.token, row.provider_token, f"{row.brand} •••• {row.last4}")
+def kept(core: Core, connection: Connection, found: Intent, charge: Charge, at: datetime) -> tuple[str, str]:
+    """What a payment was made with, as it is shown, and our token of what was given on a page: kept for next time."""
+    label = str(found.subject.get("paid_with", ""))
+    if label or charge.method is None:
+        return label, ""
+    label, card = label_of(charge.method), ""
+    connection.execute(sa.update(_P).where(_P.uuid == found.uuid).values(subject=found.subject | {"paid_with": label}))
+    if charge.method.token:
+        provider = found.way.provider
+        card = kept_methods.keep(core, connection, found.organization_uuid, provider, charge.method, at)
+    return label, card

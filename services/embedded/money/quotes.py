@@ -24,7 +24,7 @@ from services.api.types import (
 )
 from services.db import models as m
 from services.domain import billing
-from services.embedded import placing, settlement
+from services.embedded import delivery, placing
 from services.embedded.core import Area, Caller, Core, insert_into
 from services.embedded.money import agreed, commands, due
 from services.embedded.money.due import Due
@@ -242,7 +242,7 @@ def _order(core: Core, connection: Connection, caller: Caller, row: Any, terms: 
     )  # fmt: skip
     order = connection.execute(_ORDER, {"order": uuid}).one()
     payment = Payment(PaymentMethod.INVOICE.value, net_days=max(1, terms.net_days))
-    return settlement.deliver(core, connection, order, now, payment)
+    return delivery.deliver(core, connection, order, now, payment)
 
 
 def on_expires(core: Core, connection: Connection, item: Due) -> None:

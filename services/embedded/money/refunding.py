@@ -39,6 +39,11 @@ _CHARGE = sa.select(m.PaymentRow.charge_id).where(m.PaymentRow.order_uuid == sa.
 _SUBSCRIPTION = sa.select(*_S.__table__.c).where(_S.order_uuid == sa.bindparam("order")).with_for_update()
 
 
+def invoice_of(connection: Connection, order_uuid: str) -> Any:  # Any: a row of _INVOICE, or None
+    """The final invoice of an order; None when there is none."""
+    return connection.execute(_INVOICE, {"order": order_uuid}).one_or_none()
+
+
 def take_off(core: Core, connection: Connection, order_uuid: str, share: Money, at: datetime) -> str:
     """Takes `share` (of what the order paid, tax included) off its invoice; the agent is retired already. Returns the
     charge that it is to be sent back by, "" when it came from the wallet or was never paid."""
@@ -48,7 +53,7 @@ def take_off(core: Core, connection: Connection, order_uuid: str, share: Money, 
         return charge
     if subscription.payment_method == PaymentMethod.WALLET.value:
         _to_wallet(core, connection, subscription, share, at)
-    elif (invoice := connection.execute(_INVOICE, {"order": order_uuid}).one_or_none()) is not None:
+    elif (invoice := invoice_of(connection, order_uuid)) is not None:
         left = Money(min(share.micros, invoice.total_micros - invoice.credited_micros), share.currency)
         corrections.credit(core, connection, invoice.uuid, left, at, refund_to_card=False)
         charge = refunds.charge_of(connection, invoice, left)
@@ -59,10 +64,17 @@ def take_off(core: Core, connection: Connection, order_uuid: str, share: Money, 
 def sent_back(core: Core, connection: Connection, order: Any, key: str, amount: Money, at: datetime) -> None:
     """The provider has given `amount` of an order (its row) back: it is no longer owed to the buyer. What was never in
     the books (an order without an invoice) does not leave them."""
-    invoice = connection.execute(_INVOICE, {"order": order.uuid}).one_or_none()
+    invoice = invoice_of(connection, order.uuid)
     if invoice is not None and not amount.is_zero:
         stamp = Stamp(order.organization_uuid, key, at, {"invoice": invoice.uuid, "order": order.uuid})
-        ledger.post(core, connection, reversals.refund_card(stamp, amount=amount, provider=core.payments.name))
+        ledger.post(
+            core, connection, reversals.refund_card(stamp, amount=amount, provider=_provider_of(connection, order.uuid))
+        )
+
+
+def _provider_of(connection: Connection, order_uuid: str) -> str:
+    paid_by = sa.select(m.PaymentRow.provider).where(m.PaymentRow.order_uuid == order_uuid)
+    return connection.execute(paid_by).scalar() or ""
 
 
 def _to_wallet(core: Core, connection: Connection, subscription: Any, share: Money, at: datetime) -> None:

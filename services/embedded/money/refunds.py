@@ -5,6 +5,7 @@ Money owed is never given up (outcomes.sweep asks again under the same key).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,11 +20,15 @@ from services.db import portable
 from services.domain import reversals
 from services.domain.movements import Stamp
 from services.embedded.core import Core
+from services.embedded.held import HELD
 from services.embedded.money import ledger, payments
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import REFUND, Intent
+from services.embedded.ways import Way
 from services.gateways.payments import Charge
 
+# An order's payment that is held counts as paid: sending it back lets go of the hold.
+TAKEN = (PaymentState.SUCCEEDED.value, *HELD)
 INVOICE = "invoice"  # the purpose of a payment for an invoice, and what a refund of it is for
 
 _I, _P = mm.InvoiceRow, mm.PaymentIntent
@@ -32,37 +37,57 @@ _I, _P = mm.InvoiceRow, mm.PaymentIntent
 def charge_of(connection: Connection, row: Any, amount: Money) -> str:
     """The charge that `amount` of a paid invoice (its row) can go back by; "" when no provider paid for it."""
     charges = _charges(connection, row)
-    enough = [charge for charge, left in charges if left >= amount.micros]
-    return next(iter([*enough, *(charge for charge, _left in charges)]), "")
+    enough = [charge.id for charge in charges if charge.left >= amount.micros]
+    return next(iter([*enough, *(charge.id for charge in charges)]), "")
 
 
-def give_back(core: Core, connection: Connection, row: Any, note_uuid: str, amount: Money, at: datetime) -> str:
+def way_back(connection: Connection, row: Any) -> str:
+    """Which provider money of a paid invoice (its row) goes back by; "" when none paid for it."""
+    return next((charge.provider for charge in _charges(connection, row)), "")
+
+
+def left_of(connection: Connection, row: Any) -> int:
+    """How many micros of what paid an invoice (its row) can still go back."""
+    return sum(charge.left for charge in _charges(connection, row))
+
+
+def give_back(
+    core: Core, connection: Connection, row: Any, note_uuid: str, amount: Money, at: datetime, reason: str = ""
+) -> str:
     """Saves the intents that send `amount` of a paid invoice (its row) back, which the books owe already: by the charge
     that paid last first, because a corrected invoice may have been paid by several. Returns the uuid of the first, ""
     when no provider paid; outcomes.carry_out sends it, the sweep the others."""
     opened, rest = [], amount.micros
-    for charge, left in _charges(connection, row):
-        part = min(left, rest)
+    for charge in _charges(connection, row):
+        part = min(charge.left, rest)
         if part > 0:
             back = Money(part, amount.currency)
             opened.append(
                 open_refund(
                     core, connection, organization_uuid=row.organization_uuid, invoice_uuid=note_uuid,
-                    charge_id=charge, amount=back, at=at,
+                    charge_id=charge.id, provider=charge.provider, amount=back, at=at, reason=reason,
                 )
             )  # fmt: skip
             rest -= part
     return next(iter(opened), "")
 
 
-def _charges(connection: Connection, row: Any) -> list[tuple[str, int]]:
-    """The charges that paid an invoice, the invoices it replaces and its order, the last first; and how many micros of
-    each have not gone back."""
-    found: dict[str, int] = {}
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """A charge, who took it, and how many micros of it have not gone back."""
+
+    id: str
+    provider: str
+    left: int
+
+
+def _charges(connection: Connection, row: Any) -> list[_Paid]:
+    """The charges that paid an invoice, the invoices it replaces and its order, the last first."""
+    found: dict[str, tuple[str, int]] = {}
     invoice_uuid = row.uuid
     while invoice_uuid:
         paid = (
-            sa.select(_P.charge_id, _P.amount_micros)
+            sa.select(_P.charge_id, _P.provider, _P.amount_micros)
             .where(
                 _P.organization_uuid == row.organization_uuid,
                 _P.invoice_uuid == invoice_uuid,
@@ -71,15 +96,17 @@ def _charges(connection: Connection, row: Any) -> list[tuple[str, int]]:
             )
             .order_by(_P.created_at.desc(), _P.uuid.desc())
         )
-        found |= {one.charge_id: one.amount_micros for one in connection.execute(paid)}
+        found |= {one.charge_id: (one.provider, one.amount_micros) for one in connection.execute(paid)}
         invoice_uuid = connection.execute(sa.select(_I.corrects_uuid).where(_I.uuid == invoice_uuid)).scalar()
     if row.order_uuid:
         p = m.PaymentRow
-        ordered = sa.select(p.charge_id, p.amount_micros).where(
-            p.order_uuid == row.order_uuid, p.charge_id != "", p.state == PaymentState.SUCCEEDED.value
+        ordered = sa.select(p.charge_id, p.provider, p.amount_micros).where(
+            p.order_uuid == row.order_uuid, p.charge_id != "", p.state.in_(TAKEN)
         )
-        found |= {one.charge_id: one.amount_micros for one in connection.execute(ordered)}
-    return [(charge, micros - _gone_back(connection, charge)) for charge, micros in found.items()]
+        found |= {one.charge_id: (one.provider, one.amount_micros) for one in connection.execute(ordered)}
+    return [
+        _Paid(charge, provider, micros - _gone_back(connection, charge)) for charge, (provider, micros) in found.items()
+    ]
 
 
 def _gone_back(connection: Connection, charge: str) -> int:
@@ -93,8 +120,8 @@ def _gone_back(connection: Connection, charge: str) -> int:
 
 
 def open_refund(
-    core: Core, connection: Connection, *, organization_uuid: str, invoice_uuid: str, charge_id: str, amount: Money,
-    at: datetime,
+    core: Core, connection: Connection, *, organization_uuid: str, invoice_uuid: str, charge_id: str, provider: str,
+    amount: Money, at: datetime, reason: str = "",
 ) -> str:  # fmt: skip
     """Saves the intent of a refund that the books owe already. Returns its uuid; outcomes.carry_out sends it."""
     return payments.open_intent(
@@ -102,8 +129,8 @@ def open_refund(
         connection,
         organization_uuid=organization_uuid,
         purpose=REFUND,
-        subject={"for": INVOICE},
-        provider_token="",
+        subject={"for": INVOICE, "reason": reason},
+        way=Way(provider),
         amount=amount,
         at=at,
         invoice_uuid=invoice_uuid,
@@ -114,6 +141,6 @@ def open_refund(
 def sent_back(core: Core, connection: Connection, intent: Intent, _charge: Charge, at: datetime) -> None:
     """The provider has sent it: nothing is owed any more."""
     stamp = Stamp(intent.organization_uuid, f"refund:{intent.uuid}", at, {"invoice": intent.invoice_uuid})
-    ledger.post(core, connection, reversals.refund_card(stamp, amount=intent.amount, provider=core.payments.name))
+    ledger.post(core, connection, reversals.refund_card(stamp, amount=intent.amount, provider=intent.way.provider))
     note_happening(core, connection, intent.organization_uuid, "refunded", at, ref=f"invoice:{intent.invoice_uuid}",
                    amount_micros=intent.amount.micros, currency=intent.amount.currency)  # fmt: skip

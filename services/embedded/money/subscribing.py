@@ -49,12 +49,14 @@ _LAST_PIECE = (
 @dataclass(frozen=True, slots=True)
 class Payment:
     """How the first period is paid: with what (as it is shown), with which saved card (our token), or within
-    `net_days` of an invoice. `provider` "": nothing arrives now."""
+    `net_days` of an invoice. `provider` "": nothing arrives now. `later_days`: within how many days later periods are
+    paid, when nobody is charged for them."""
 
     paid_with: str = ""
     card: str = ""
     provider: str = ""
     net_days: int = 0
+    later_days: int = 0
 
 
 def find(connection: Connection, uuid: str, *, lock: bool = False) -> Any:  # Any: a row of SubscriptionRow
@@ -89,7 +91,7 @@ def start(core: Core, connection: Connection, order: Any, at: datetime, payment:
     row = _row(order, request, uuid, price, period, at) | {
         "anchor_at": trial_ends or at, "trial_ends_at": trial_ends,
         "state": (SubscriptionState.TRIALING if trial_ends else SubscriptionState.ACTIVE).value,
-        "payment_token": payment.card, "net_days": payment.net_days, "coupon": request["coupon"],
+        "payment_token": payment.card, "net_days": payment.net_days or payment.later_days, "coupon": request["coupon"],
         "coupon_periods_left": None if coupon is None else periods_left(coupon, used, billing.months_in(cycle)),
         "paid_micros": net.micros,
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from services.api.types import BillingDetails, TopUpQuote
 from services.domain.invoicing import Item
 from services.domain.taxes import UNTAXED
 from services.domain.wallet import GrantKind
+from services.embedded.asking import Sent
 from services.embedded.core import Core
 from services.embedded.money import alerts, drafting, finalising, grants, payments, taxes
 from services.embedded.money.alerts import AUTO_TOP_UP
@@ -20,6 +21,7 @@ from services.embedded.money.drafting import NewInvoice
 from services.embedded.money.grants import NewGrant
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import Intent
+from services.embedded.ways import Way
 from services.gateways.payments import Charge
 
 TOP_UP = "top_up"
@@ -45,8 +47,8 @@ class Purchase:
     organization_uuid: str
     credit: Money
     details: BillingDetails  # the receipt is made out to whom the tax was computed for, whatever is changed meanwhile
-    provider_token: str = field(repr=False)
-    paid_with: str
+    way: Way
+    sent: Sent
     cause: str = ""  # key of what made an automatic one due
 
 
@@ -55,7 +57,7 @@ def open_intent(core: Core, connection: Connection, purpose: str, wanted: Purcha
     told = quote(wanted.organization_uuid, wanted.credit, wanted.details)
     subject = {
         "credit_micros": told.credit.micros, "tax_micros": told.tax.micros, "currency": told.credit.currency,
-        "details": asdict(wanted.details), "paid_with": wanted.paid_with, "cause": wanted.cause,
+        "details": asdict(wanted.details), "paid_with": wanted.way.label, "cause": wanted.cause,
     }  # fmt: skip
     return payments.open_intent(
         core,
@@ -63,35 +65,37 @@ def open_intent(core: Core, connection: Connection, purpose: str, wanted: Purcha
         organization_uuid=wanted.organization_uuid,
         purpose=purpose,
         subject=subject,
-        provider_token=wanted.provider_token,
+        way=wanted.way,
+        sent=wanted.sent,
         amount=told.total,
         at=at,
     )
 
 
-def settle(core: Core, connection: Connection, intent: Intent, _charge: Charge, at: datetime) -> None:
+def settle(core: Core, connection: Connection, intent: Intent, charge: Charge, at: datetime) -> None:
     """The charge succeeded: the credit is there for the very next call, with its receipt."""
     subject, organization = intent.subject, intent.organization_uuid
     credit = Money(subject["credit_micros"], subject["currency"])
     tax = Money(subject["tax_micros"], subject["currency"])
+    label, _card = payments.kept(core, connection, intent, charge, at)
     grant_uuid = grants.create(
         core,
         connection,
-        NewGrant(organization, GrantKind.PAID, intent.purpose, credit, at, tax=tax, provider=core.payments.name,
+        NewGrant(organization, GrantKind.PAID, intent.purpose, credit, at, tax=tax, provider=intent.way.provider,
                  payment_uuid=intent.uuid),
         at,
-        {"source": intent.purpose, "payment": intent.uuid, "card": subject["paid_with"]},
+        {"source": intent.purpose, "payment": intent.uuid, "card": label},
     )  # fmt: skip
     invoice = _invoice(organization, credit, taxes.details_from(subject["details"]))
     stored = drafting.draft(core, connection, invoice, at)
-    number = finalising.issue_receipt(connection, stored.uuid, at, paid_with=subject["paid_with"])
+    number = finalising.issue_receipt(connection, stored.uuid, at, paid_with=label)
     payments.set_invoice(connection, intent.uuid, stored.uuid)
     is_automatic = intent.purpose == AUTO_TOP_UP
     if is_automatic:
         alerts.save_settings(connection, organization, auto_problem="")
     kind = "auto_topped_up" if is_automatic else "topped_up"
     note_happening(core, connection, organization, kind, at, ref=f"credit:{grant_uuid}", number=number,
-                   amount_micros=credit.micros, currency=credit.currency, paid_with=subject["paid_with"])  # fmt: skip
+                   amount_micros=credit.micros, currency=credit.currency, paid_with=label)  # fmt: skip
     alerts.after_change(core, connection, organization, at)
 
 

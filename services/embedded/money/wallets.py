@@ -15,6 +15,7 @@ from services.api.types import (
     MovementQuery,
     Organization,
     Paid,
+    PaymentMethod,
     Rehearsal,
     SetAutoTopUp,
     TopUp,
@@ -23,14 +24,15 @@ from services.api.types import (
 )
 from services.db import money_models as mm
 from services.db import portable
-from services.domain import identity as identity_rules
 from services.domain import top_ups as rules
 from services.domain.top_ups import AutoTopUp
-from services.embedded import placing, settlement
+from services.embedded import asking, placing, ways
+from services.embedded.asking import Sent
 from services.embedded.core import Area, Caller
 from services.embedded.identity import organizations_of
 from services.embedded.money import (
     alerts,
+    cards,
     codes,
     commands,
     credit_refunds,
@@ -43,7 +45,9 @@ from services.embedded.money import (
     wallet_view,
 )
 from services.embedded.money.alerts import CURRENCY
+from services.embedded.money.committing import NOTHING_CHARGED
 from services.embedded.money.top_ups import TOP_UP, Purchase
+from services.embedded.ways import Way
 
 _GRANT = sa.select(*mm.GrantRow.__table__.c).where(mm.GrantRow.uuid == sa.bindparam("grant"))
 
@@ -74,8 +78,7 @@ class EmbeddedWallets(Area):
         found = self._organization(connection, caller, organization_uuid)
         if found is not None:
             return found
-        name = identity_rules.auto_names(caller.full_name or caller.email).organization_name
-        placing.create_organization(self._core, connection, caller, name, self._now())
+        placing.some_organization(self._core, connection, caller, self._now())
         return organizations_of(connection, caller)[0]
 
     # ---- movements
@@ -115,29 +118,49 @@ class EmbeddedWallets(Area):
         known = commands.known(connection, caller, key, TOP_UP, request)
         if known is not None:
             return known
-        token = self._provider_token(connection, caller, request.payment_token)
-        problem = token.fields.get("payment_token", "") if isinstance(token, InvalidInput) else ""
-        _refuse({"amount": _amount_problem(request.amount), "payment_token": problem})
+        way = self._way(connection, caller, request)
+        problems = way.fields if isinstance(way, InvalidInput) else {}
+        _refuse({"amount": _amount_problem(request.amount)} | problems)
+        assert isinstance(way, Way)  # noqa: S101  anything else was refused
         uuid = self._provide(connection, caller, request.organization_uuid).uuid
         details = taxes.details_of(connection, uuid)
-        label = payments.label_of(self._core, str(token))
-        wanted = Purchase(uuid, request.amount, details, str(token), label)
-        intent_uuid = top_ups.open_intent(self._core, connection, TOP_UP, wanted, self._now())
-        commands.note(connection, caller, key, TOP_UP, request, intent_uuid, self._now())
+        now = self._now()
+        sent = Sent(TOP_UP, caller.email, request.return_url, until=asking.page_until(now))
+        wanted = Purchase(uuid, request.amount, details, way, sent)
+        intent_uuid = top_ups.open_intent(self._core, connection, TOP_UP, wanted, now)
+        commands.note(connection, caller, key, TOP_UP, request, intent_uuid, now)
         return intent_uuid
 
-    def _provider_token(self, connection: Connection, caller: Caller, token: str) -> str | InvalidInput:
-        """The provider's token of a card that may be charged, or what is wrong with it."""
-        if not token:
-            return InvalidInput(fields={"payment_token": "required"})
+    def _way(self, connection: Connection, caller: Caller, request: TopUp) -> Way | InvalidInput:
+        """How it is paid, or what is wrong with that."""
         try:
-            return placing.provider_token(self._core, connection, caller, token)
+            if request.payment_token:
+                return ways.of_caller(self._core, connection, caller.uuid, request.payment_token)
+            if not placing.is_ours(request.return_url):
+                return InvalidInput(fields={"return_url": "not_available"})
+            if self._core.payments.for_method(request.payment_method) is None:
+                is_card = request.payment_method is PaymentMethod.CARD
+                problem = {"payment_token": "required"} if is_card else {"payment_method": "not_available"}
+                return InvalidInput(fields=problem)
+            return ways.page(self._core, request.payment_method)
         except InvalidInput as error:
             return error
 
     async def confirm_payment(self, uuid: str, *, approve: bool) -> Paid:
         await self._core.db.read(lambda connection: self._own_payment(connection, uuid))
         paid = await outcomes.confirm(self._core, uuid, approve=approve)
+        self._core.wake.set()
+        return paid
+
+    async def refresh_payment(self, uuid: str) -> Paid:
+        await self._core.db.read(lambda connection: self._own_payment(connection, uuid))
+        paid = await outcomes.refresh(self._core, uuid)
+        self._core.wake.set()
+        return paid
+
+    async def cancel_payment(self, uuid: str) -> Paid:
+        await self._core.db.read(lambda connection: self._own_payment(connection, uuid))
+        paid = await outcomes.give_up(self._core, uuid)
         self._core.wake.set()
         return paid
 
@@ -219,12 +242,13 @@ class EmbeddedWallets(Area):
     ) -> tuple[str, str]:
         """Our token of the card that may be charged without anybody being asked, and what is wrong with it."""
         if not request.payment_token:
-            card = payments.card(connection, organization_uuid)
-            return ("", "required" if request.is_on else "") if card is None else (card.token, "")
-        token = self._provider_token(connection, caller, request.payment_token)
-        if isinstance(token, InvalidInput):
-            return "", token.fields["payment_token"] if request.is_on else ""
-        return settlement.keep_card(self._core, connection, organization_uuid, token, self._now()), ""
+            card = ways.of_organization(self._core, connection, organization_uuid)
+            return ("", "required" if request.is_on else "") if card is None else (card.ours, "")
+        try:
+            way = ways.of_caller(self._core, connection, caller.uuid, request.payment_token)
+        except InvalidInput as error:
+            return "", error.fields["payment_token"] if request.is_on else ""
+        return cards.keep(self._core, connection, organization_uuid, way, NOTHING_CHARGED, self._now()), ""
 
     async def _change(self, work: partial[Wallet]) -> Wallet:
         """One transaction, after which what became due is done at once."""

@@ -1,0 +1,96 @@
+"""A purchase that is only held is taken when nobody can take it back any more, by the one clock.
+
+held -> capturing -> taken. A hold that is gone by then leaves the invoice unpaid: what follows is what follows for
+any unpaid invoice.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.types import PaymentState
+from services.db import models as m
+from services.embedded import asking, refusals
+from services.embedded.core import Core
+from services.embedded.held import CAPTURING, HELD
+from services.embedded.money import due, returned
+from services.embedded.money.due import Due
+from services.gateways.payments import CANCELED, FAILED, REFUNDED, SUCCEEDED, Charge, ProviderRefused
+
+CAPTURE = "capture"
+_AGAIN_AFTER = timedelta(minutes=1)
+_AGAIN_AT_LATEST = timedelta(hours=1)
+
+_P = m.PaymentRow
+_ROW = sa.select(*_P.__table__.c).where(_P.order_uuid == sa.bindparam("order")).with_for_update()
+_SET = (
+    sa.update(_P)
+    .where(_P.order_uuid == sa.bindparam("order"), _P.state == sa.bindparam("from_state"))
+    .values(state=sa.bindparam("new_state"))
+)
+
+
+async def on_capture(core: Core, item: Due) -> None:
+    """Takes what is held. Asked again until the provider answers."""
+    row = await core.db.run(partial(_begin, item=item))
+    if row is None:
+        return
+    answer = await capture(core, row)
+    await core.db.run(partial(_finish, core, item=item, row=row, answer=answer))
+
+
+def _begin(connection: Connection, item: Due) -> Any:  # Any: a row of PaymentRow, None when there is nothing to take
+    row = connection.execute(_ROW, {"order": item.subject_uuid}).one_or_none()
+    if row is None or row.state not in HELD:
+        return None
+    values = {"order": item.subject_uuid, "from_state": PaymentState.AUTHORIZED.value, "new_state": CAPTURING}
+    connection.execute(_SET, values)
+    return row
+
+
+async def capture(core: Core, row: Any) -> Charge | None:
+    """What the provider says; None when it does not answer, or would not be asked: then it is asked again later."""
+    gateway = core.payments.find(row.provider)
+    if gateway is None:
+        return None
+    try:
+        return await asking.patiently(lambda: gateway.capture(row.charge_id, key=f"{row.key}:capture"))
+    except ProviderRefused:
+        return None
+
+
+def _finish(core: Core, connection: Connection, item: Due, row: Any, answer: Charge | None) -> None:
+    if answer is None:
+        tries = int(item.params.get("tries", 0)) + 1
+        at = core.clock.now() + min(_AGAIN_AFTER * tries, _AGAIN_AT_LATEST)
+        due.schedule(
+            connection, CAPTURE, item.subject_uuid, item.organization_uuid, at, part=f"again:{tries}", tries=tries
+        )
+        return
+    record(core, connection, row.order_uuid, answer)
+
+
+def record(core: Core, connection: Connection, order_uuid: str, answer: Charge) -> None:
+    """What the provider says of a payment that was held; once."""
+    row = connection.execute(_ROW, {"order": order_uuid}).one()
+    if row.state not in HELD:
+        return
+    if answer.state == SUCCEEDED:
+        _set(connection, row, PaymentState.SUCCEEDED, answer.id)
+        due.drop(connection, order_uuid, CAPTURE)
+    elif answer.state in (CANCELED, FAILED, REFUNDED):
+        _set(connection, row, PaymentState.FAILED, row.charge_id)
+        due.drop(connection, order_uuid, CAPTURE)
+        code = refusals.stored(answer.decline_code or "expired")
+        returned.order_unpaid(core, connection, order_uuid, row.provider, code, core.clock.now())
+
+
+def _set(connection: Connection, row: Any, state: PaymentState, charge_id: str) -> None:
+    connection.execute(
+        sa.update(_P).where(_P.order_uuid == row.order_uuid).values(state=state.value, charge_id=charge_id)
+    )

@@ -1,0 +1,255 @@
+"""Bank transfers as support marks them: what is due by transfer, what came in, and what became of it.
+
+An order is delivered when all of it is there; an invoice is paid part by part; what came in beyond it becomes credit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.errors import InvalidInput
+from services.api.money import Money
+from services.api.types import InvoiceKind, InvoiceState, PaymentState, ReceiveTransfer, TransferDue, TransferReceived
+from services.db import models as m
+from services.db import money_models as mm
+from services.db import payment_models as pm
+from services.db import portable
+from services.domain import movements
+from services.domain.movements import Stamp
+from services.domain.wallet import GrantKind
+from services.embedded import settlement
+from services.embedded.core import Core
+from services.embedded.money import finalising, grants, ledger, outcomes, payments, standing, transferred
+from services.embedded.money.alerts import CURRENCY, after_change
+from services.embedded.money.grants import NewGrant
+from services.embedded.money.happenings import note_happening
+from services.embedded.placing import PAID_BY_TRANSFER
+from services.embedded.ways import TRANSFER
+from services.gateways.payments import SUCCEEDED, Charge
+
+ORDER, INVOICE, REFUND = "order", "invoice", "refund"
+SURPLUS = "transfer"  # the source of credit that came as too much
+REFERENCE_MAX, NOTE_MAX = 140, 2_000  # as SEPA has it; characters
+_REFUND_LENGTH = 10
+
+_T, _P, _O, _I, _N = pm.TransferRow, m.PaymentRow, m.OrderRow, mm.InvoiceRow, mm.PaymentIntent
+_PAYABLE = (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Something that is to be paid by transfer, or to be sent back by one."""
+
+    subject: str
+    uuid: str
+    reference: str
+    organization_uuid: str
+    amount: Money
+    received: Money
+    due_at: datetime
+    title: str
+
+    @property
+    def left(self) -> Money:
+        return self.amount - self.received
+
+
+def _orders(connection: Connection) -> list[Expected]:
+    rows = connection.execute(
+        sa.select(_P, _O.organization_uuid, _O.offering_name, _O.plan_name)
+        .join(_O, _O.uuid == _P.order_uuid)
+        .where(_P.provider == TRANSFER, _P.state == PaymentState.PROCESSING.value)
+        .with_only_columns(
+            _P.order_uuid, _P.charge_id, _P.amount_micros, _P.currency, _P.created_at, _O.organization_uuid,
+            _O.offering_name, _O.plan_name,
+        )
+    )  # fmt: skip
+    return [
+        Expected(
+            ORDER, row.order_uuid, row.charge_id, row.organization_uuid, Money(row.amount_micros, row.currency),
+            Money(transferred.received(connection, row.order_uuid), row.currency),
+            row.created_at + timedelta(days=transferred.NET_DAYS), f"{row.offering_name}, {row.plan_name}",
+        )
+        for row in rows.all()
+    ]  # fmt: skip
+
+
+def _invoice(row: Any) -> Expected:  # Any: a row of InvoiceRow
+    paid = Money(row.paid_micros, row.currency)
+    owed = finalising.owed_of(row)
+    return Expected(
+        INVOICE, row.uuid, row.number, row.organization_uuid, paid + owed, paid, row.due_at, str(row.number)
+    )
+
+
+def _invoices(connection: Connection, condition: sa.ColumnElement[bool]) -> list[Expected]:
+    rows = connection.execute(
+        sa.select(*_I.__table__.c).where(
+            _I.state.in_(_PAYABLE), _I.kind == InvoiceKind.INVOICE.value, _I.replaced_by_uuid == "", condition
+        )
+    )
+    return [_invoice(row) for row in rows.all()]
+
+
+def _refunds(connection: Connection) -> list[Expected]:
+    """Money that support has to send back by transfer itself."""
+    rows = connection.execute(
+        sa.select(*_N.__table__.c).where(
+            _N.purpose == payments.REFUND, _N.provider == TRANSFER, _N.state == PaymentState.SENT.value
+        )
+    )
+    return [
+        Expected(
+            REFUND, row.uuid, f"SKR-{row.uuid[-_REFUND_LENGTH:].upper()}", row.organization_uuid,
+            Money(row.amount_micros, row.currency), Money.zero(row.currency), row.created_at, row.charge_id,
+        )
+        for row in rows.all()
+    ]  # fmt: skip
+
+
+def expected(connection: Connection, organizations: list[str] | None, now: datetime) -> tuple[TransferDue, ...]:
+    """Everything that is due by transfer, the most overdue first; of all organizations when None."""
+    by_transfer = sa.and_(_I.due_at > _I.issued_at, _I.state == InvoiceState.OPEN.value)
+    found = [*_orders(connection), *_invoices(connection, by_transfer), *_refunds(connection)]
+    if organizations is not None:
+        found = [one for one in found if one.organization_uuid in organizations]
+    who = _people(connection, {one.organization_uuid for one in found})
+    return tuple(
+        TransferDue(
+            one.uuid, one.subject, one.reference, who[one.organization_uuid][0], who[one.organization_uuid][1],
+            one.title, one.amount, one.received, one.due_at, one.due_at < now,
+        )
+        for one in sorted(found, key=lambda one: (one.due_at, one.uuid))
+    )  # fmt: skip
+
+
+def _people(connection: Connection, uuids: set[str]) -> dict[str, tuple[str, str]]:
+    """Organization -> its name and the address of its first member."""
+    o, u, ms = m.OrganizationRow, m.User, m.Membership
+    rows = connection.execute(
+        sa.select(o.uuid, o.name, u.email)
+        .join(ms, ms.organization_uuid == o.uuid)
+        .join(u, u.uuid == ms.user_uuid)
+        .where(o.uuid.in_(uuids))
+        .order_by(u.created_at.desc())
+    )
+    return {row.uuid: (row.name, row.email) for row in rows}
+
+
+# ---- it came in
+
+
+def find(connection: Connection, reference: str) -> Expected | None:
+    """What a reference stands for; an open invoice may be paid by transfer however it was to be paid."""
+    wanted = reference.strip().upper()
+    found = [*_orders(connection), *_invoices(connection, _I.number == wanted), *_refunds(connection)]
+    return next((one for one in found if one.reference.upper() == wanted), None)
+
+
+def check(request: ReceiveTransfer, subject: Expected, now: datetime) -> None:
+    """InvalidInput with those fields that cannot be right."""
+    amount = request.amount
+    problems = {
+        "amount": _amount_problem(amount, subject),
+        "bank_reference": "" if request.bank_reference.strip() else "required",
+        "received_on": "out_of_range" if request.received_on is not None and request.received_on > now else "",
+        "note": "too_long" if len(request.note) > NOTE_MAX else "",
+    }
+    if len(request.bank_reference) > REFERENCE_MAX:
+        problems["bank_reference"] = "too_long"
+    if found := {name: code for name, code in problems.items() if code}:
+        raise InvalidInput(fields=found)
+
+
+def _amount_problem(amount: Money, subject: Expected) -> str:
+    if amount.currency != subject.amount.currency:
+        return "wrong_currency"
+    if amount.micros <= 0:
+        return "not_positive"
+    if amount.micros % amount.minor_unit:
+        return "not_whole_minor"
+    is_too_much = amount > subject.left
+    if is_too_much and (subject.subject == REFUND or amount.currency != CURRENCY):
+        return "too_large"
+    if subject.subject == REFUND and amount != subject.left:
+        return "too_small"
+    return ""
+
+
+def receive(
+    core: Core, connection: Connection, user_uuid: str, request: ReceiveTransfer, subject: Expected, now: datetime
+) -> str:
+    """Writes an arrival down and does what follows from it. Returns its uuid. InvalidInput(bank_reference)."""
+    uuid, part = core.ids.uuid(), min(request.amount, subject.left)
+    surplus, left = request.amount - part, subject.left - part
+    row = {"uuid": uuid, "reference": subject.reference, "subject": subject.subject, "subject_uuid": subject.uuid,
+           "organization_uuid": subject.organization_uuid, "amount_micros": request.amount.micros,
+           "surplus_micros": surplus.micros, "left_micros": left.micros, "currency": request.amount.currency,
+           "bank_reference": request.bank_reference.strip(), "note": request.note.strip(),
+           "received_at": request.received_on or now, "marked_at": now, "user_uuid": user_uuid}  # fmt: skip
+    new = portable.insert(_T).values(row).on_conflict_do_nothing().returning(_T.uuid)
+    if connection.execute(new).first() is None:
+        raise InvalidInput(fields={"bank_reference": "already_used"})
+    _DO[subject.subject](core, connection, uuid, subject, part, now)
+    if not surplus.is_zero:
+        grant = NewGrant(subject.organization_uuid, GrantKind.PAID, SURPLUS, surplus, now, provider=TRANSFER)
+        grants.create(core, connection, grant, now, {"source": SURPLUS, "reference": subject.reference})
+        after_change(core, connection, subject.organization_uuid, now)
+    note_happening(core, connection, subject.organization_uuid, "transfer_received", now,
+                   ref=f"{subject.subject}:{subject.uuid}", number=subject.reference,
+                   amount_micros=request.amount.micros, currency=request.amount.currency)  # fmt: skip
+    return uuid
+
+
+def _for_order(core: Core, connection: Connection, uuid: str, subject: Expected, part: Money, now: datetime) -> None:
+    if part.is_zero:
+        return
+    transferred.note_arrival(core, connection, subject.organization_uuid, uuid, part, now)
+    if part == subject.left:
+        charge = Charge(subject.reference, SUCCEEDED, subject.amount)
+        settlement.record_charge(core, connection, subject.uuid, charge)
+        core.wake.set()
+
+
+def _for_invoice(core: Core, connection: Connection, uuid: str, subject: Expected, part: Money, now: datetime) -> None:
+    row = finalising.row_of(connection, subject.uuid)
+    if part == finalising.owed_of(row):
+        finalising.mark_paid(core, connection, row.uuid, now, provider=TRANSFER, paid_with=PAID_BY_TRANSFER)
+        standing.settled(core, connection, row, now)
+        return
+    stamp = Stamp(row.organization_uuid, f"transfer:{uuid}", now, {"number": row.number, "invoice": row.uuid})
+    ledger.post(core, connection, movements.pay_invoice(stamp, amount=part, provider=TRANSFER))
+    connection.execute(sa.update(_I).where(_I.uuid == row.uuid).values(paid_micros=_I.paid_micros + part.micros))
+
+
+def _for_refund(core: Core, connection: Connection, _uuid: str, subject: Expected, part: Money, now: datetime) -> None:
+    """Support has sent it."""
+    outcomes.record(core, connection, subject.uuid, Charge(subject.reference, SUCCEEDED, part), now)
+
+
+_DO = {ORDER: _for_order, INVOICE: _for_invoice, REFUND: _for_refund}
+
+
+# ---- as it is told
+
+
+def received(connection: Connection, condition: sa.ColumnElement[bool]) -> tuple[TransferReceived, ...]:
+    """What was marked, newest first."""
+    rows = connection.execute(
+        sa.select(*_T.__table__.c, m.User.email)
+        .join(m.User, m.User.uuid == _T.user_uuid)
+        .where(condition)
+        .order_by(_T.marked_at.desc(), _T.uuid.desc())
+    )
+    return tuple(
+        TransferReceived(
+            row.reference, Money(row.amount_micros, row.currency), Money(row.left_micros, row.currency),
+            Money(row.surplus_micros, row.currency), row.email, row.received_at, row.note,
+        )
+        for row in rows
+    )  # fmt: skip

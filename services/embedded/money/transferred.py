@@ -1,0 +1,85 @@
+"""Orders that are paid by bank transfer: how to pay them, what has come in, and its way through the books.
+
+Money for an order that is not delivered yet is the buyer's (refunds); once it is all there, it pays the invoice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.money import Money
+from services.api.types import Order, OrderState, PaymentMethod, PaymentState, Transfer
+from services.db import models as m
+from services.db import payment_models as pm
+from services.db import portable
+from services.domain import movements
+from services.domain.movements import Stamp
+from services.embedded.core import Core
+from services.embedded.money import ledger
+from services.embedded.ways import TRANSFER
+from services.gateways.payments import PROCESSING, Charge
+
+NET_DAYS = 14  # from the order to its due date
+_REFERENCE_LENGTH = 10
+
+_P, _T = m.PaymentRow, pm.TransferRow
+_ROW = sa.select(_P.charge_id, _P.amount_micros, _P.currency, _P.created_at).where(
+    _P.order_uuid == sa.bindparam("order"), _P.provider == TRANSFER
+)
+_RECEIVED = sa.select(portable.sum_of((_T.amount_micros - _T.surplus_micros).expression)).where(
+    _T.subject_uuid == sa.bindparam("subject")
+)
+
+
+def reference_of(order_uuid: str) -> str:
+    """What the buyer writes with the transfer; the end of an id is where chance is."""
+    return f"SKT-{order_uuid[-_REFERENCE_LENGTH:].upper()}"
+
+
+def promised(order_uuid: str, amount: Money) -> Charge:
+    """What stands for a provider's answer: the buyer will pay."""
+    return Charge(reference_of(order_uuid), PROCESSING, amount)
+
+
+def received(connection: Connection, subject_uuid: str) -> int:
+    """Micros that came in for an order or invoice, without what was too much."""
+    return int(connection.execute(_RECEIVED, {"subject": subject_uuid}).scalar_one())
+
+
+def instructions(core: Core, connection: Connection, order_uuid: str) -> Transfer | None:
+    """How to pay an order that waits for a transfer; None for any other."""
+    row = connection.execute(_ROW, {"order": order_uuid}).one_or_none()
+    if row is None:
+        return None
+    come_in = received(connection, order_uuid)
+    left = Money(row.amount_micros - come_in, row.currency)
+    due_at = row.created_at + timedelta(days=NET_DAYS)
+    return Transfer(row.charge_id, left, due_at, core.bank_account, Money(come_in, row.currency))
+
+
+def with_transfer(core: Core, connection: Connection, order: Order) -> Order:
+    """The order as its buyer sees it while it waits for the money."""
+    waits = order.state is OrderState.PENDING_PROVIDER and order.payment_state is PaymentState.PROCESSING
+    if not waits or order.payment_method is not PaymentMethod.INVOICE:
+        return order
+    return replace(order, transfer=instructions(core, connection, order.uuid))
+
+
+def note_arrival(core: Core, connection: Connection, organization_uuid: str, transfer_uuid: str, amount: Money,
+                 at: datetime) -> None:  # fmt: skip
+    """Money came in for an order that is not delivered yet."""
+    stamp = Stamp(organization_uuid, f"transfer:{transfer_uuid}", at, {"transfer": transfer_uuid})
+    ledger.post(core, connection, movements.receive_transfer(stamp, amount=amount, provider=TRANSFER))
+
+
+def clear(core: Core, connection: Connection, organization_uuid: str, order_uuid: str, at: datetime) -> None:
+    """The order is delivered: what came in for it pays its invoice."""
+    row = connection.execute(_ROW, {"order": order_uuid}).one()
+    amount = Money(received(connection, order_uuid), row.currency)
+    if not amount.is_zero:
+        stamp = Stamp(organization_uuid, f"transfer_applied:{order_uuid}", at, {"order": order_uuid})
+        ledger.post(core, connection, movements.apply_transfer(stamp, amount=amount, provider=TRANSFER))

@@ -1,0 +1,95 @@
+"""Money of an order that goes back: an intent of our own first, a job that asks until the provider has done it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.api.money import Money
+from services.db import models as m
+from services.db import portable
+from services.embedded import asking, held
+from services.embedded.core import Core, insert_into
+from services.embedded.delivery import job_row
+from services.embedded.money import refunding, refunds
+from services.embedded.ways import TRANSFER
+from services.gateways.payments import FAILED, ProviderUnreachable
+
+
+def request_refund(
+    core: Core,
+    connection: Connection,
+    order_uuid: str,
+    charge_id: str,
+    amount: Money,
+    resource_uuid: str | None = None,
+    *,
+    late_by: str = "",
+) -> str:
+    """Saves the intent of a refund and the job that carries it out. Returns its key. `late_by`: the provider of a
+    charge that came after another way to pay was taken; it goes back besides what else may go back."""
+    key, now = f"refund:{resource_uuid or (charge_id if late_by else order_uuid)}", core.clock.now()
+    paid_by = sa.select(m.PaymentRow.provider).where(m.PaymentRow.order_uuid == order_uuid)
+    provider = late_by or connection.execute(paid_by).scalar() or ""
+    if provider == TRANSFER:  # a person sends it; until then it is owed
+        _owe_by_transfer(core, connection, order_uuid, charge_id, amount)
+        return ""
+    row = {"key": key, "order_uuid": order_uuid, "resource_uuid": resource_uuid, "provider": provider,
+           "charge_id": charge_id, "amount_micros": amount.micros, "currency": amount.currency, "state": "sent",
+           "created_at": now}  # fmt: skip
+    new = connection.execute(
+        portable.insert(m.RefundRow).values(row).on_conflict_do_nothing().returning(m.RefundRow.key)
+    )
+    if new.first() is not None:
+        connection.execute(insert_into(m.Job), job_row("refund", key, now))
+    return key
+
+
+def _owe_by_transfer(core: Core, connection: Connection, order_uuid: str, charge_id: str, amount: Money) -> None:
+    o = m.OrderRow
+    organization = connection.execute(
+        sa.update(o)
+        .where(o.uuid == order_uuid)
+        .values(refunded_micros=o.refunded_micros + amount.micros)
+        .returning(o.organization_uuid)
+    ).scalar_one()
+    refunds.open_refund(
+        core, connection, organization_uuid=organization, invoice_uuid="", charge_id=charge_id, provider=TRANSFER,
+        amount=amount, at=core.clock.now(),
+    )  # fmt: skip
+
+
+async def carry_out_refund(core: Core, key: str) -> None:
+    """Asks the provider for a saved refund and writes it down, once. ProviderUnreachable: the job tries again."""
+    if not key:
+        return
+    row = await core.db.read(
+        lambda c: c.execute(sa.select(*m.RefundRow.__table__.c).where(m.RefundRow.key == key)).one()
+    )
+    if row.state == "done":
+        return
+    if row.charge_id and row.amount_micros:
+        await core.db.read(lambda connection: held.check_taken(connection, row.charge_id))
+        gateway = asking.reachable(core, row.provider)
+        answer = await gateway.refund(row.charge_id, Money(row.amount_micros, row.currency), key=key)
+        if answer.state == FAILED:  # money owed is never given up
+            raise ProviderUnreachable
+    await core.db.run(lambda connection: _record_refund(core, connection, row))
+
+
+def _record_refund(core: Core, connection: Connection, row: Any) -> None:
+    r, o = m.RefundRow, m.OrderRow
+    done = connection.execute(sa.update(r).where(r.key == row.key, r.state == "sent").values(state="done"))
+    if done.rowcount != 1:
+        return
+    order = connection.execute(
+        sa.update(o)
+        .where(o.uuid == row.order_uuid, o.paid_at.is_not(None))
+        .values(refunded_micros=o.refunded_micros + row.amount_micros)
+        .returning(o.uuid, o.organization_uuid)
+    ).one_or_none()
+    if order is not None and row.charge_id:
+        amount = Money(row.amount_micros, row.currency)
+        refunding.sent_back(core, connection, order, row.key, amount, core.clock.now())
