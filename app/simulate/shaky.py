@@ -10,14 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from services.api.money import Money
-from services.api.types import TestCard
+from services.api.types import PaymentMethod
 from services.gateways.agents import AgentSpec, Answer, DeploymentFailed, HostUnavailable, ScriptedAgents, Turn
-from services.gateways.payments import (
-    CardFacts,
-    Charge,
-    ChargeRequest,
-    ProviderUnreachable,
-)
+from services.gateways.payments import Charge, ChargeRequest, Lookup, ProviderUnreachable
 from services.gateways.test_provider import TestProvider
 
 T = TypeVar("T")
@@ -39,47 +34,32 @@ class Fate:
         return not self.is_calm and self.chance.random() < probability
 
 
-class ShakyProvider:
+class ShakyProvider(TestProvider):
     """The test provider, which sometimes cannot be reached, loses its answer on the way, or is asked by a process that
     dies before or after it answers."""
 
     def __init__(self, file: Path, fate: Fate) -> None:
+        super().__init__(file, methods=(PaymentMethod.CARD, PaymentMethod.BANK, PaymentMethod.PAYPAL))
         self.file = file
-        self._inner = TestProvider(file)
         self._fate = fate
 
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def is_test_mode(self) -> bool:
-        return True
-
-    @property
-    def test_cards(self) -> tuple[TestCard, ...]:
-        return self._inner.test_cards
-
-    def describe(self, token: str) -> CardFacts | None:
-        return self._inner.describe(token)
-
     async def charge(self, request: ChargeRequest, *, key: str) -> Charge:
-        return await self._shaken(lambda: self._inner.charge(request, key=key))
+        return await self._shaken(lambda: TestProvider.charge(self, request, key=key))
 
-    async def find(self, key: str) -> Charge | None:
-        return await self._shaken(lambda: self._inner.find(key), kills=False)
+    async def find(self, lookup: Lookup) -> Charge | None:
+        return await self._shaken(lambda: TestProvider.find(self, lookup), kills=False)
 
     async def confirm(self, charge_id: str, *, approve: bool) -> Charge:
-        return await self._shaken(lambda: self._inner.confirm(charge_id, approve=approve))
+        return await self._shaken(lambda: TestProvider.confirm(self, charge_id, approve=approve))
 
-    async def refund(self, charge_id: str, amount: Money, *, key: str) -> Charge:
-        return await self._shaken(lambda: self._inner.refund(charge_id, amount, key=key))
+    async def cancel(self, charge_id: str, *, key: str) -> Charge:
+        return await self._shaken(lambda: TestProvider.cancel(self, charge_id, key=key))
 
-    async def between_writes(self, work: Callable[[Path], None]) -> None:
-        await self._inner.between_writes(work)
+    async def capture(self, charge_id: str, *, key: str) -> Charge:
+        return await self._shaken(lambda: TestProvider.capture(self, charge_id, key=key))
 
-    def close(self) -> None:
-        self._inner.close()
+    async def refund(self, charge_id: str, amount: Money, *, key: str, reason: str = "") -> Charge:
+        return await self._shaken(lambda: TestProvider.refund(self, charge_id, amount, key=key, reason=reason))
 
     async def _shaken(self, work: Callable[[], Awaitable[T]], *, kills: bool = True) -> T:
         if self._fate.happens(0.03):

@@ -83,7 +83,6 @@ class EmbeddedService(
 
     async def run_due_jobs(self) -> int:
         """Does every job that is due now and returns how many; for tests and scripts without a worker."""
-        await inbox.poll(self._core)
         await inbox.look(self._core)
         await order_sweep.sweep(self._core)
         await outcomes.sweep(self._core)

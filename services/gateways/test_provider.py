@@ -1,102 +1,184 @@
 """The test provider inside this process, with the published outcomes and a memory of its own on disk.
 
-Its page is answered in our own window (`confirm`); the twin (services/twin) is the one with pages in a browser.
+Its pages are answered in our own window (`confirm`), or by a test that plays the buyer (`answer`). The twin
+(services/twin) is the one with pages in a browser.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from services.api.money import Money
-from services.api.types import TestCard
+from services.api.types import PaymentMethod, TestCard
+from services.gateways import test_record as record
 from services.gateways.payments import (
-    ACTION_REQUIRED,
-    FAILED,
-    SUCCEEDED,
     CardFacts,
     Charge,
     ChargeRequest,
-    KeyMismatch,
+    Customer,
+    DisputeFacts,
+    EventForged,
+    EventPage,
+    Finding,
+    Lookup,
+    ProviderEvent,
     ProviderUnreachable,
 )
+from services.gateways.test_record import EXPIRY, TEST_CARDS
 
 T = TypeVar("T")
 
-_EXPIRY = (12, 2034)
-TEST_CARDS = (
-    TestCard("tok_visa", "Visa", "4242", "pays"),
-    TestCard("tok_mastercard", "Mastercard", "4444", "pays"),
-    TestCard("tok_declined", "Visa", "0002", "declined"),
-    TestCard("tok_insufficient_funds", "Visa", "9995", "insufficient_funds"),
-    TestCard("tok_needs_confirmation", "Visa", "3155", "needs_confirmation"),
-    TestCard("tok_lost_before", "Visa", "0119", "lost_before"),
-    TestCard("tok_lost_after", "Visa", "0127", "lost_after"),
-)
-_DECLINES = {"declined": "card_declined", "insufficient_funds": "insufficient_funds"}
-
+TOLERANCE = timedelta(minutes=5)  # of a webhook's instant, both ways
+_SECRET = b"the test provider signs with this"
 _BUGS = {0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE}
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS charges (
-    key TEXT PRIMARY KEY, id TEXT UNIQUE NOT NULL, token TEXT NOT NULL, reference TEXT NOT NULL,
-    micros INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, decline_code TEXT NOT NULL,
-    refunded_micros INTEGER NOT NULL DEFAULT 0, CHECK (refunded_micros BETWEEN 0 AND micros));
-CREATE TABLE IF NOT EXISTS refunds (key TEXT PRIMARY KEY, charge_id TEXT NOT NULL, micros INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS lost (key TEXT PRIMARY KEY);
-"""
 
 
 class TestProvider:
-    """A provider in this process with a memory of its own on disk, which survives our crashes as a real one would."""
+    """A provider in this process with a memory of its own on disk, which survives our crashes as a real one would.
+    `methods`: what it opens pages for; none unless asked for, because a page needs somebody who answers it."""
 
     __test__ = False  # not a test class
 
-    def __init__(self, path: Path, *, latency_s: float = 0.0) -> None:
+    def __init__(
+        self, path: Path, *, latency_s: float = 0.0, name: str = "test", methods: tuple[PaymentMethod, ...] = ()
+    ) -> None:
         self._path = path
         self._latency_s = latency_s
+        self._name = name
+        self._methods = methods
         self._connection: sqlite3.Connection | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="souk-test-provider")
 
     @property
     def name(self) -> str:
-        return "test"
+        return self._name
 
     @property
     def is_test_mode(self) -> bool:
         return True
 
     @property
+    def methods(self) -> tuple[PaymentMethod, ...]:
+        return self._methods
+
+    @property
     def test_cards(self) -> tuple[TestCard, ...]:
         return TEST_CARDS
 
+    @property
+    def page_hosts(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def has_customers(self) -> bool:
+        return False
+
     def describe(self, token: str) -> CardFacts | None:
         card = next((card for card in TEST_CARDS if card.token == token), None)
-        return None if card is None else CardFacts(card.brand, card.last4, *_EXPIRY)
+        return None if card is None else CardFacts(card.brand, card.last4, *EXPIRY)
+
+    async def provide_customer(self, customer: Customer) -> str:
+        return ""
 
     async def charge(self, request: ChargeRequest, *, key: str) -> Charge:
-        card = next(card for card in TEST_CARDS if card.token == request.token)
-        first_time = await self._do(lambda db: self._is_first(db, key)) if card.outcome.startswith("lost") else False
-        if first_time and card.outcome == "lost_before":
+        outcome = await self._do(lambda db: record.outcome_of(db, request.token)) if request.token else "page"
+        first_time = await self._do(lambda db: record.is_first(db, key)) if outcome.startswith("lost") else False
+        if first_time and outcome == "lost_before":
             raise ProviderUnreachable
-        charge = await self._do(lambda db: self._charge(db, request, key, card.outcome))
+        charge = await self._do(lambda db: record.charge(db, request, key, outcome))
         if first_time:
             raise ProviderUnreachable
         return charge
 
-    async def find(self, key: str) -> Charge | None:
-        return await self._do(lambda db: self._read(db, "key", key))
+    async def find(self, lookup: Lookup) -> Charge | None:
+        return await self._do(lambda db: record.read(db, "key", lookup.key))
 
     async def confirm(self, charge_id: str, *, approve: bool) -> Charge:
-        state, code = (SUCCEEDED, "") if approve else (FAILED, "confirmation_declined")
-        return await self._do(lambda db: self._confirm(db, charge_id, state, code))
+        return await self._do(lambda db: record.confirm(db, charge_id, approve=approve))
 
-    async def refund(self, charge_id: str, amount: Money, *, key: str) -> Charge:
-        return await self._do(lambda db: self._refund(db, charge_id, amount, key))
+    async def cancel(self, charge_id: str, *, key: str) -> Charge:
+        return await self._do(lambda db: record.cancel(db, charge_id))
+
+    async def capture(self, charge_id: str, *, key: str) -> Charge:
+        return await self._do(lambda db: record.capture(db, charge_id))
+
+    async def refund(self, charge_id: str, amount: Money, *, key: str, reason: str = "") -> Charge:
+        return await self._do(lambda db: record.refund(db, charge_id, amount, key))
+
+    async def forget(self, token: str) -> None:
+        await self._do(lambda db: db.execute("DELETE FROM methods WHERE token = ?", (token,)))
+
+    # ---- what it tells
+
+    async def list_events(self, cursor: str, *, since: datetime) -> EventPage:
+        rows = await self._do(lambda db: record.events_after(db, int(cursor or 0)))
+        events = tuple(self._event(*row) for row in rows)
+        return EventPage(events, events[-1].id if events else cursor)
+
+    def _event(self, seq: int, topic: str, kind: str, subject: str, charge_id: str, key: str, reference: str) -> Any:
+        payload = json.dumps({"id": seq, "topic": topic, "kind": kind, "subject": subject, "charge": charge_id,
+                              "key": key, "reference": reference})  # fmt: skip
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seq)
+        return ProviderEvent(str(seq), topic, kind, at, subject, charge_id, key, reference, payload)
+
+    def sign(self, body: bytes, at: datetime) -> dict[str, str]:
+        """The headers of a webhook that this provider sends at an instant."""
+        stamp = str(int(at.timestamp()))
+        return {"test-timestamp": stamp, "test-signature": _signature(stamp, body)}
+
+    async def verify_event(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderEvent:
+        stamp = headers.get("test-timestamp", "")
+        if not hmac.compare_digest(headers.get("test-signature", ""), _signature(stamp, body)):
+            raise EventForged
+        if not stamp.isdigit() or abs(now - datetime.fromtimestamp(int(stamp), UTC)) > TOLERANCE:
+            raise EventForged
+        told = json.loads(body)
+        event: ProviderEvent = self._event(
+            told["id"], told["topic"], told["kind"], told["subject"], told["charge"], told["key"], told["reference"]
+        )
+        return event
+
+    async def get_dispute(self, dispute_id: str) -> DisputeFacts | None:
+        return await self._do(lambda db: record.dispute(db, dispute_id))
+
+    async def check(self, *, now: datetime) -> tuple[Finding, ...]:
+        return (Finding("key", is_well=True, detail={"kind": "none"}), Finding("network", is_well=True))
+
+    # ---- what happens outside: for tests and the simulator
+
+    async def answer(self, charge_id: str, token: str = "tok_visa") -> Charge:  # noqa: S107  a published test card
+        """The buyer types a card on the page: it pays, or is declined and the page stays open. On a page for a bank
+        account a debit begins."""
+        return await self._do(lambda db: record.answer(db, charge_id, token))
+
+    async def expire(self, charge_id: str) -> Charge:
+        """The page was left open too long."""
+        return await self._do(lambda db: record.cancel(db, charge_id, "expired"))
+
+    async def settle_debit(self, charge_id: str, *, is_paid: bool) -> Charge:
+        """The bank pays a debit, or does not."""
+        return await self._do(lambda db: record.settle_debit(db, charge_id, is_paid=is_paid))
+
+    async def lose_hold(self, charge_id: str) -> Charge:
+        """The bank lets a hold go before it was captured."""
+        return await self._do(lambda db: record.cancel(db, charge_id, "expired"))
+
+    async def open_dispute(self, charge_id: str, amount: Money, reason: str = "fraudulent") -> str:
+        """The buyer's bank takes the money back while it decides. Returns the dispute's id."""
+        return await self._do(lambda db: record.open_dispute(db, charge_id, amount, reason))
+
+    async def close_dispute(self, dispute_id: str, state: str) -> None:
+        """won or lost."""
+        await self._do(lambda db: record.close_dispute(db, dispute_id, state))
 
     async def between_writes(self, work: Callable[[Path], None]) -> None:
         """Work on the file of its record, while nothing is being written there: snapshots of a workspace."""
@@ -104,10 +186,19 @@ class TestProvider:
         await asyncio.get_running_loop().run_in_executor(self._executor, work, self._path)
 
     def count_charges(self, reference: str = "") -> int:
-        """How many charges succeeded, for one of our orders or for all; for tests and the simulator."""
+        """How many charges succeeded, for one of our orders or for all."""
         with sqlite3.connect(self._path) as db:
-            where = "WHERE state IN ('succeeded', 'refunded') AND (? = '' OR reference = ?)"
-            return int(db.execute(f"SELECT COUNT(*) FROM charges {where}", (reference, reference)).fetchone()[0])
+            return record.count_charges(db, reference)
+
+    def balance(self, currency: str = "USD") -> Money:
+        """What is ours there: captured, less what went back and what banks took back."""
+        with sqlite3.connect(self._path) as db:
+            return record.balance(db, currency)
+
+    def held(self, currency: str = "USD") -> Money:
+        """What is held and not captured."""
+        with sqlite3.connect(self._path) as db:
+            return record.held(db, currency)
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -126,7 +217,7 @@ class TestProvider:
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             if self._connection is None:
-                self._connection = self._connect()
+                self._connection = record.connect(self._path)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(self._connection)
@@ -139,63 +230,6 @@ class TestProvider:
                 raise
             raise ProviderUnreachable from error  # its disk is full, its file is held: as good as no answer
 
-    def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(_SCHEMA)
-        return connection
 
-    @staticmethod
-    def _is_first(db: sqlite3.Connection, key: str) -> bool:
-        return db.execute("INSERT OR IGNORE INTO lost VALUES (?)", (key,)).rowcount == 1
-
-    @staticmethod
-    def _read(db: sqlite3.Connection, column: str, value: str) -> Charge | None:
-        sql = f"SELECT id, state, micros, currency, decline_code, reference FROM charges WHERE {column} = ?"
-        row = db.execute(sql, (value,)).fetchone()
-        if row is None:
-            return None
-        url = f"/pay/test/{row[5]}/" if row[1] == ACTION_REQUIRED else ""
-        return Charge(row[0], row[1], Money(row[2], row[3]), row[4], url)
-
-    def _charge(self, db: sqlite3.Connection, request: ChargeRequest, key: str, outcome: str) -> Charge:
-        known = db.execute("SELECT token, micros, currency FROM charges WHERE key = ?", (key,)).fetchone()
-        if known is None:
-            state = (
-                FAILED if outcome in _DECLINES else ACTION_REQUIRED if outcome == "needs_confirmation" else SUCCEEDED
-            )
-            db.execute(
-                "INSERT INTO charges (key, id, token, reference, micros, currency, state, decline_code) "
-                "VALUES (?, 'ch_test_' || lower(hex(randomblob(8))), ?, ?, ?, ?, ?, ?)",
-                (key, request.token, request.reference, request.amount.micros, request.amount.currency, state,
-                 _DECLINES.get(outcome, "")),
-            )  # fmt: skip
-        elif known != (request.token, request.amount.micros, request.amount.currency):
-            raise KeyMismatch(key)
-        charge = self._read(db, "key", key)
-        assert charge is not None  # noqa: S101  written above in this transaction
-        return charge
-
-    def _confirm(self, db: sqlite3.Connection, charge_id: str, state: str, code: str) -> Charge:
-        db.execute(
-            "UPDATE charges SET state = ?, decline_code = ? WHERE id = ? AND state = 'action_required'",
-            (state, code, charge_id),
-        )
-        return self._existing(db, charge_id)
-
-    def _refund(self, db: sqlite3.Connection, charge_id: str, amount: Money, key: str) -> Charge:
-        new = db.execute("INSERT OR IGNORE INTO refunds VALUES (?, ?, ?)", (key, charge_id, amount.micros)).rowcount
-        if new:
-            db.execute(
-                "UPDATE charges SET refunded_micros = refunded_micros + ?, "
-                "state = CASE WHEN refunded_micros + ? = micros THEN 'refunded' ELSE state END WHERE id = ?",
-                (amount.micros, amount.micros, charge_id),
-            )
-        return self._existing(db, charge_id)
-
-    def _existing(self, db: sqlite3.Connection, charge_id: str) -> Charge:
-        charge = self._read(db, "id", charge_id)
-        if charge is None:
-            raise KeyError(charge_id)
-        return charge
+def _signature(stamp: str, body: bytes) -> str:
+    return hmac.new(_SECRET, stamp.encode("utf-8", "surrogatepass") + b"." + body, hashlib.sha256).hexdigest()

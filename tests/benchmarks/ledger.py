@@ -30,6 +30,7 @@ from services.embedded.core import Core
 from services.embedded.money import grants, ledger
 from services.embedded.money.grants import NewGrant
 from services.gateways.agents import ScriptedAgents
+from services.gateways.providers import Providers
 from tests.benchmarks.harness import Line, interleave, median, p99, workspace
 from tests.benchmarks.raw import opened
 from tests.benchmarks.rig import InstantPayments, copy_of
@@ -72,7 +73,7 @@ class _Wallet:
 
 
 def _core(db: Database) -> Core:
-    return Core(db=db, clock=SystemClock(), ids=_ids, payments=InstantPayments(), agents=ScriptedAgents(),
+    return Core(db=db, clock=SystemClock(), ids=_ids, payments=Providers(InstantPayments()), agents=ScriptedAgents(),
                 ledger_key=LEDGER_KEY)  # fmt: skip
 
 

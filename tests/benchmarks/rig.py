@@ -13,30 +13,27 @@ import sqlalchemy as sa
 
 from app.clock import SystemClock, SystemIds
 from services.api.contract import Actor
-from services.api.money import Money
-from services.api.types import BillingModel, OfferingQuery, QuickCheckout, TestCard
+from services.api.types import BillingModel, OfferingQuery, QuickCheckout
 from services.db import models as m
 from services.db import money_models as mm
 from services.db.session import Database, make_engine
 from services.embedded.core import Core, hashed
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentHost, ScriptedAgents
-from services.gateways.payments import SUCCEEDED, TEST_CARDS, CardFacts, Charge, ChargeRequest
+from services.gateways.payments import SUCCEEDED, CardFacts, Charge, ChargeRequest, Lookup
 from services.gateways.providers import Providers
+from services.gateways.test_provider import TestProvider
 from tests.keys import LEDGER_KEY
 
 T = TypeVar("T")
 _ids = SystemIds()
 
 
-class InstantPayments:
-    """Implements `Payments`: says yes to everything at once and remembers it in memory only."""
-
-    name = "instant"
-    is_test_mode = True
-    test_cards: tuple[TestCard, ...] = TEST_CARDS
+class InstantPayments(TestProvider):
+    """Says yes to everything at once and remembers it in memory only."""
 
     def __init__(self) -> None:
+        super().__init__(Path("never-written.db"), name="instant")
         self._charges: dict[str, Charge] = {}
 
     def describe(self, token: str) -> CardFacts | None:
@@ -45,17 +42,8 @@ class InstantPayments:
     async def charge(self, request: ChargeRequest, *, key: str) -> Charge:
         return self._charges.setdefault(key, Charge(f"ch_{len(self._charges)}", SUCCEEDED, request.amount))
 
-    async def find(self, key: str) -> Charge | None:
-        return self._charges.get(key)
-
-    async def confirm(self, charge_id: str, *, approve: bool) -> Charge:
-        raise NotImplementedError
-
-    async def refund(self, charge_id: str, amount: Money, *, key: str) -> Charge:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Nothing is held."""
+    async def find(self, lookup: Lookup) -> Charge | None:
+        return self._charges.get(lookup.key)
 
 
 def embedded(database: Path, *, agents: AgentHost | None = None) -> EmbeddedService:

@@ -17,6 +17,7 @@ from services.embedded.service import EmbeddedService
 from services.embedded.workspace import Workspace, WorkspaceClock
 from services.gateways.agents import AgentHost, ScriptedAgents
 from services.gateways.payments import Payments
+from services.gateways.providers import Providers
 from services.gateways.test_provider import TestProvider
 from tests.fakes import FakeClock
 from tests.keys import LEDGER_KEY
@@ -57,7 +58,7 @@ async def build_embedded(
         real_clock=real,
         workspace=Workspace(workspace_clock, folder / "timeline", provider) if may_move else None,
         ids=ids or SeededIds(1),
-        payments=payments or provider,
+        payments=Providers(payments or provider),
         agents=agents or ScriptedAgents(),
         ledger_key=LEDGER_KEY,
     )

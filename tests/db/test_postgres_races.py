@@ -21,8 +21,10 @@ from services.api.types import BillingCycle, BillingModel, Cart, OrderState, Pla
 from services.db import models as m
 from services.db.session import Database, ServerDatabase
 from services.domain.chat import SAMPLE_TURNS
-from services.embedded import catalogue_store, settlement, worker
+from services.embedded import catalogue_store, order_sweep, settlement, ways, worker
 from services.embedded.core import Core
+from services.embedded.money import cards
+from services.embedded.money.committing import NOTHING_CHARGED
 from services.embedded.placing import LEASE
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentSpec, Answer, ScriptedAgents, Turn
@@ -217,7 +219,10 @@ def test_a_card_that_pays_is_not_kept_beside_itself(url: str, play: Callable[[St
             connection.execute(sa.delete(m.PaymentCard))
 
         def keep(connection: Connection) -> str:
-            return settlement.keep_card(core_of(one), connection, organization, card, now)
+            core = core_of(one)
+            way = ways.of_test_card(core, card)
+            assert way is not None
+            return cards.keep(core, connection, organization, way, NOTHING_CHARGED, now)
 
         kept = await held(core_of(one).db, keep, lambda: core_of(other).db.run(keep))
         assert column(url, sa.select(m.PaymentCard.token)) == [kept]
@@ -253,7 +258,7 @@ async def unanswered(market: Market) -> tuple[str, Charge]:
     assert isinstance(buyer, EmbeddedService)
     intent = await core.db.run(lambda connection: buyer._open(connection, order, "k"))
     assert not isinstance(intent, Placed | errors.ServiceError)
-    return intent.order_uuid, Charge("ch_1", "succeeded", intent.amount)
+    return intent.reference, Charge("ch_1", "succeeded", intent.amount)
 
 
 def test_an_order_that_is_being_paid_is_not_charged_anew(url: str, play: Callable[[Story], None]) -> None:
@@ -262,7 +267,7 @@ def test_an_order_that_is_being_paid_is_not_charged_anew(url: str, play: Callabl
         again = await held(
             core.db,
             lambda connection: settlement.record_charge(core, connection, uuid, answer),
-            lambda: core_of(other).db.run(lambda c: settlement.resume(c, uuid, core.clock.now())),
+            lambda: core_of(other).db.run(lambda c: order_sweep.resume(c, uuid, core.clock.now())),
         )
         assert again is None
 
@@ -292,13 +297,11 @@ def test_the_sweep_leaves_an_order_whose_buyer_just_came_back(url: str, play: Ca
         with administering(url) as connection:
             p = m.PaymentRow
             connection.execute(sa.update(p).values(leased_until=core.clock.now() - LEASE))
-            row = connection.execute(
-                sa.select(p.key, p.order_uuid, p.state, p.provider_token, p.created_at).where(p.order_uuid == uuid)
-            ).one()
+            row = connection.execute(sa.select(*p.__table__.c).where(p.order_uuid == uuid)).one()
         await held(
             core.db,
-            lambda connection: settlement.resume(connection, uuid, late - 2 * LEASE),
-            lambda: core_of(other).db.run(lambda c: settlement._settle(core_of(other), c, row, None)),
+            lambda connection: order_sweep.resume(connection, uuid, late - 2 * LEASE),
+            lambda: core_of(other).db.run(lambda c: order_sweep._settle(core_of(other), c, row, None)),
         )
 
     play(story)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -26,12 +27,13 @@ from sqlalchemy.engine import Connection
 
 from app.clock import SeededIds
 from services.api.money import Money
-from services.api.types import TestCard
+from services.api.types import PaymentMethod
 from services.db.session import Database
 from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import AgentSpec, Answer, DeploymentFailed, HostUnavailable, ScriptedAgents, Turn
-from services.gateways.payments import CardFacts, Charge, ChargeRequest, ProviderUnreachable
+from services.gateways.payments import Charge, ChargeRequest, EventPage, Lookup, ProviderUnreachable
+from services.gateways.providers import Providers
 from services.gateways.test_provider import TestProvider
 from tests.contract.embedded import START, build_embedded
 from tests.contract.market import Market
@@ -94,45 +96,36 @@ class Steps:
         return answer
 
 
-class WatchedProvider(Steps):
+class WatchedProvider(Steps, TestProvider):
     """The test provider, with something happening on the way there or back. `declines`: another reason for one."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__()
+    def __init__(self, file: Path, methods: tuple[PaymentMethod, ...] = ()) -> None:
+        Steps.__init__(self)
+        TestProvider.__init__(self, file, methods=methods)
         self.file = file
-        self.inner = TestProvider(file)
         self.declines: dict[str, str] = {}
 
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def is_test_mode(self) -> bool:
-        return self.inner.is_test_mode
-
-    @property
-    def test_cards(self) -> tuple[TestCard, ...]:
-        return self.inner.test_cards
-
-    def describe(self, token: str) -> CardFacts | None:
-        return self.inner.describe(token)
-
     async def charge(self, request: ChargeRequest, *, key: str) -> Charge:
-        answer = await self.around("charge", lambda: self.inner.charge(request, key=key))
+        answer = await self.around("charge", lambda: TestProvider.charge(self, request, key=key))
         return replace(answer, decline_code=self.declines.get(answer.decline_code, answer.decline_code))
 
-    async def find(self, key: str) -> Charge | None:
-        return await self.around("find", lambda: self.inner.find(key))
+    async def find(self, lookup: Lookup) -> Charge | None:
+        return await self.around("find", lambda: TestProvider.find(self, lookup))
 
     async def confirm(self, charge_id: str, *, approve: bool) -> Charge:
-        return await self.around("confirm", lambda: self.inner.confirm(charge_id, approve=approve))
+        return await self.around("confirm", lambda: TestProvider.confirm(self, charge_id, approve=approve))
 
-    async def refund(self, charge_id: str, amount: Money, *, key: str) -> Charge:
-        return await self.around("refund", lambda: self.inner.refund(charge_id, amount, key=key))
+    async def cancel(self, charge_id: str, *, key: str) -> Charge:
+        return await self.around("cancel", lambda: TestProvider.cancel(self, charge_id, key=key))
 
-    def close(self) -> None:
-        self.inner.close()
+    async def capture(self, charge_id: str, *, key: str) -> Charge:
+        return await self.around("capture", lambda: TestProvider.capture(self, charge_id, key=key))
+
+    async def refund(self, charge_id: str, amount: Money, *, key: str, reason: str = "") -> Charge:
+        return await self.around("refund", lambda: TestProvider.refund(self, charge_id, amount, key=key, reason=reason))
+
+    async def list_events(self, cursor: str, *, since: datetime) -> EventPage:
+        return await self.around("list_events", lambda: TestProvider.list_events(self, cursor, since=since))
 
     def refunded(self) -> Money:
         """What was given back in all, from the provider's own record."""
@@ -187,7 +180,9 @@ class Shop:
     def _build(self, provider: WatchedProvider, agents: WatchedAgents) -> tuple[Database, EmbeddedService]:
         db = Database(self.folder / "souk.db")
         ids = SeededIds(next(self._seeds))
-        core = Core(db=db, clock=self.clock, ids=ids, payments=provider, agents=agents, ledger_key=LEDGER_KEY)
+        core = Core(
+            db=db, clock=self.clock, ids=ids, payments=Providers(provider), agents=agents, ledger_key=LEDGER_KEY
+        )
         self._open.append(service := EmbeddedService(core))
         return db, service
 
@@ -240,7 +235,7 @@ class Shop:
 
     def charges(self) -> int:
         """How many charges succeeded at the provider."""
-        return self.provider.inner.count_charges()
+        return self.provider.count_charges()
 
     def close(self) -> None:
         """Every process ends."""

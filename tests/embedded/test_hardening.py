@@ -30,6 +30,7 @@ from services.db.session import Database
 from services.domain.chat import SAMPLE_TURNS
 from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
+from services.gateways.providers import Providers
 from tests.contract.embedded import START
 from tests.contract.market import PASSWORD, answer_of
 from tests.embedded.shop import Shop, WatchedProvider, reached, story, unavailable
@@ -303,7 +304,7 @@ async def test_what_is_paid_is_delivered_though_the_provider_has_forgotten_the_c
     shop.clock.advance(seconds=20)
     await shop.market.run_jobs()
     [order] = await buyer.list_orders()
-    assert (order.state, (await buyer.get_payment_options()).saved_cards) == (OrderState.DONE, ())
+    assert (order.state, (await buyer.get_payment_options()).saved_methods) == (OrderState.DONE, ())
 
 
 # ---- questions and keys
@@ -385,7 +386,7 @@ def reading(shop: Shop) -> EmbeddedService:
         db=db,
         clock=shop.clock,
         ids=SeededIds(99),
-        payments=shop.provider,
+        payments=Providers(shop.provider),
         agents=shop.agents,
         ledger_key=LEDGER_KEY,
     )

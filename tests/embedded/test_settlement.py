@@ -12,6 +12,7 @@ from services.api import errors
 from services.api.contract import Service
 from services.api.types import BillingCycle, BillingModel, Order, OrderState, Placed, QuickCheckout, ResourceState
 from services.db import models as m
+from services.gateways.payments import Lookup
 from tests.embedded.shop import Crashed, Shop, crash, reached, story, unreachable
 from tests.fakes import Gate
 
@@ -163,7 +164,7 @@ async def late_charge(shop: Shop) -> tuple[Service, QuickCheckout]:
 
 
 async def provider_state(shop: Shop) -> str:
-    charge = await shop.provider.inner.find(await shop.value(sa.select(m.PaymentRow.key).limit(1)))
+    charge = await shop.provider.find(Lookup(await shop.value(sa.select(m.PaymentRow.key).limit(1))))
     assert charge is not None
     return charge.state
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from app.clock import SeededIds
 from services.api.contract import Actor, Service
-from services.api.money import Money
-from services.api.types import BillingCycle, Cart, CartDraft, QuickCheckout, Register, SignIn, TestCard
+from services.api.types import BillingCycle, Cart, CartDraft, QuickCheckout, Register, SignIn
 from services.db.session import Database
 from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import DEPLOYMENT_STEPS, AgentSpec, Answer, ScriptedAgents, Turn
-from services.gateways.payments import CardFacts, Charge, ChargeRequest
+from services.gateways.payments import Charge, ChargeRequest
+from services.gateways.providers import Providers
 from services.gateways.test_provider import TestProvider
 from tests.fakes import FakeClock
 from tests.keys import LEDGER_KEY
@@ -79,44 +79,18 @@ class AnnouncedIds(SeededIds):
         return super().uuid()
 
 
-class AnnouncedProvider:
+class AnnouncedProvider(TestProvider):
     """The test provider; its own record is on disk, as a real one's would be elsewhere."""
 
     def __init__(self, file: Path, announcer: Announcer) -> None:
-        self._inner, self._announcer = TestProvider(file), announcer
-
-    @property
-    def name(self) -> str:
-        return "test"
-
-    @property
-    def is_test_mode(self) -> bool:
-        return True
-
-    @property
-    def test_cards(self) -> tuple[TestCard, ...]:
-        return self._inner.test_cards
-
-    def describe(self, token: str) -> CardFacts | None:
-        return self._inner.describe(token)
+        super().__init__(file)
+        self._announcer = announcer
 
     async def charge(self, request: ChargeRequest, *, key: str) -> Charge:
         await self._announcer.reach("intent saved")
-        charge = await self._inner.charge(request, key=key)
+        charge = await super().charge(request, key=key)
         await self._announcer.reach("provider charged")
         return charge
-
-    async def find(self, key: str) -> Charge | None:
-        return await self._inner.find(key)
-
-    async def confirm(self, charge_id: str, *, approve: bool) -> Charge:
-        return await self._inner.confirm(charge_id, approve=approve)
-
-    async def refund(self, charge_id: str, amount: Money, *, key: str) -> Charge:
-        return await self._inner.refund(charge_id, amount, key=key)
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 class AnnouncedAgents:
@@ -182,7 +156,9 @@ async def main(folder: Path, stop: str, seed: int) -> None:
         db=Database(folder / "souk.db"),
         clock=FakeClock(),
         ids=AnnouncedIds(seed, announcer) if stop != "race" else SeededIds(seed),
-        payments=AnnouncedProvider(folder / "test-provider.db", announcer if stop != "race" else Announcer("")),
+        payments=Providers(
+            AnnouncedProvider(folder / "test-provider.db", announcer if stop != "race" else Announcer(""))
+        ),
         agents=AnnouncedAgents(announcer),
         ledger_key=LEDGER_KEY,
     )

@@ -22,6 +22,8 @@ from services.embedded.core import Core
 from services.embedded.placing import LEASE
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import ScriptedAgents
+from services.gateways.payments import Lookup
+from services.gateways.providers import Providers
 from services.gateways.test_provider import TestProvider
 from tests.contract.market import answer_of
 from tests.embedded.shop import stocked_template
@@ -88,7 +90,7 @@ class Restarted:
                 db=db,
                 clock=clock,
                 ids=ids,
-                payments=self.provider,
+                payments=Providers(self.provider),
                 agents=ScriptedAgents(),
                 ledger_key=LEDGER_KEY,
             )
@@ -99,7 +101,7 @@ class Restarted:
         return self.service.for_actor(Actor(device=DEVICE, session=session.token))
 
     async def charges(self) -> int:
-        await self.provider.find("nothing")  # makes its record when the buyer never got that far
+        await self.provider.find(Lookup("nothing"))  # makes its record when the buyer never got that far
         return self.provider.count_charges()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.api.money import Money
-from services.gateways.payments import ChargeRequest, KeyMismatch, ProviderUnreachable
+from services.gateways.payments import ChargeRequest, KeyMismatch, Lookup, ProviderUnreachable
 from services.gateways.test_provider import TestProvider
 
 REQUEST = ChargeRequest(Money.parse("29"), "tok_visa", "order")
@@ -43,7 +43,7 @@ def test_a_full_disk_is_an_answer_that_does_not_come_and_it_goes_on_afterwards(
     for _ in range(2):
         with pytest.raises(ProviderUnreachable):
             loop.run(provider.charge(REQUEST, key="second"))
-        assert loop.run(provider.find("second")) is None
+        assert loop.run(provider.find(Lookup("second"))) is None
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DROP TRIGGER full")
     loop.run(provider._do(lambda db: db.execute("PRAGMA max_page_count = 100000").fetchone()))
@@ -55,7 +55,7 @@ def test_a_damaged_record_is_an_answer_that_does_not_come(data_dir: Path, loop: 
     (data_dir / "test-provider.db").write_bytes(b"not a database " * 400)
     provider = TestProvider(data_dir / "test-provider.db")
     with pytest.raises(ProviderUnreachable):
-        loop.run(provider.find("k"))
+        loop.run(provider.find(Lookup("k")))
     provider.close()
 
 

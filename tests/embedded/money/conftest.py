@@ -14,6 +14,7 @@ from app.clock import SeededIds
 from services.db.session import Database, ServerDatabase
 from services.embedded.core import Core
 from services.gateways.agents import ScriptedAgents
+from services.gateways.providers import Providers
 from services.gateways.test_provider import TestProvider
 from tests.contract.embedded import START, migrated_template
 from tests.embedded.money.books import Books
@@ -35,7 +36,7 @@ def books(request: pytest.FixtureRequest, loop: asyncio.Runner, tmp_path: Path) 
             db=db,
             clock=FakeClock(START),
             ids=SeededIds(1),
-            payments=TestProvider(tmp_path / "test-provider.db"),
+            payments=Providers(TestProvider(tmp_path / "test-provider.db")),
             agents=ScriptedAgents(),
             ledger_key=LEDGER_KEY,
         )

@@ -180,23 +180,6 @@ async def test_a_confirmation_that_cannot_be_declined_now_is_declined_by_the_swe
 
 
 @story
-async def test_a_confirmation_given_meanwhile_is_money_that_arrived(shop: Shop) -> None:
-    mine = await owner(shop)
-    await switch_on(mine, "needs_confirmation")
-    await mine.spend("11")
-
-    async def confirmed() -> None:
-        with_key = await shop.value(sa.select(P.key).where(P.purpose == "auto_top_up"))
-        charge = await shop.provider.inner.find(with_key)
-        assert charge is not None
-        await shop.provider.inner.confirm(charge.id, approve=True)
-
-    shop.provider.before["confirm"] = [confirmed]
-    await mine.run_due()
-    assert (await mine.balance(), (await state(mine)).problem) == (FORTY, "")
-
-
-@story
 async def test_without_a_card_it_says_so(shop: Shop) -> None:
     mine = await owner(shop)
     await switch_on(mine)
@@ -406,11 +389,11 @@ async def test_settings_are_checked_by_field(shop: Shop) -> None:
 async def test_a_card_for_later_is_kept_and_the_default_is_taken_when_none_is_named(shop: Shop) -> None:
     mine = await owner(shop)
     named = await switch_on(mine)
-    [saved] = (await mine.service.get_payment_options()).saved_cards
+    [saved] = (await mine.service.get_payment_options()).saved_methods
     assert named.payment_token == saved.token
     default = await mine.service.set_auto_top_up(SetAutoTopUp(True, TEN, FORTY, usd("100")))
     assert default.auto_top_up.payment_token == saved.token
-    assert len((await mine.service.get_payment_options()).saved_cards) == 1
+    assert len((await mine.service.get_payment_options()).saved_methods) == 1
 
 
 @story

@@ -21,6 +21,7 @@ from services.embedded.money import corrections, finalising, outcomes, payments
 from services.embedded.money.corrections import Credited
 from services.embedded.money.drafting import TO_WALLET
 from services.embedded.money.payments import REFUND
+from services.embedded.ways import Way
 from tests.contract.embedded import START
 from tests.embedded.money.books import ZERO, Books, at, usd
 from tests.embedded.money.papers import (
@@ -71,7 +72,7 @@ def charged(books: Books, uuid: str) -> None:
         row = finalising.row_of(connection, uuid)
         return payments.open_intent(
             books.core, connection, organization_uuid=books.organization, purpose="invoice",
-            subject={"attempt": None, "paid_with": "Visa •••• 4242"}, provider_token="tok_visa",
+            subject={"attempt": None, "paid_with": "Visa •••• 4242"}, way=Way("test", token="tok_visa"),
             amount=finalising.owed_of(row), at=START, invoice_uuid=uuid,
         )  # fmt: skip
 

@@ -15,8 +15,10 @@ from services.api.contract import Service
 from services.api.types import Paid, PaymentState
 from services.db import money_models as mm
 from services.db.session import Database
+from services.embedded import ways
 from services.embedded.money import outcomes, payments
-from services.gateways.payments import FAILED, Charge
+from services.embedded.ways import Way
+from services.gateways.payments import FAILED, Charge, Lookup
 from tests.contract.money import ZERO, usd
 from tests.embedded.money.credit import INTENTS, again, buy, core_of, owner
 from tests.embedded.shop import Crashed, Shop, crash, reached, story, unreachable
@@ -195,7 +197,7 @@ async def test_a_charge_that_turns_up_after_it_was_given_up_goes_back_once(shop:
     with pytest.raises(errors.PaymentNotCompleted):  # its charge is on the way back and pays for nothing
         await buy(shop, buyer)
     core, uuid = core_of(shop), await shop.value(sa.select(P.uuid).where(P.purpose == "top_up"))
-    answer = await shop.provider.find(f"intent:{uuid}")
+    answer = await shop.provider.find(Lookup(f"intent:{uuid}"))
     assert answer is not None
     await core.db.run(lambda connection: outcomes.record(core, connection, uuid, answer, core.clock.now()))
     shop.clock.advance(seconds=20)
@@ -412,15 +414,18 @@ async def test_a_refund_the_provider_refuses_is_not_given_up(shop: Shop) -> None
 @story
 async def test_a_card_is_shown_by_brand_and_last_digits(shop: Shop) -> None:
     mine, core = await owner(shop), core_of(shop)
-    assert payments.label_of(core, await shop.market.card()) == "Visa •••• 4242"
-    assert payments.label_of(core, "tok_unknown") == ""
-    assert await core.db.read(lambda c: payments.card(c, mine.organization)) is None
+    shown = ways.of_test_card(core, await shop.market.card())
+    assert shown is not None
+    assert (shown.label, ways.of_test_card(core, "tok_unknown")) == ("Visa •••• 4242", None)
+    assert await core.db.read(lambda c: ways.of_organization(core, c, mine.organization)) is None
     first = await mine.service.save_card(await shop.market.card())
     shop.clock.advance(seconds=1)
     second = await mine.service.save_card("tok_mastercard")
-    found = await core.db.read(lambda c: payments.card(c, mine.organization))
-    assert found == payments.KnownCard(first.token, "tok_visa", "Visa •••• 4242")
-    named = await core.db.read(lambda c: payments.card(c, mine.organization, second.token))
-    assert named == payments.KnownCard(second.token, "tok_mastercard", "Mastercard •••• 4444")
-    assert await core.db.read(lambda c: payments.card(c, mine.organization, "card_unknown")) is None
-    assert await core.db.read(lambda c: payments.card(c, "another", first.token)) is None
+    default = Way("test", token="tok_visa", label="Visa •••• 4242", ours=first.token)
+    assert await core.db.read(lambda c: ways.of_organization(core, c, mine.organization)) == default
+    named = await core.db.read(lambda c: ways.of_organization(core, c, mine.organization, second.token))
+    assert named == Way("test", token="tok_mastercard", label="Mastercard •••• 4444", ours=second.token)
+    # one that is gone: the default pays
+    gone = await core.db.read(lambda c: ways.of_organization(core, c, mine.organization, "card_unknown"))
+    assert gone == default
+    assert await core.db.read(lambda c: ways.of_organization(core, c, "another", first.token)) is None

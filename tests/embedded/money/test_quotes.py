@@ -27,6 +27,7 @@ from services.db import models as m
 from services.domain.billing import boundary
 from services.domain.ledger import AccountKind
 from services.embedded.service import EmbeddedService
+from services.gateways.providers import Providers
 from tests.contract.embedded import START
 from tests.embedded.money.lives import Life, usd
 from tests.embedded.shop import Shop, WatchedProvider, story
@@ -186,7 +187,7 @@ def test_terms_that_cannot_be_are_refused(
 async def test_with_real_money_only_sales_answers(shop: Shop) -> None:
     life, sales = await Life.begin(shop), await Life.begin(shop, "sales@souk.example")
     quote = await asked(shop, life.buyer)
-    real = EmbeddedService(replace(shop.service.core, payments=RealMoney(shop.provider.file)))
+    real = EmbeddedService(replace(shop.service.core, payments=Providers(RealMoney(shop.provider.file))))
     life.buyer, sales.buyer = real.for_actor(life.buyer.actor), real.for_actor(sales.buyer.actor)
     [seen] = await life.buyer.list_quotes()
     assert not seen.can_answer

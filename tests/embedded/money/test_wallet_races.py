@@ -14,12 +14,14 @@ from services.api.types import BillingDetails
 from services.db import models as m
 from services.db import money_models as mm
 from services.domain.top_ups import AutoTopUp
+from services.embedded.asking import Sent
 from services.embedded.core import Core
 from services.embedded.money import alerts, auto_top_up, credit_refunds, due, outcomes, top_ups
 from services.embedded.money.due import Due
 from services.embedded.money.duties import DUTIES
 from services.embedded.money.ledger import BelowFloor
 from services.embedded.money.top_ups import Purchase
+from services.embedded.ways import Way
 from services.gateways.test_provider import TestProvider
 from tests.contract.embedded import START
 from tests.contract.money import ZERO, usd
@@ -41,11 +43,14 @@ def with_card(books: Books) -> None:
     books.do(work)
 
 
+VISA = Way("test", token="tok_visa", label="Visa •••• 4242")
+
+
 def bought(books: Books, text: str) -> str:
     """Credit a card was charged for; its grant."""
 
     async def buy() -> None:
-        wanted = Purchase(books.organization, usd(text), BillingDetails(), "tok_visa", "Visa •••• 4242")
+        wanted = Purchase(books.organization, usd(text), BillingDetails(), VISA, Sent())
         intent = await books.core.db.run(lambda c: top_ups.open_intent(books.core, c, top_ups.TOP_UP, wanted, at()))
         await outcomes.carry_out(books.core, intent)
 
@@ -54,8 +59,9 @@ def bought(books: Books, text: str) -> str:
 
 
 def charges(core: Core) -> int:
-    assert isinstance(core.payments, TestProvider)
-    return core.payments.count_charges()
+    provider = core.payments.first
+    assert isinstance(provider, TestProvider)
+    return provider.count_charges()
 
 
 def test_a_wallet_is_filled_once_however_many_see_it_low(books: Books) -> None:
@@ -141,7 +147,7 @@ def test_a_call_and_a_refund_at_once_share_what_there_is(books: Books) -> None:
 @pytest.mark.parametrize("count", [2, 9])
 def test_top_ups_at_once_are_all_there(books: Books, count: int) -> None:
     async def buy(number: int) -> None:
-        wanted = Purchase(books.organization, usd(f"{5 + number}"), BillingDetails(), "tok_visa", "Visa •••• 4242")
+        wanted = Purchase(books.organization, usd(f"{5 + number}"), BillingDetails(), VISA, Sent())
         intent = await books.core.db.run(lambda c: top_ups.open_intent(books.core, c, top_ups.TOP_UP, wanted, at()))
         await outcomes.carry_out(books.core, intent)
 

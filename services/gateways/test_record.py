@@ -1,0 +1,331 @@
+"""What the test provider writes down: charges, refunds, saved methods, events and disputes, in one SQLite file.
+
+Every function works inside the transaction of its caller.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from services.api.money import Money
+from services.api.types import PaymentMethod, TestCard
+from services.gateways.payments import (
+    ACTION_REQUIRED,
+    AUTHENTICATION_REQUIRED,
+    AUTHORIZED,
+    CANCELED,
+    FAILED,
+    PROCESSING,
+    SUCCEEDED,
+    Charge,
+    ChargeRequest,
+    DisputeFacts,
+    KeyMismatch,
+    MethodFacts,
+)
+
+EXPIRY = (12, 2034)
+TEST_CARDS = (
+    TestCard("tok_visa", "Visa", "4242", "pays"),
+    TestCard("tok_mastercard", "Mastercard", "4444", "pays"),
+    TestCard("tok_declined", "Visa", "0002", "declined"),
+    TestCard("tok_insufficient_funds", "Visa", "9995", "insufficient_funds"),
+    TestCard("tok_needs_confirmation", "Visa", "3155", "needs_confirmation"),
+    TestCard("tok_lost_before", "Visa", "0119", "lost_before"),
+    TestCard("tok_lost_after", "Visa", "0127", "lost_after"),
+)
+_CARDS = {card.token: card for card in TEST_CARDS}
+_DECLINES = {"declined": "card_declined", "insufficient_funds": "insufficient_funds"}
+_ANSWER_DAYS = 7
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS charges (
+    key TEXT PRIMARY KEY, id TEXT UNIQUE NOT NULL, token TEXT NOT NULL, reference TEXT NOT NULL,
+    micros INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL, decline_code TEXT NOT NULL,
+    refunded_micros INTEGER NOT NULL DEFAULT 0, CHECK (refunded_micros BETWEEN 0 AND micros));
+CREATE TABLE IF NOT EXISTS refunds (key TEXT PRIMARY KEY, charge_id TEXT NOT NULL, micros INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS lost (key TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS pages (
+    charge_id TEXT PRIMARY KEY, method TEXT NOT NULL, holds INTEGER NOT NULL, saves INTEGER NOT NULL,
+    saved TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS methods (
+    token TEXT PRIMARY KEY, method TEXT NOT NULL, brand TEXT NOT NULL, last4 TEXT NOT NULL, outcome TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+    charge_id TEXT NOT NULL, key TEXT NOT NULL, reference TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS disputes (
+    id TEXT PRIMARY KEY, charge_id TEXT NOT NULL, micros INTEGER NOT NULL, currency TEXT NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL);
+"""
+_NEW_ID = "lower(hex(randomblob(8)))"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The file, made when there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+# ---- charges
+
+
+def outcome_of(db: sqlite3.Connection, token: str) -> str:
+    """What a token does: of a published test card, or of a method that was kept."""
+    if token in _CARDS:
+        return _CARDS[token].outcome
+    row = db.execute("SELECT outcome FROM methods WHERE token = ?", (token,)).fetchone()
+    return "declined" if row is None else str(row[0])
+
+
+def is_first(db: sqlite3.Connection, key: str) -> bool:
+    """Whether a lost answer has not been lost yet."""
+    return db.execute("INSERT OR IGNORE INTO lost VALUES (?)", (key,)).rowcount == 1
+
+
+def read(db: sqlite3.Connection, column: str, value: str) -> Charge | None:
+    """A charge by its key or id."""
+    sql = (
+        "SELECT id, state, micros, currency, decline_code, reference, refunded_micros, key, token "
+        f"FROM charges WHERE {column} = ?"
+    )
+    row = db.execute(sql, (value,)).fetchone()
+    if row is None:
+        return None
+    charge_id, state, micros, currency, decline, reference, refunded, key, _token = row
+    url = f"/pay/test/{reference}/" if state == ACTION_REQUIRED else ""
+    return Charge(
+        charge_id, state, Money(micros, currency), decline, url, _method_of(db, charge_id),
+        refunded=Money(refunded, currency), key=key, reference=reference,
+    )  # fmt: skip
+
+
+def _method_of(db: sqlite3.Connection, charge_id: str) -> MethodFacts | None:
+    """What was given on a page, and kept."""
+    row = db.execute(
+        "SELECT m.method, m.token, m.brand, m.last4 FROM pages p JOIN methods m ON m.token = p.saved "
+        "WHERE p.charge_id = ?",
+        (charge_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    method, token, brand, last4 = row
+    month, year = EXPIRY if method == PaymentMethod.CARD.value else (0, 0)
+    email = "buyer@example.com" if method == PaymentMethod.PAYPAL.value else ""
+    return MethodFacts(PaymentMethod(method), token, brand, last4, month, year, email)
+
+
+def charge(db: sqlite3.Connection, request: ChargeRequest, key: str, outcome: str) -> Charge:
+    """Once per key. KeyMismatch."""
+    known = db.execute("SELECT token, micros, currency FROM charges WHERE key = ?", (key,)).fetchone()
+    if known is None:
+        _insert(db, request, key, outcome)
+    elif known != (request.token, request.amount.micros, request.amount.currency):
+        raise KeyMismatch(key)
+    return _existing(db, "key", key)
+
+
+def _insert(db: sqlite3.Connection, request: ChargeRequest, key: str, outcome: str) -> None:
+    state, code = _first_state(request, outcome)
+    db.execute(
+        "INSERT INTO charges (key, id, token, reference, micros, currency, state, decline_code) "
+        f"VALUES (?, 'ch_test_' || {_NEW_ID}, ?, ?, ?, ?, ?, ?)",
+        (key, request.token, request.reference, request.amount.micros, request.amount.currency, state, code),
+    )
+    made = _existing(db, "key", key)
+    method = _CARDS.get(request.token)
+    kind = PaymentMethod.CARD if method is not None else request.method
+    db.execute(
+        "INSERT INTO pages (charge_id, method, holds, saves) VALUES (?, ?, ?, ?)",
+        (made.id, kind.value, request.holds, request.saves),
+    )
+    _tell(db, "payment", f"charge.{state}", made)
+
+
+def _first_state(request: ChargeRequest, outcome: str) -> tuple[str, str]:
+    if outcome in _DECLINES:
+        return FAILED, _DECLINES[outcome]
+    if outcome == "page":
+        return ACTION_REQUIRED, ""
+    if outcome == "needs_confirmation":
+        return (ACTION_REQUIRED, "") if request.is_attended else (FAILED, AUTHENTICATION_REQUIRED)
+    if request.method is PaymentMethod.BANK:
+        return PROCESSING, ""
+    return _paid_state(request.amount.micros, holds=request.holds), ""
+
+
+def _paid_state(micros: int, *, holds: bool) -> str:
+    return AUTHORIZED if holds and micros else SUCCEEDED
+
+
+def confirm(db: sqlite3.Connection, charge_id: str, *, approve: bool) -> Charge:
+    """The buyer's answer in our own window; on a page it is the first test card that pays."""
+    found = _existing(db, "id", charge_id)
+    if found.state != ACTION_REQUIRED:
+        return found
+    if not approve:
+        return _set(db, charge_id, FAILED, "confirmation_declined")
+    token = db.execute("SELECT token FROM charges WHERE id = ?", (charge_id,)).fetchone()[0]
+    if not token:
+        return answer(db, charge_id, TEST_CARDS[0].token)
+    holds = db.execute("SELECT holds FROM pages WHERE charge_id = ?", (charge_id,)).fetchone()
+    return _set(db, charge_id, _paid_state(found.amount.micros, holds=bool(holds and holds[0])))
+
+
+def answer(db: sqlite3.Connection, charge_id: str, token: str) -> Charge:
+    """The buyer pays on a page with a test card; on one for a bank account or PayPal with the buyer's own."""
+    found = _existing(db, "id", charge_id)
+    outcome = outcome_of(db, token)
+    if found.state != ACTION_REQUIRED or outcome in _DECLINES:
+        return found
+    method, holds, saves = db.execute(
+        "SELECT method, holds, saves FROM pages WHERE charge_id = ?", (charge_id,)
+    ).fetchone()
+    if saves or not found.amount.micros:
+        saved = _keep(db, PaymentMethod(method), token, outcome)
+        db.execute("UPDATE pages SET saved = ? WHERE charge_id = ?", (saved, charge_id))
+    if method == PaymentMethod.BANK.value and found.amount.micros:
+        return _set(db, charge_id, PROCESSING)
+    return _set(db, charge_id, _paid_state(found.amount.micros, holds=bool(holds)))
+
+
+def _keep(db: sqlite3.Connection, method: PaymentMethod, token: str, outcome: str) -> str:
+    card = _CARDS[token]
+    brand, last4 = {
+        PaymentMethod.BANK: ("Test Bank", "6789"),
+        PaymentMethod.PAYPAL: ("PayPal", ""),
+    }.get(method, (card.brand, card.last4))
+    saved = f"tok_saved_{db.execute(f'SELECT {_NEW_ID}').fetchone()[0]}"
+    db.execute("INSERT INTO methods VALUES (?, ?, ?, ?, ?)", (saved, method.value, brand, last4, outcome))
+    return saved
+
+
+def cancel(db: sqlite3.Connection, charge_id: str, code: str = "") -> Charge:
+    """Closes a page or lets a hold go; anything else stays as it is."""
+    found = _existing(db, "id", charge_id)
+    return _set(db, charge_id, CANCELED, code) if found.state in (ACTION_REQUIRED, AUTHORIZED) else found
+
+
+def capture(db: sqlite3.Connection, charge_id: str) -> Charge:
+    """Takes what is held; anything else stays as it is."""
+    found = _existing(db, "id", charge_id)
+    return _set(db, charge_id, SUCCEEDED) if found.state == AUTHORIZED else found
+
+
+def settle_debit(db: sqlite3.Connection, charge_id: str, *, is_paid: bool) -> Charge:
+    """What the bank did in the end."""
+    found = _existing(db, "id", charge_id)
+    if found.state != PROCESSING:
+        return found
+    return _set(db, charge_id, SUCCEEDED) if is_paid else _set(db, charge_id, FAILED, "debit_failed")
+
+
+def refund(db: sqlite3.Connection, charge_id: str, amount: Money, key: str) -> Charge:
+    """Once per key, never more than was charged; a hold is let go."""
+    found = _existing(db, "id", charge_id)
+    if found.state == AUTHORIZED:
+        cancel(db, charge_id)
+        return Charge(charge_id, "refunded", amount, key=found.key, reference=found.reference)
+    new = db.execute("INSERT OR IGNORE INTO refunds VALUES (?, ?, ?)", (key, charge_id, amount.micros)).rowcount
+    if new and found.state != CANCELED:
+        db.execute(
+            "UPDATE charges SET refunded_micros = refunded_micros + ?, "
+            "state = CASE WHEN refunded_micros + ? = micros THEN 'refunded' ELSE state END WHERE id = ?",
+            (amount.micros, amount.micros, charge_id),
+        )
+        _tell(db, "refund", "charge.refunded", found)
+    return _existing(db, "id", charge_id)
+
+
+def _set(db: sqlite3.Connection, charge_id: str, state: str, code: str = "") -> Charge:
+    db.execute("UPDATE charges SET state = ?, decline_code = ? WHERE id = ?", (state, code, charge_id))
+    found = _existing(db, "id", charge_id)
+    _tell(db, "payment", f"charge.{state}", found)
+    return found
+
+
+def _existing(db: sqlite3.Connection, column: str, value: str) -> Charge:
+    found = read(db, column, value)
+    if found is None:
+        raise KeyError(value)
+    return found
+
+
+# ---- events and disputes
+
+
+def _tell(db: sqlite3.Connection, topic: str, kind: str, charge: Charge, subject: str = "") -> None:
+    db.execute(
+        "INSERT INTO events (topic, kind, subject, charge_id, key, reference) VALUES (?, ?, ?, ?, ?, ?)",
+        (topic, kind, subject or charge.id, charge.id, charge.key, charge.reference),
+    )
+
+
+def events_after(db: sqlite3.Connection, seq: int, limit: int = 100) -> list[tuple[Any, ...]]:  # Any: SQL values
+    """Oldest first: number, topic, kind, subject, charge, key, reference."""
+    sql = "SELECT seq, topic, kind, subject, charge_id, key, reference FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+    return db.execute(sql, (seq, limit)).fetchall()
+
+
+def open_dispute(db: sqlite3.Connection, charge_id: str, amount: Money, reason: str) -> str:
+    """Returns its id."""
+    found = _existing(db, "id", charge_id)
+    dispute_id = f"dp_test_{db.execute(f'SELECT {_NEW_ID}').fetchone()[0]}"
+    db.execute(
+        "INSERT INTO disputes VALUES (?, ?, ?, ?, 'open', ?)",
+        (dispute_id, charge_id, amount.micros, amount.currency, reason),
+    )
+    _tell(db, "dispute", "dispute.opened", found, dispute_id)
+    return dispute_id
+
+
+def close_dispute(db: sqlite3.Connection, dispute_id: str, state: str) -> None:
+    """The bank has decided."""
+    db.execute("UPDATE disputes SET state = ? WHERE id = ? AND state = 'open'", (state, dispute_id))
+    facts = dispute(db, dispute_id)
+    if facts is not None:
+        _tell(db, "dispute", f"dispute.{state}", _existing(db, "id", facts.charge_id), dispute_id)
+
+
+def dispute(db: sqlite3.Connection, dispute_id: str) -> DisputeFacts | None:
+    """As it stands."""
+    sql = "SELECT charge_id, micros, currency, state, reason FROM disputes WHERE id = ?"
+    row = db.execute(sql, (dispute_id,)).fetchone()
+    if row is None:
+        return None
+    charge_id, micros, currency, state, reason = row
+    answer_by = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=_ANSWER_DAYS)
+    return DisputeFacts(dispute_id, charge_id, Money(micros, currency), state, reason, answer_by)
+
+
+# ---- sums
+
+
+def count_charges(db: sqlite3.Connection, reference: str = "") -> int:
+    """Those that succeeded or are held, for one of our orders or for all."""
+    where = "WHERE state IN ('succeeded', 'authorized', 'refunded') AND (? = '' OR reference = ?)"
+    return int(db.execute(f"SELECT COUNT(*) FROM charges {where}", (reference, reference)).fetchone()[0])
+
+
+def balance(db: sqlite3.Connection, currency: str) -> Money:
+    """Captured, less what went back and what banks took back."""
+    taken = db.execute(
+        "SELECT COALESCE(SUM(micros - refunded_micros), 0) FROM charges "
+        "WHERE state IN ('succeeded', 'refunded') AND currency = ?",
+        (currency,),
+    ).fetchone()[0]
+    gone = db.execute(
+        "SELECT COALESCE(SUM(micros), 0) FROM disputes WHERE state <> 'won' AND currency = ?", (currency,)
+    ).fetchone()[0]
+    return Money(taken - gone, currency)
+
+
+def held(db: sqlite3.Connection, currency: str) -> Money:
+    """Held and not captured."""
+    sql = "SELECT COALESCE(SUM(micros), 0) FROM charges WHERE state = 'authorized' AND currency = ?"
+    return Money(db.execute(sql, (currency,)).fetchone()[0], currency)
