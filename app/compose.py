@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 import httpx
 
 from app.clock import SystemClock, SystemIds
 from app.ledger_key import ledger_key
+from app.providers import open_till
 from app.settings import Settings, SettingsError
 from services.api.clock import Clock, Ids
 from services.db import migrate, postgres
@@ -16,10 +20,6 @@ from services.embedded.workspace import Workspace, WorkspaceClock
 from services.gateways.agents import AgentHost
 from services.gateways.openai_agents import OpenAICompatibleAgents
 from services.gateways.retrieval import RetrievalAgents
-from services.gateways.test_provider import TestProvider
-
-# How long the test provider takes, so that a demo shows what paying looks like.
-TEST_PROVIDER_LATENCY_S = 0.15
 
 
 def build_agents(settings: Settings) -> AgentHost:
@@ -66,26 +66,29 @@ async def build_embedded(
     is_prepared: bool = False,
     read_only: bool = False,
     moves_in_time: bool = False,
+    address: str = "",
 ) -> EmbeddedService:
     """The embedded service, started: schema current, catalogue loaded, crash leftovers settled. Preparing blocks;
     a caller with a window does it in a thread and says `is_prepared`. `moves_in_time`: in test mode the time of a
-    workspace in a file may be simulated."""
+    workspace in a file may be simulated. `address`: where it will answer over HTTP, "" for a window."""
     clock, ids = clock or SystemClock(), ids or SystemIds()
     workspace_clock = WorkspaceClock(clock)
     if not is_prepared and not read_only:
         prepare_database(settings, clock)
-    provider = TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S)
-    may_move = moves_in_time and not settings.database
+    till = await asyncio.to_thread(open_till, settings, workspace_clock, address=address)
+    records = till.records if moves_in_time and not settings.database else None
     core = Core(
         db=_open(settings, read_only=read_only),
         clock=workspace_clock,
         real_clock=clock,
-        workspace=Workspace(workspace_clock, settings.timeline, provider) if may_move else None,
+        workspace=Workspace(workspace_clock, settings.timeline, records) if records else None,
         ids=ids,
-        payments=provider,
+        payments=till.providers,
         agents=agents or build_agents(settings),
         ledger_key=ledger_key(settings.data, settings.ledger_key, ids),
         backups=None if settings.database else settings.backups,  # a server's database has backups of its own
+        undo_window=timedelta(seconds=settings.undo_seconds),
+        bank_account=till.bank_account,
     )
     service = EmbeddedService(core)
     try:
