@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -43,12 +43,29 @@ class Answer:
         return self.status == httpx.codes.NOT_FOUND or self.issue in ("RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
 
     @property
+    def is_for_later(self) -> bool:
+        """PayPal is at fault, is asked too often, or still has the same in hand."""
+        return self.status in RETRIED or self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+
+    @property
     def issue(self) -> str:
         """The most exact name it has for the matter: "INSTRUMENT_DECLINED"; "" when all is well."""
         if self.is_well:
             return ""
         named = next((text(detail, "issue") for detail in parts(self.body, "details")), "")
         return named or text(self.body, "name") or text(self.body, "error") or str(self.status)
+
+
+def expect(answer: Answer) -> Json:
+    """What was asked for. ProviderUnreachable when PayPal has something else to say, as it should not."""
+    if not answer.is_well:
+        raise ProviderUnreachable
+    return answer.body
+
+
+def under(collection: str, *segments: str) -> str:
+    """The path of one thing, whatever its id is made of."""
+    return "/".join((collection, *(quote(segment, safe="") for segment in segments)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +172,11 @@ class PayPalClient:
                 answer = await self._send(method, path, query, content, headers)
             except (httpx.TransportError, ValueError):  # no answer, or none that can be read
                 answer = None
-            if answer is not None and answer.status not in RETRIED and answer.status < httpx.codes.INTERNAL_SERVER_ERROR:
+            if (
+                answer is not None
+                and answer.status not in RETRIED
+                and answer.status < httpx.codes.INTERNAL_SERVER_ERROR
+            ):
                 return answer
             if pause_s is not None:
                 await self._pause(pause_s)

@@ -26,21 +26,18 @@ from services.gateways.payments import (
     ProviderRefused,
     ProviderUnreachable,
 )
-from services.gateways.paypal_client import Answer, PayPalClient
-from services.gateways.paypal_events import read_event
-from services.gateways.paypal_json import Json, first, link, part, parts, stamp, text
+from services.gateways.paypal_client import Answer, PayPalClient, expect, under
+from services.gateways.paypal_events import EVENT_LIFE, read_events
+from services.gateways.paypal_json import Json, first, link, parts, text
 
 ORDERS = "/v2/checkout/orders"
 HOLDS = "/v2/payments/authorizations"
 CAPTURES = "/v2/payments/captures"
 SETUPS = "/v3/vault/setup-tokens"
 TOKENS = "/v3/vault/payment-tokens"
-EVENTS = "/v1/notifications/webhooks-events"
 
 REQUEST_ID_LIFE = timedelta(hours=5)  # orders keep theirs for six
-EVENT_LIFE = timedelta(days=30) - timedelta(hours=1)
 BEFORE_SENT = timedelta(minutes=5)
-PAGES_MAX = 50
 DONE_ALREADY = frozenset(
     {"ORDER_ALREADY_AUTHORIZED", "ORDER_ALREADY_CAPTURED", "ORDER_ALREADY_COMPLETED", "ORDER_COMPLETED_OR_VOIDED"}
 )
@@ -91,6 +88,12 @@ class PayPalOrders:
 
     # ------------------------------------------------------------ opening
 
+    async def charge(self, request: ChargeRequest, key: str) -> Charge:
+        """See Payments.charge."""
+        if not request.amount.is_zero:
+            return await self.open(request, key)
+        return await (self.check_token(Asked(key, request)) if request.token else self.open_setup(request, key))
+
     async def open(self, request: ChargeRequest, key: str) -> Charge:
         """Sends an order under our key. ProviderUnreachable, KeyMismatch, ProviderRefused."""
         asked = Asked(key, request)
@@ -137,9 +140,8 @@ class PayPalOrders:
         request, now = lookup.request, self._clock.now()
         is_young = lookup.sent_at is not None and now - lookup.sent_at < REQUEST_ID_LIFE
         if request is not None and is_young:
-            again = self.open_setup if request.amount.is_zero and not request.token else self.open
             try:
-                charge = await (self.check_token(asked) if _checks_only(request) else again(request, lookup.key))
+                charge = await self.charge(request, lookup.key)
             except ProviderRefused as refusal:
                 if refusal.code in ("key_invalid", "account_restricted"):
                     raise
@@ -155,7 +157,7 @@ class PayPalOrders:
 
     async def find_order(self, order_id: str, asked: Asked, *, sent_at: datetime | None = None) -> Charge:
         """An order as it stands, carried out when it is agreed to. PayPal drops one that nobody agreed to."""
-        answer = await self._client.get(f"{ORDERS}/{order_id}")
+        answer = await self._client.get(under(ORDERS, order_id))
         if answer.is_missing:
             if sent_at is not None and self._clock.now() - sent_at < shapes.PAGE_LIFE:
                 raise ProviderUnreachable  # too early to be dropped: what was written is not everywhere yet
@@ -164,7 +166,7 @@ class PayPalOrders:
 
     async def find_hold(self, hold_id: str, asked: Asked) -> Charge:
         """A hold, or the payment that it became."""
-        answer = await self._client.get(f"{HOLDS}/{hold_id}")
+        answer = await self._client.get(under(HOLDS, hold_id))
         if answer.is_missing:
             return asked.over(shapes.prefixed(shapes.HOLD, hold_id), "")
         hold = expect(answer)
@@ -176,25 +178,33 @@ class PayPalOrders:
         return shapes.read_hold(hold, asked.amount, order=order, token=asked.token)
 
     async def find_capture(self, capture_id: str, asked: Asked) -> Charge | None:
-        answer = await self._client.get(f"{CAPTURES}/{capture_id}")
+        answer = await self._client.get(under(CAPTURES, capture_id))
         if answer.is_missing:
             return None
         capture = expect(answer)
         order = await self._order_behind(capture)
         return shapes.read_capture(capture, asked.amount, order=order, token=asked.token)
 
+    async def find_refund(self, capture_id: str, key: str) -> str:
+        """The status of the refund with our key as its invoice number; "" when there is none."""
+        capture = expect(await self._client.get(under(CAPTURES, capture_id)))
+        refunds = parts(shapes.unit_of(await self._order_behind(capture)), "payments", "refunds")
+        ours = (text(one, "status") for one in refunds if text(one, "invoice_id") == shapes.request_id(key))
+        return next(ours, "")
+
     async def _order_behind(self, payment: Json) -> Json:
         order_id = text(payment, "supplementary_data", "related_ids", "order_id")
         if not order_id:
             return {}
-        answer = await self._client.get(f"{ORDERS}/{order_id}")
+        answer = await self._client.get(under(ORDERS, order_id))
         return answer.body if answer.is_well else {}
 
     async def _find_in_events(self, key: str, sent_at: datetime | None, asked: Asked) -> Charge | None:
         """A payment or hold with our key as its invoice number, within the thirty days that PayPal tells of."""
         wanted = shapes.request_id(key)
-        async for event in self.events(sent_at - BEFORE_SENT if sent_at else None):
-            told = read_event(event)
+        now = self._clock.now()
+        since = max(now - EVENT_LIFE, sent_at - BEFORE_SENT if sent_at else now - EVENT_LIFE)
+        for told in await read_events(self._client, since, now):
             if told.key == wanted and told.charge_id:
                 kind, provider_id = shapes.split(told.charge_id)
                 if kind == shapes.CAPTURE:
@@ -221,7 +231,7 @@ class PayPalOrders:
     async def _carry_out(self, order: Json, asked: Asked) -> Charge:
         order_id, key = text(order, "id"), shapes.key_of(order) or shapes.request_id(asked.key)
         step = "authorize" if text(order, "intent") == "AUTHORIZE" else "capture"
-        answer = await self._client.post(f"{ORDERS}/{order_id}/{step}", {}, request_id=f"{key}:{step}")
+        answer = await self._client.post(under(ORDERS, order_id, step), {}, request_id=f"{key}:{step}")
         own_id, issue = shapes.prefixed(shapes.ORDER, order_id), answer.issue
         if issue in shapes.DECLINES:
             return asked.refused(issue, charge_id=own_id)
@@ -233,12 +243,14 @@ class PayPalOrders:
         if not answer.is_well:
             if issue not in DONE_ALREADY | NOT_AGREED | shapes.REUSED:
                 raise ProviderUnreachable
-            after = expect(await self._client.get(f"{ORDERS}/{order_id}"))
+            after = expect(await self._client.get(under(ORDERS, order_id)))
         charge = shapes.read_order(after, asked.amount, token=asked.token, page_until=asked.page_until)
         if charge is None:
             raise ProviderUnreachable  # agreed to and not taken: it is said more clearly next time
         # the answer to a capture may leave out what the order says
-        return replace(charge, key=charge.key or key, reference=charge.reference or text_reference(order))
+        return replace(
+            charge, key=charge.key or key, reference=charge.reference or text(shapes.unit_of(order), "custom_id")
+        )
 
     async def _not_taken(self, answer: Answer, asked: Asked) -> Charge:
         """An order that was not made."""
@@ -251,7 +263,10 @@ class PayPalOrders:
             url = link(answer.body, "payer-action", "approve")
             if asked.is_attended and url and text(answer.body, "id"):
                 return Charge(
-                    shapes.prefixed(shapes.ORDER, text(answer.body, "id")), ACTION_REQUIRED, asked.amount, action_url=url
+                    shapes.prefixed(shapes.ORDER, text(answer.body, "id")),
+                    ACTION_REQUIRED,
+                    asked.amount,
+                    action_url=url,
                 )
             return asked.refused(AUTHENTICATION_REQUIRED)
         if issue in shapes.DECLINES or (answer.is_missing and asked.token):
@@ -268,7 +283,7 @@ class PayPalOrders:
     # ------------------------------------------------------------ accounts that are kept
 
     async def find_setup(self, setup_id: str, asked: Asked) -> Charge:
-        answer = await self._client.get(f"{SETUPS}/{setup_id}")
+        answer = await self._client.get(under(SETUPS, setup_id))
         if answer.is_missing:
             return asked.over(shapes.prefixed(shapes.SETUP, setup_id))
         return await self.settle_setup(expect(answer), asked)
@@ -303,7 +318,7 @@ class PayPalOrders:
     async def check_token(self, asked: Asked) -> Charge:
         """Whether a saved account can still be charged; it is not."""
         own_id = shapes.prefixed(shapes.TOKEN, asked.token)
-        answer = await self._client.get(f"{TOKENS}/{asked.token}")
+        answer = await self._client.get(under(TOKENS, asked.token))
         if answer.is_missing:
             return asked.refused("TOKEN_ID_NOT_FOUND", charge_id=own_id)
         method = shapes.facts(expect(answer), asked.token)

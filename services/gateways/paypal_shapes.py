@@ -180,14 +180,16 @@ def read_order(order: Json, amount: Money, *, token: str = "", page_until: datet
         return read_hold(held[-1], amount, order=order, token=token)
     if status in ("APPROVED", "COMPLETED"):
         return None
-    known = amount_of(order) or amount
-    ours = {"key": key_of(order), "reference": text(unit_of(order), "custom_id")}
-    provider_id = prefixed(ORDER, text(order, "id"))
-    if status == "VOIDED":
-        return Charge(provider_id, CANCELED, known, EXPIRED, **ours)
-    url = link(order, "payer-action", "approve")
+    is_over = status == "VOIDED"
     return Charge(
-        provider_id, ACTION_REQUIRED, known, action_url=url, expires_at=page_end(order, page_until), **ours
+        prefixed(ORDER, text(order, "id")),
+        CANCELED if is_over else ACTION_REQUIRED,
+        amount_of(order) or amount,
+        decline_code=EXPIRED if is_over else "",
+        action_url="" if is_over else link(order, "payer-action", "approve"),
+        expires_at=None if is_over else page_end(order, page_until),
+        key=key_of(order),
+        reference=text(unit_of(order), "custom_id"),
     )
 
 
@@ -237,7 +239,9 @@ def refunded_of(status: str, amount: Money, order: Json) -> Money | None:
     if status != "PARTIALLY_REFUNDED":
         return Money.zero(amount.currency)
     going = ("COMPLETED", "PENDING")
-    known = [money(one, "amount") for one in parts(unit_of(order), "payments", "refunds") if text(one, "status") in going]
+    known = [
+        money(one, "amount") for one in parts(unit_of(order), "payments", "refunds") if text(one, "status") in going
+    ]
     found = [one for one in known if one is not None and one.currency == amount.currency]
     return Money(sum(one.micros for one in found), amount.currency) if found else None
 
