@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import operate
-from app.settings import SettingsError, load
+from app.settings import Settings, SettingsError, load
 from app.version import VERSION
 
 
@@ -50,6 +50,16 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def _about_payments(arguments: argparse.Namespace, settings: Settings) -> int:
+    if arguments.command == "keys":
+        from app.key_commands import run as run_keys  # lazy: the desktop needs none of it
+
+        return run_keys(arguments, settings)
+    from app.doctor import run as run_doctor  # lazy: as above
+
+    return run_doctor(arguments, settings)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit code (2 for a wrong setting or a taken port)."""
     arguments = _parser().parse_args(argv)
@@ -70,6 +80,8 @@ def main(argv: list[str] | None = None) -> int:
         return simulate(
             arguments.seeds, arguments.start, arguments.months, as_json=arguments.json, story=arguments.story
         )
+    if arguments.command in operate.ABOUT_PAYMENTS:
+        return _about_payments(arguments, settings)
     if arguments.command in operate.NAMES:
         from app.operator_commands import run as operate_now  # lazy: the desktop needs none of it
 
