@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -172,6 +172,9 @@ class Shop:
         self.clock = FakeClock(START)
         self.provider = WatchedProvider(folder / "test-provider.db")
         self.agents = WatchedAgents()
+        self.methods: tuple[PaymentMethod, ...] = ()
+        self.undo_window = timedelta(0)
+        self.bank_account: tuple[tuple[str, str], ...] = ()
         self._seeds = count(1)
         self._open: list[EmbeddedService] = []
         copyfile(stocked_template(), folder / "souk.db")
@@ -181,8 +184,9 @@ class Shop:
         db = Database(self.folder / "souk.db")
         ids = SeededIds(next(self._seeds))
         core = Core(
-            db=db, clock=self.clock, ids=ids, payments=Providers(provider), agents=agents, ledger_key=LEDGER_KEY
-        )
+            db=db, clock=self.clock, ids=ids, payments=Providers(provider), agents=agents, ledger_key=LEDGER_KEY,
+            undo_window=self.undo_window, bank_account=self.bank_account,
+        )  # fmt: skip
         self._open.append(service := EmbeddedService(core))
         return db, service
 
@@ -199,7 +203,7 @@ class Shop:
     async def another(self) -> Market:
         """A second process on the same files."""
         agents = WatchedAgents()
-        _, service = self._build(WatchedProvider(self.provider.file), agents)
+        _, service = self._build(WatchedProvider(self.provider.file, self.methods), agents)
         await service.start()
 
         async def run_jobs() -> None:
@@ -212,9 +216,17 @@ class Shop:
         self.service.close()
         self._open.remove(self.service)
         self.clock.advance(**later)
-        self.provider, self.agents = WatchedProvider(self.provider.file), WatchedAgents()
+        self.provider, self.agents = WatchedProvider(self.provider.file, self.methods), WatchedAgents()
         self.db, self.service = self._build(self.provider, self.agents)
         await self.service.start()
+
+    async def open_pages(self, *, undo_s: int = 0) -> Market:
+        """Pages are opened from now on, transfers are taken, purchases are held for `undo_s` seconds."""
+        self.methods = (PaymentMethod.CARD, PaymentMethod.BANK, PaymentMethod.PAYPAL)
+        self.undo_window = timedelta(seconds=undo_s)
+        self.bank_account = (("holder", "Souk"), ("iban", "DE02120300000000202051"))
+        await self.restart()
+        return self.market
 
     async def write(self, statement: sa.Executable) -> None:
         """Changes the database behind the service's back."""

@@ -124,7 +124,7 @@ async def test_a_sweep_without_a_network_leaves_the_order_for_the_next(shop: Sho
 @story
 async def test_what_the_provider_gave_back_itself_is_not_delivered(shop: Shop) -> None:
     buyer, request = await crashed_purchase(shop, "after")
-    charge = await shop.provider.find(await shop.value(sa.select(m.PaymentRow.key)))
+    charge = await shop.provider.find(Lookup(await shop.value(sa.select(m.PaymentRow.key))))
     assert charge is not None
     await shop.provider.refund(charge.id, charge.amount, key="pressed in the provider's own pages")
     await shop.restart(seconds=20)

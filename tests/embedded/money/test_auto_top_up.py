@@ -160,23 +160,9 @@ async def test_a_bank_that_wants_a_confirmation_has_said_no(shop: Shop) -> None:
     auto = await state(mine)
     assert (auto.problem, auto.is_in_flight) == ("confirmation_needed", False)
     assert await shop.rows(automatic()) == [("failed", "confirmation_needed")]
-    assert shop.provider.calls["confirm"] == 1  # declined, so that nobody can give it later
     shop.clock.advance(days=2)
     await mine.run_due()
     assert (await mine.balance(), shop.charges()) == (usd("9"), 1)
-
-
-@story
-async def test_a_confirmation_that_cannot_be_declined_now_is_declined_by_the_sweep(shop: Shop) -> None:
-    mine = await owner(shop)
-    await switch_on(mine, "needs_confirmation")
-    await mine.spend("11")
-    shop.provider.before["confirm"] = [unreachable]
-    await mine.run_due()
-    assert (await state(mine)).is_in_flight
-    shop.clock.advance(seconds=20)
-    await mine.run_due()
-    assert (await state(mine)).problem == "confirmation_needed"
 
 
 @story

@@ -131,12 +131,15 @@ async def test_the_default_card_pays_when_none_is_named(shop: Shop) -> None:
 
 
 @story
-async def test_a_card_that_is_gone_is_no_other_card(shop: Shop) -> None:
+async def test_for_a_card_that_is_gone_the_default_pays_and_without_one_nobody(shop: Shop) -> None:
     life = await with_card(shop, "tok_mastercard")
     await shop.write(sa.delete(m.PaymentCard).where(m.PaymentCard.last4 == "4444"))
     await life.until(RENEWAL)
-    assert made(await newest(life))[0] == (RENEWAL, "failed", "payment_profile_needed")
-    assert shop.provider.calls["charge"] == 1
+    assert (await newest(life)).paid_with == "Visa •••• 4242"
+    await shop.write(sa.delete(m.PaymentCard))
+    await life.until(RENEWAL + timedelta(days=31))
+    assert made(await newest(life))[0][1:] == ("failed", "payment_profile_needed")
+    assert shop.provider.calls["charge"] == 2
 
 
 @story

@@ -232,7 +232,7 @@ async def test_an_answer_that_is_told_twice_counts_once(shop: Shop) -> None:
 async def test_an_answer_that_says_nothing_changes_nothing(shop: Shop) -> None:
     buyer = await crashed(shop, "after")
     core, uuid = core_of(shop), await shop.value(sa.select(P.uuid))
-    puzzling = Charge("ch", "processing", TWENTY)
+    puzzling = Charge("ch", "puzzling", TWENTY)
     await core.db.run(lambda connection: outcomes.record(core, connection, uuid, puzzling, core.clock.now()))
     assert await shop.rows(INTENTS) == [("top_up", "sent", "")]
     shop.clock.advance(seconds=20)

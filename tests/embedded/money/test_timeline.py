@@ -19,6 +19,7 @@ from services.db import money_models as mm
 from services.db import snapshots
 from services.embedded.money import ledger, timeline
 from services.embedded.service import EmbeddedService
+from services.gateways.test_provider import TestProvider
 from tests.contract.embedded import START, build_embedded
 from tests.contract.market import Market, raises
 from tests.contract.money import subscribed, top_up
@@ -198,7 +199,9 @@ async def test_a_crash_on_the_way_back_leaves_a_workspace_that_works(
     moved = await buyer.move_time(MONTH)
     [point] = moved.timeline.points
     # the provider's record is back, the database is not: the process died between the two
-    await service.core.payments.between_writes(  # type: ignore[attr-defined]  # the test provider
+    provider = service.core.payments.first
+    assert isinstance(provider, TestProvider)
+    await provider.between_writes(
         lambda path: snapshots.bring_back(folder / "timeline" / point.uuid / "provider.db", path)
     )
     await service.run_due_jobs()
