@@ -18,13 +18,14 @@ NOTHING = Money(0)
 
 class AccountCorner(QWidget):
     """Signals: sign_in_requested(); sign_out_requested(); my_agents_requested(); settings_requested();
-    wallet_requested()."""
+    wallet_requested(); methods_requested() - the ways to pay."""
 
     sign_in_requested = Signal()
     sign_out_requested = Signal()
     my_agents_requested = Signal()
     settings_requested = Signal()
     wallet_requested = Signal()
+    methods_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,6 +76,7 @@ class AccountCorner(QWidget):
         menu.addSeparator()
         menu.addAction(tr("My agents"), self.my_agents_requested.emit)
         menu.addAction(tr("Wallet"), self.wallet_requested.emit)
+        menu.addAction(tr("Payment methods"), self.methods_requested.emit).setObjectName("methodsAction")
         menu.addAction(tr("Settings"), self.settings_requested.emit)
         menu.addSeparator()
         menu.addAction(tr("Sign out"), self.sign_out_requested.emit).setObjectName("signOutAction")

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 MARKETPLACE, AGENT, CHECKOUT, CONFIRMATION = "marketplace", "agent", "checkout", "confirmation"
 CHAT, MY_AGENTS, CONFIGURE, SETTINGS = "chat", "my_agents", "configure", "settings"
 WALLET, SUBSCRIPTIONS, INVOICES, COMPARISON = "wallet", "subscriptions", "invoices", "comparison"
+PAYMENT_METHODS, COLLECTIONS = "payment_methods", "collections"
 SECTIONS = (
     MARKETPLACE,
     MY_AGENTS,
     WALLET,
     SUBSCRIPTIONS,
     INVOICES,
+    PAYMENT_METHODS,
+    COLLECTIONS,
     SETTINGS,
 )  # reached from the sidebar, with nothing behind them
 BUYING = (AGENT, CHECKOUT, CONFIRMATION)

@@ -42,6 +42,7 @@ class MoneyPages(QObject):
             at.SUBSCRIPTIONS: self._make_subscriptions,
             at.INVOICES: self._make_invoices,
             at.COMPARISON: self._make_comparison,
+            at.PAYMENT_METHODS: self._make_methods,
         }
 
     # -- verbs -----------------------------------------------------------------------------------------------------
@@ -61,6 +62,10 @@ class MoneyPages(QObject):
     def top_up(self) -> None:
         """The wallet with its question open."""
         self._ask_wallet(lambda page: page.open_top_up())
+
+    def show_methods(self) -> None:
+        """Cards, bank accounts and PayPal accounts on file."""
+        self._navigator.show_section(at.PAYMENT_METHODS)
 
     def redeem(self) -> None:
         self._ask_wallet(lambda page: page.open_redeem())
@@ -154,4 +159,11 @@ class MoneyPages(QObject):
         page.back.connect(self._navigator.back)
         page.sign_in_requested.connect(self._navigator.sign_in_requested)
         page.change_requested.connect(self.change_plan)
+        return page
+
+    def _make_methods(self) -> QWidget:
+        from ui.pages.payment_methods import PaymentMethodsPage  # lazy: not in the first frame
+
+        page = PaymentMethodsPage(self._vms.wallet.methods)
+        page.sign_in_requested.connect(self._navigator.sign_in_requested)
         return page

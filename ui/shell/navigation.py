@@ -71,6 +71,7 @@ class Navigator(QObject):
             at.SUBSCRIPTIONS: (vms.subscriptions, vms.quotes),
             at.INVOICES: (vms.invoices,),
             at.COMPARISON: (vms.comparison,),
+            at.PAYMENT_METHODS: (vms.wallet.methods,),
         }
 
     # -- the pages and their signals -------------------------------------------------------------------------------

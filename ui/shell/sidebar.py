@@ -6,7 +6,16 @@ from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLay
 
 from ui import theme
 from ui.shell.account import AccountCorner
-from ui.shell.history import INVOICES, MARKETPLACE, MY_AGENTS, SETTINGS, SUBSCRIPTIONS, WALLET
+from ui.shell.history import (
+    COLLECTIONS,
+    INVOICES,
+    MARKETPLACE,
+    MY_AGENTS,
+    PAYMENT_METHODS,
+    SETTINGS,
+    SUBSCRIPTIONS,
+    WALLET,
+)
 from ui.shell.keys import key_text
 from ui.text import tr
 from ui.widgets import paint
@@ -52,9 +61,12 @@ class Sidebar(QFrame):
             (WALLET, tr("Wallet"), "wallet"),
             (SUBSCRIPTIONS, tr("Subscriptions"), "repeat"),
             (INVOICES, tr("Invoices"), "receipt"),
+            (PAYMENT_METHODS, tr("Payment methods"), "credit-card"),
+            (COLLECTIONS, tr("Collections"), "piggy-bank"),
         )
         inner = QWidget()
         inner.setLayout(column(*(self._place(*place) for place in places), None, spacing=2))
+        self.show_collections(False)
         self._area = scroll_page(inner, plain=True)
         self._area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         return self._area
@@ -119,6 +131,10 @@ class Sidebar(QFrame):
             widget.setAccessibleName(f"{word}. {tip}")
             widget.setToolTip(tip)
         self._fold(self.is_collapsed)
+
+    def show_collections(self, is_shown: bool) -> None:
+        """Only support has them, and whoever is concerned in a test workspace."""
+        self._places[COLLECTIONS].setVisible(is_shown)
 
     def show_bought(self, count: int) -> None:
         self._places[MY_AGENTS].set_count(f"{count:,}" if count else "")

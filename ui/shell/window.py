@@ -101,6 +101,7 @@ class Shell(QMainWindow):
         account.my_agents_requested.connect(lambda: self.navigator.show_section(at.MY_AGENTS))
         account.settings_requested.connect(lambda: self.navigator.show_section(at.SETTINGS))
         account.wallet_requested.connect(lambda: self.navigator.show_section(at.WALLET))
+        account.methods_requested.connect(self.navigator.money.show_methods)
         self.banners.top_up_requested.connect(self.navigator.money.top_up)
         self.banners.resumed.connect(self.navigator.resume_checkout)
         self._look.changed.connect(self._on_look_changed)
@@ -138,6 +139,13 @@ class Shell(QMainWindow):
             (at.WALLET, tr("Wallet"), "Ctrl+3", "wallet", tr("balance credit money movements limits")),
             (at.SUBSCRIPTIONS, tr("Subscriptions"), "Ctrl+4", "repeat", tr("plans quotes cancel change pause")),
             (at.INVOICES, tr("Invoices"), "Ctrl+5", "receipt", tr("bills receipts credit notes billing details tax")),
+            (
+                at.PAYMENT_METHODS,
+                tr("Payment methods"),
+                "Ctrl+6",
+                "credit-card",
+                tr("cards bank account paypal default expiry"),
+            ),
             (at.SETTINGS, tr("Settings"), "Ctrl+,", "settings", tr("preferences theme text size")),
         )
         return tuple(

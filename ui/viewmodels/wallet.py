@@ -28,6 +28,7 @@ from ui.viewmodels.auto_top_up import AutoTopUpViewModel
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 from ui.viewmodels.caps import CapsViewModel
 from ui.viewmodels.debounce import Debounce
+from ui.viewmodels.payment_methods import PaymentMethodsViewModel
 from ui.viewmodels.top_up import TopUpViewModel
 
 T = TypeVar("T")
@@ -124,6 +125,7 @@ class WalletViewModel(ViewModel[WalletState]):
         self.top_up = TopUpViewModel(bridge, holder, new_key)
         self.auto = AutoTopUpViewModel(bridge, holder)
         self.caps = CapsViewModel(bridge, holder)
+        self.methods = PaymentMethodsViewModel(bridge, holder, new_key)
         self._new_key = new_key
         self._redeem_key = ("", "")  # the code and the key it was last sent with
         self._refund_keys: dict[str, str] = {}

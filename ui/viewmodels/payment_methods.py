@@ -1,0 +1,297 @@
+"""Ways to pay that are on file: the list, which one is the default, removing one, and the way a new one comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from PySide6.QtCore import Signal
+
+from services.api.errors import (
+    InvalidInput,
+    KeyReused,
+    NotFound,
+    NotSignedIn,
+    PaymentFailed,
+    ProviderRejected,
+    ServiceError,
+)
+from services.api.types import (
+    Action,
+    AddedMethod,
+    AddMethod,
+    PaymentMethod,
+    PaymentOptions,
+    PaymentState,
+    SavedMethod,
+)
+from ui.bridge import Area, Bridge, Change
+from ui.text import ErrorText, error_text
+from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+
+CONCERNS: frozenset[Area] = frozenset({"wallet", "orders", "subscriptions", "invoices", "session", "timeline"})
+TOUCHES: tuple[Area, ...] = ("wallet", "subscriptions", "session")
+
+# After these no page is open under the key and none will be: the next try is another attempt.
+DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, ProviderRejected)
+
+
+class AddPhase(StrEnum):
+    IDLE = "idle"
+    OPENING = "opening"
+    WAITING = "waiting"  # the page of the provider is open
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class AddMethodState:
+    phase: AddPhase = AddPhase.IDLE
+    method: PaymentMethod = PaymentMethod.CARD
+    is_default: bool = False
+    attempt_key: str = ""  # of an attempt whose outcome is not known
+    uuid: str = ""  # of the open page
+    action: Action | None = None
+    error: ErrorText | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self.phase is AddPhase.OPENING
+
+
+class AddMethodViewModel(ViewModel[AddMethodState]):
+    """A card, a bank account or a PayPal account, given on the provider's page; or a test card where there is none.
+
+    Signals: changed; opened(Action) - the page is there; added(SavedMethod); ended() - nothing came of it.
+    """
+
+    opened = Signal(object)
+    added = Signal(object)
+    ended = Signal()
+
+    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+        super().__init__(bridge, holder, AddMethodState())
+        self._new_key = new_key
+        holder.rebound.connect(self._on_rebound)
+
+    # ---- verbs
+
+    def start(self, method: PaymentMethod, *, is_default: bool = False, return_url: str = "") -> None:
+        """Opens the page for a new one; the same page again when it is open already."""
+        state = self.state
+        if state.is_busy:
+            return
+        if state.phase is AddPhase.WAITING and state.action is not None and state.method is method:
+            self.opened.emit(state.action)
+            return
+        is_same = bool(state.attempt_key) and (state.method, state.is_default) == (method, is_default)
+        key = state.attempt_key if is_same else self._new_key()
+        self._become(AddMethodState(AddPhase.OPENING, method, is_default, key))
+        request = AddMethod(method, return_url, is_default=is_default)
+        self._ask("add", lambda: self._service.add_payment_method(request, key=key), self._on_failed)
+
+    def add_test_card(self, token: str) -> None:
+        """Keeps a published test card, where no page of a provider is opened."""
+        if not self.state.is_busy:
+            self._become(AddMethodState(AddPhase.OPENING))
+            self._bridge.run(
+                self, "add", lambda: self._service.save_card(token),
+                then=self._on_added, failed=self._on_failed, touches=TOUCHES, initiator=self,
+            )  # fmt: skip
+
+    def forget(self) -> None:
+        """What went wrong was read."""
+        if self.state.phase is AddPhase.FAILED:
+            self._set(phase=AddPhase.IDLE, error=None)
+
+    # ---- for whoever waits for the page
+
+    async def refresh(self) -> AddedMethod:
+        """What became of the page, from the provider."""
+        return await self._service.refresh_added_method(self.state.uuid)
+
+    async def cancel(self) -> AddedMethod:
+        """Closes the page; what was given in the same instant counts."""
+        return await self._service.cancel_added_method(self.state.uuid)
+
+    def take(self, answer: AddedMethod) -> None:
+        """What the page has come to."""
+        if answer.state is PaymentState.SUCCEEDED and answer.method is not None:
+            self._on_added(answer.method)
+            self._bridge.announce(*TOUCHES, initiator=self)
+        elif answer.state is PaymentState.CANCELED:
+            self._become(AddMethodState())
+            self.ended.emit()
+        elif answer.state is PaymentState.FAILED:
+            self._on_failed(PaymentFailed(reason=answer.error_code))
+        elif answer.action is not None:
+            is_new = self.state.phase is not AddPhase.WAITING
+            self._set(phase=AddPhase.WAITING, uuid=answer.uuid, action=answer.action, error=None)
+            if is_new:
+                self.opened.emit(answer.action)
+
+    # ---- inside
+
+    def _ask(
+        self,
+        verb: str,
+        work: Callable[[], Coroutine[Any, Any, AddedMethod]],  # Any: what a coroutine yields to its loop
+        failed: Callable[[ServiceError], None],
+    ) -> None:
+        self._bridge.run(self, verb, work, then=self.take, failed=failed)
+
+    def _on_added(self, saved: SavedMethod) -> None:
+        self._become(AddMethodState())
+        self.added.emit(saved)
+
+    def _on_failed(self, error: ServiceError) -> None:
+        key = "" if isinstance(error, DEFINITE) else self.state.attempt_key
+        self._set(phase=AddPhase.FAILED, attempt_key=key, uuid="", action=None, error=error_text(error))
+        self.ended.emit()
+
+    def _on_rebound(self) -> None:
+        self._bridge.cancel(self, "add")
+        self._become(AddMethodState())
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMethodsState:
+    """`busy` is the token that is being changed, `fresh` the one that came in last."""
+
+    status: Status = Status.LOADING
+    is_guest: bool = False
+    items: tuple[SavedMethod, ...] = ()  # the default one first
+    options: PaymentOptions | None = None
+    now: datetime | None = None  # of the workspace
+    busy: str = ""
+    fresh: str = ""
+    error: ErrorText | None = None
+
+    def find(self, token: str) -> SavedMethod | None:
+        return next((one for one in self.items if one.token == token), None)
+
+    def heir(self, token: str) -> SavedMethod | None:
+        """What is charged in the place of this one when it is removed: the default, else the oldest of the others."""
+        return next((one for one in self.items if one.token != token), None)
+
+
+class PaymentMethodsViewModel(ViewModel[PaymentMethodsState]):
+    """Reads only after the first `load()`, then again after every change of money until `rest()`.
+
+    Signals: changed; added(SavedMethod); removed(SavedMethod); chosen(SavedMethod) - it is the default now.
+    """
+
+    added = Signal(object)
+    removed = Signal(object)
+    chosen = Signal(object)
+
+    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+        super().__init__(bridge, holder, PaymentMethodsState())
+        self.adding = AddMethodViewModel(bridge, holder, new_key)
+        self._is_wanted = False
+        self.adding.added.connect(self._on_added)
+        bridge.changed.connect(self._on_bridge_changed)
+        holder.rebound.connect(self._on_rebound)
+
+    # ---- verbs
+
+    def load(self) -> None:
+        """Reads the list; what is shown stays until it is there."""
+        self._is_wanted = True
+        self._read()
+
+    def retry(self) -> None:
+        if self.state.status is Status.ERROR:
+            self._set(status=Status.LOADING)
+        self._set(error=None)
+        self.load()
+
+    def rest(self) -> None:
+        """Out of sight: nothing is read any more until `load()`."""
+        self._is_wanted = False
+        self._set(fresh="")
+
+    def make_default(self, token: str) -> None:
+        """It is charged when nothing else is said."""
+        found = self.state.find(token)
+        if found is not None and not found.is_default:
+            self._change(
+                token, lambda: self._service.set_default_method(token), lambda: self.chosen.emit(found)
+            )  # fmt: skip
+
+    def remove(self, token: str) -> None:
+        """Forgets it, here and at the provider."""
+        found = self.state.find(token)
+        if found is not None:
+            self._change(token, lambda: self._service.remove_payment_method(token), lambda: self.removed.emit(found))
+
+    # ---- inside
+
+    def _change(
+        self,
+        token: str,
+        work: Callable[[], Coroutine[Any, Any, tuple[SavedMethod, ...]]],  # Any: what a coroutine yields to its loop
+        then: Callable[[], None],
+    ) -> None:
+        def done(items: tuple[SavedMethod, ...]) -> None:
+            status = Status.READY if items else Status.EMPTY
+            self._set(items=items, status=status, busy="", fresh="", error=None)
+            then()
+
+        if self.state.busy:
+            return
+        self._set(busy=token, error=None)
+        self._bridge.run(
+            self, "change", work,
+            then=done,
+            failed=lambda error: self._set(busy="", error=error_text(error)),
+            touches=TOUCHES,
+            initiator=self,
+        )  # fmt: skip
+
+    def _read(self) -> None:
+        if not self._service.actor.session:
+            self._become(PaymentMethodsState(Status.EMPTY, is_guest=True))
+            return
+        self._bridge.run(
+            self, "load", self._fetch,
+            then=self._on_loaded, failed=self._on_failed, policy="replace", retry=self.retry,
+        )  # fmt: skip
+
+    async def _fetch(self) -> tuple[tuple[SavedMethod, ...], PaymentOptions, datetime]:
+        service = self._service
+        items = await service.list_payment_methods()
+        return items, await service.get_payment_options(), (await service.get_timeline()).now
+
+    def _on_loaded(self, loaded: tuple[tuple[SavedMethod, ...], PaymentOptions, datetime]) -> None:
+        items, options, now = loaded
+        status = Status.READY if items else Status.EMPTY
+        self._set(status=status, is_guest=False, items=items, options=options, now=now, error=None)
+
+    def _on_failed(self, error: ServiceError) -> None:
+        if isinstance(error, NotSignedIn):
+            self._become(PaymentMethodsState(Status.EMPTY, is_guest=True))
+            return
+        is_known = self.state.status in (Status.READY, Status.EMPTY) and self.state.options is not None
+        self._set(status=self.state.status if is_known else Status.ERROR, error=error_text(error))
+
+    def _on_added(self, saved: SavedMethod) -> None:
+        self._set(fresh=saved.token)
+        self._read()
+        self.added.emit(saved)
+
+    # ---- following
+
+    def _on_bridge_changed(self, change: Change) -> None:
+        if self._is_wanted and change.areas & CONCERNS and change.initiator is not self:
+            self._read()
+
+    def _on_rebound(self) -> None:
+        """Another person's cards are not shown."""
+        for verb in ("load", "change"):
+            self._bridge.cancel(self, verb)
+        self._become(PaymentMethodsState())
+        if self._is_wanted:
+            self._read()
