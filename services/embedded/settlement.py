@@ -169,12 +169,8 @@ def _deliver(core: Core, connection: Connection, order: Any, answer: Charge) -> 
     state = PaymentState.AUTHORIZED if answer.state == AUTHORIZED else PaymentState.SUCCEEDED
     row = _set_payment(connection, order.uuid, state, answer)
     way = Way(row.provider, PaymentMethod(row.method), row.provider_token) if row.provider else NOTHING
-    label, card = order.paid_with, ""
-    if (facts := kept_methods.facts_of(core, way, answer)) is not None:
-        card = kept_methods.keep(core, connection, order.organization_uuid, way.provider, facts, now)
-        label = label_of(facts)
-    elif answer.method is not None:
-        label = label_of(answer.method)
+    card = kept_methods.ours_of(core, connection, order.organization_uuid, way, answer, now)
+    label = label_of(answer.method) if answer.method is not None else order.paid_with
     if way.provider == TRANSFER:
         transferred.clear(core, connection, order.organization_uuid, order.uuid, now)
         payment = Payment(PAID_BY_TRANSFER, "", TRANSFER, later_days=TRANSFER_DAYS)

@@ -13,6 +13,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -187,17 +188,17 @@ class TestProvider:
 
     def count_charges(self, reference: str = "") -> int:
         """How many charges succeeded, for one of our orders or for all."""
-        with sqlite3.connect(self._path) as db:
+        with closing(record.connect(self._path)) as db:
             return record.count_charges(db, reference)
 
     def balance(self, currency: str = "USD") -> Money:
         """What is ours there: captured, less what went back and what banks took back."""
-        with sqlite3.connect(self._path) as db:
+        with closing(record.connect(self._path)) as db:
             return record.balance(db, currency)
 
     def held(self, currency: str = "USD") -> Money:
         """What is held and not captured."""
-        with sqlite3.connect(self._path) as db:
+        with closing(record.connect(self._path)) as db:
             return record.held(db, currency)
 
     def close(self) -> None:

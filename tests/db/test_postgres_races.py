@@ -23,7 +23,7 @@ from services.db.session import Database, ServerDatabase
 from services.domain.chat import SAMPLE_TURNS
 from services.embedded import catalogue_store, order_sweep, settlement, ways, worker
 from services.embedded.core import Core
-from services.embedded.money import cards
+from services.embedded.money import kept_methods
 from services.embedded.money.committing import NOTHING_CHARGED
 from services.embedded.placing import LEASE
 from services.embedded.service import EmbeddedService
@@ -222,7 +222,7 @@ def test_a_card_that_pays_is_not_kept_beside_itself(url: str, play: Callable[[St
             core = core_of(one)
             way = ways.of_test_card(core, card)
             assert way is not None
-            return cards.keep(core, connection, organization, way, NOTHING_CHARGED, now)
+            return kept_methods.ours_of(core, connection, organization, way, NOTHING_CHARGED, now)
 
         kept = await held(core_of(one).db, keep, lambda: core_of(other).db.run(keep))
         assert column(url, sa.select(m.PaymentCard.token)) == [kept]

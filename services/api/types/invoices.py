@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.api.money import Money, Rate
+from services.api.types.buying import Transfer
 from services.api.types.wallet import Params
 
 
@@ -110,6 +111,7 @@ class Invoice:
     replaced_by_uuid: str = ""
     attempts: tuple[Attempt, ...] = ()
     expected_at: datetime | None = None  # of an upcoming invoice: when it will be made
+    transfer: Transfer | None = None  # how it can be paid by transfer while something is due
 
 
 @dataclass(frozen=True, slots=True)

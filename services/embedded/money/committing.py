@@ -36,6 +36,7 @@ from services.embedded.money import (
     due,
     finalising,
     grants,
+    kept_methods,
     months,
     payments,
     renewals,
@@ -76,7 +77,7 @@ def begin(core: Core, connection: Connection, planned: Planned) -> str:
         request.action is ChangeAction.SET_USAGE_PAYMENT and request.payment_token
     ):
         way = cards.way_for(core, connection, row, request.payment_token)
-        card = cards.keep(core, connection, row.organization_uuid, way, NOTHING_CHARGED, planned.at)
+        card = kept_methods.ours_of(core, connection, row.organization_uuid, way, NOTHING_CHARGED, planned.at)
     by_wallet = row.payment_method == PaymentMethod.WALLET.value
     if planned.due_now.is_zero or by_wallet:
         if by_wallet:
@@ -131,7 +132,7 @@ def settle(core: Core, connection: Connection, intent: Intent, charge: Charge, a
     if planned.due_now != intent.amount or planned.hash != intent.subject["hash"]:
         _return(core, connection, intent, charge, at)
         return
-    card = cards.keep(core, connection, row.organization_uuid, intent.way, charge, at)
+    card = kept_methods.ours_of(core, connection, row.organization_uuid, intent.way, charge, at)
     paid = PaidBy(intent.way.provider, str(intent.subject["paid_with"]), "" if row.payment_token else card)
     invoice_uuid = apply(core, connection, planned, paid)
     payments.set_invoice(connection, intent.uuid, invoice_uuid)

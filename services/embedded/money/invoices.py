@@ -25,6 +25,7 @@ from services.api.types import (
     PaymentMethod,
     PaymentState,
     SubscriptionState,
+    Transfer,
 )
 from services.db import money_models as mm
 from services.db import portable
@@ -83,7 +84,11 @@ class EmbeddedInvoices(Area):
 
     def _whole_invoice(self, connection: Connection, uuid: str) -> Invoice:
         self._own_invoice(connection, uuid)
-        return invoice_views.find(connection, _I.uuid == uuid)[0]
+        found = invoice_views.find(connection, _I.uuid == uuid)[0]
+        account = self._core.bank_account
+        if not account or found.due.is_zero or found.due_at is None or not found.number:
+            return found
+        return replace(found, transfer=Transfer(found.number, found.due, found.due_at, account, found.paid))
 
     def _own_invoice(self, connection: Connection, uuid: str) -> Caller:
         """The caller, if the invoice is one of theirs. NotFound."""

@@ -64,6 +64,19 @@ def keep(
     return ours
 
 
+def ours_of(core: Core, connection: Connection, organization_uuid: str, way: Way, charge: Charge, now: datetime) -> str:
+    """Our token of what paid, kept for the next time; "" when it cannot be charged again."""
+    if way.ours:
+        return way.ours
+    facts = facts_of(core, way, charge)
+    if facts is not None:
+        return keep(core, connection, organization_uuid, way.provider, facts, now)
+    if not way.token:
+        return ""
+    known = connection.execute(_KNOWN, {"organization": organization_uuid}).all()
+    return next((row.token for row in known if row.provider_token == way.token), "")
+
+
 def set_default(connection: Connection, organization_uuid: str, ours: str) -> None:
     """It is charged when nothing else is said."""
     connection.execute(

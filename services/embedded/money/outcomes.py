@@ -236,7 +236,7 @@ async def give_up(core: Core, uuid: str) -> Paid:
     intent = await core.db.read(lambda connection: payments.intent(connection, uuid))
     if intent.state is PaymentState.ACTION_REQUIRED:
         try:
-            answer = await decline(core, intent, intent.charge_id, "")
+            answer = await asking.call_off(core, intent.way.provider, intent.key, intent.charge_id)
         except ProviderUnreachable as error:
             raise errors.PaymentUnknown(payment_uuid=uuid) from error
         await core.db.run(partial(record, core, intent_uuid=uuid, answer=answer, at=core.clock.now()))

@@ -32,10 +32,10 @@ from services.embedded.core import Area, Caller
 from services.embedded.identity import organizations_of
 from services.embedded.money import (
     alerts,
-    cards,
     codes,
     commands,
     credit_refunds,
+    kept_methods,
     movements,
     outcomes,
     payments,
@@ -248,7 +248,7 @@ class EmbeddedWallets(Area):
             way = ways.of_caller(self._core, connection, caller.uuid, request.payment_token)
         except InvalidInput as error:
             return "", error.fields["payment_token"] if request.is_on else ""
-        return cards.keep(self._core, connection, organization_uuid, way, NOTHING_CHARGED, self._now()), ""
+        return kept_methods.ours_of(self._core, connection, organization_uuid, way, NOTHING_CHARGED, self._now()), ""
 
     async def _change(self, work: partial[Wallet]) -> Wallet:
         """One transaction, after which what became due is done at once."""

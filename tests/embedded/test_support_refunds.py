@@ -1,0 +1,112 @@
+"""Refunds by support: previewed as ledger lines, done as previewed, and access is a choice of its own."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.api import errors
+from services.api.types import (
+    Invoice,
+    InvoiceQuery,
+    PaymentState,
+    RefundReason,
+    RefundRequest,
+    ResourceState,
+    SubscriptionState,
+)
+from services.db import money_models as mm
+from services.domain.ledger import AccountKind
+from tests.contract.market import raises
+from tests.embedded.money.lives import Life, usd
+from tests.embedded.shop import Shop, story, unreachable
+
+
+async def paid(shop: Shop) -> tuple[Life, Invoice]:
+    life = await Life.begin(shop)
+    await life.subscribe()
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    return life, invoice
+
+
+@story
+async def test_the_preview_writes_nothing_and_says_it_all(shop: Shop) -> None:
+    life, invoice = await paid(shop)
+    before = await shop.rows(sa.select(sa.func.count()).select_from(mm.LedgerTransfer))
+    preview = await life.buyer.preview_refund(RefundRequest(invoice.uuid, ends_access=True))
+    assert (preview.refundable, preview.amount, preview.goes_to) == (usd("29"), usd("29"), "Visa •••• 4242")
+    assert preview.ends == ("Customer Care",)
+    assert sum((line.amount for line in preview.lines), usd("0")) == usd("0")
+    assert ("clearing", usd("29"), "test") in [(one.account, one.amount, one.sub) for one in preview.lines]
+    assert await shop.rows(sa.select(sa.func.count()).select_from(mm.LedgerTransfer)) == before
+    assert (await life.one()).state is SubscriptionState.ACTIVE
+
+
+@story
+async def test_a_part_goes_back_and_access_stays(shop: Shop) -> None:
+    life, invoice = await paid(shop)
+    request = RefundRequest(invoice.uuid, usd("9"), RefundReason.DUPLICATE, "twice")
+    preview = await life.buyer.preview_refund(request)
+    done = await life.buyer.refund_invoice(request, preview.hash, key="r")
+    assert (done.state, done.amount, done.ended) == (PaymentState.SUCCEEDED, usd("9"), ())
+    assert done == await life.buyer.refund_invoice(request, preview.hash, key="r")
+    assert shop.provider.refunded() == usd("9")
+    assert (await life.one()).state is SubscriptionState.ACTIVE
+    assert await life.balance(AccountKind.CLEARING) == usd("-20")
+    rest = await life.buyer.preview_refund(RefundRequest(invoice.uuid))
+    assert rest.refundable == usd("20")
+    await life.check_books()
+
+
+@story
+async def test_all_of_it_with_access(shop: Shop) -> None:
+    life, invoice = await paid(shop)
+    request = RefundRequest(invoice.uuid, ends_access=True)
+    done = await life.buyer.refund_invoice(request, (await life.buyer.preview_refund(request)).hash, key="r")
+    assert done.ended == ("Customer Care",)
+    [resource] = await life.buyer.list_resources()
+    assert resource.state is ResourceState.RETIRED
+    assert (shop.provider.balance(), await life.balance(AccountKind.CLEARING)) == (usd("0"), usd("0"))
+    await raises(errors.WrongState, life.buyer.preview_refund(RefundRequest(invoice.uuid)))
+    await life.check_books()
+
+
+@story
+async def test_what_moved_meanwhile_is_not_done(shop: Shop) -> None:
+    life, invoice = await paid(shop)
+    whole, part = RefundRequest(invoice.uuid), RefundRequest(invoice.uuid, usd("9"))
+    old = await life.buyer.preview_refund(whole)
+    await life.buyer.refund_invoice(part, (await life.buyer.preview_refund(part)).hash, key="r")
+    await raises(errors.SumMoved, life.buyer.refund_invoice(whole, old.hash, key="s"))
+    assert shop.provider.refunded() == usd("9")
+
+
+@story
+async def test_bad_amounts_are_told(shop: Shop) -> None:
+    life, invoice = await paid(shop)
+    for amount, code in (("0", "not_positive"), ("-1", "not_positive"), ("0.001", "not_whole_minor"),
+                         ("29.01", "over_invoice")):  # fmt: skip
+        work = life.buyer.preview_refund(RefundRequest(invoice.uuid, usd(amount)))
+        await raises(errors.InvalidInput, work, amount=code)
+    work = life.buyer.preview_refund(RefundRequest(invoice.uuid, note="x" * 2001))
+    await raises(errors.InvalidInput, work, note="too_long")
+
+
+@story
+async def test_a_provider_that_does_not_answer_is_asked_again_and_pays_once(shop: Shop) -> None:
+    life, invoice = await paid(shop)
+    request = RefundRequest(invoice.uuid)
+    preview = await life.buyer.preview_refund(request)
+    shop.provider.after["refund"] = [unreachable] * 3
+    done = await life.buyer.refund_invoice(request, preview.hash, key="r")
+    assert done.state is PaymentState.SENT
+    shop.clock.advance(seconds=30)
+    await shop.market.run_jobs()
+    assert (shop.provider.refunded(), await life.balance(AccountKind.REFUNDS)) == (usd("29"), usd("0"))
+
+
+@story
+async def test_a_stranger_finds_no_invoice(shop: Shop) -> None:
+    _, invoice = await paid(shop)
+    eve = await shop.market.buyer("eve@example.com", device="device-2")
+    await raises(errors.NotFound, eve.preview_refund(RefundRequest(invoice.uuid)))
+    await raises(errors.NotFound, eve.refund_invoice(RefundRequest(invoice.uuid), "x", key="k"))
