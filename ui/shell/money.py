@@ -43,6 +43,7 @@ class MoneyPages(QObject):
             at.INVOICES: self._make_invoices,
             at.COMPARISON: self._make_comparison,
             at.PAYMENT_METHODS: self._make_methods,
+            at.COLLECTIONS: self._make_collections,
         }
 
     # -- verbs -----------------------------------------------------------------------------------------------------
@@ -166,4 +167,13 @@ class MoneyPages(QObject):
 
         page = PaymentMethodsPage(self._vms.wallet.methods)
         page.sign_in_requested.connect(self._navigator.sign_in_requested)
+        return page
+
+    def _make_collections(self) -> QWidget:
+        from ui.pages.collections import CollectionsPage  # lazy: not in the first frame
+
+        page, navigator = CollectionsPage(self._vms.invoices.collections), self._navigator
+        page.invoice_requested.connect(self.show_invoice)
+        page.invoices_requested.connect(partial(navigator.show_section, at.INVOICES))
+        page.sign_in_requested.connect(navigator.sign_in_requested)
         return page

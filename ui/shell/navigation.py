@@ -72,6 +72,7 @@ class Navigator(QObject):
             at.INVOICES: (vms.invoices,),
             at.COMPARISON: (vms.comparison,),
             at.PAYMENT_METHODS: (vms.wallet.methods,),
+            at.COLLECTIONS: (vms.invoices.collections,),
         }
 
     # -- the pages and their signals -------------------------------------------------------------------------------

@@ -60,7 +60,8 @@ class Shell(QMainWindow):
         self.navigator = Navigator(self.stack, vms, pages)
         self.actions_list = self._actions()
         self._time_action = self._make_time_action()
-        commands.install(self, (*self.actions_list, self._time_action))
+        self._collections_action = self._make_collections_action()
+        commands.install(self, (*self.actions_list, self._collections_action, self._time_action))
         self._connect(bridge)
         self._fill_palette()
         self.setGeometry(prefs.geometry)
@@ -168,6 +169,10 @@ class Shell(QMainWindow):
         return Action("time-bar", tr("Show the time bar"), self._toggle_time_bar, ("Ctrl+Shift+T",),
                       tr("Test workspace"), "clock", keywords=tr("simulated time travel clock"))  # fmt: skip
 
+    def _make_collections_action(self) -> Action:
+        return Action(at.COLLECTIONS, tr("Collections"), self._show_collections, ("Ctrl+7",), tr("Page"), "piggy-bank",
+                      CommandKind.PAGE, tr("support transfers refunds disputes mark received"))  # fmt: skip
+
     def _look_actions(self, group: str) -> tuple[Action, ...]:
         def use(mode: Mode) -> None:
             self._look.set_mode(mode)
@@ -223,9 +228,25 @@ class Shell(QMainWindow):
 
     @property
     def _found_actions(self) -> tuple[Action, ...]:
-        """Where money is real nothing of the time bar is found."""
-        is_available = self._vms.timeline.state.is_available
-        return (*self.actions_list, self._time_action) if is_available else self.actions_list
+        """Where money is real nothing of the time bar is found, and collections only by support."""
+        timed = (self._time_action,) if self._vms.timeline.state.is_available else ()
+        collected = (self._collections_action,) if self._may_collect else ()
+        return (*self.actions_list, *collected, *timed)
+
+    @property
+    def _may_collect(self) -> bool:
+        account, mode = self._vms.session.state.account, self._vms.payment_mode.state
+        return account is not None and (account.is_staff or mode.is_test_mode is True)
+
+    def _show_collections(self) -> None:
+        if self._may_collect:
+            self.navigator.show_section(at.COLLECTIONS)
+
+    def _follow_collections(self) -> None:
+        """Who signs in and whether money is real come at different moments."""
+        self.sidebar.show_collections(self._may_collect)
+        if self._may_collect != (self._collections_action.id in self._by_id):
+            self._fill_palette()
 
     def _toggle_time_bar(self) -> None:
         if self._vms.timeline.state.is_available:
@@ -270,10 +291,12 @@ class Shell(QMainWindow):
         if (is_test_mode := self._vms.payment_mode.state.is_test_mode) is not None:
             self.sidebar.show_payment_mode(is_test_mode)
             self.banners.set_test_mode(is_test_mode)
+        self._follow_collections()
 
     def _on_session_changed(self) -> None:
         state = self._vms.session.state
         self.sidebar.account.show_account(state.account)
+        self._follow_collections()
         if state.notice:
             self.toasts.show_toast(state.notice, action=tr("Sign in"), on_action=self.sign_in)
             self._vms.session.dismiss_notice()

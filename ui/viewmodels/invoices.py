@@ -23,6 +23,7 @@ from ui.bridge import Area, Bridge, Change
 from ui.text import ErrorText, error_text
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 from ui.viewmodels.billing_details import BillingDetailsViewModel
+from ui.viewmodels.collections import CollectionsViewModel
 from ui.viewmodels.debounce import Debounce
 from ui.viewmodels.invoice_payment import InvoicePaymentViewModel
 
@@ -107,6 +108,7 @@ class InvoicesViewModel(ViewModel[InvoicesState]):
         super().__init__(bridge, holder, InvoicesState())
         self.payment = InvoicePaymentViewModel(bridge, holder, new_key)
         self.details = BillingDetailsViewModel(bridge, holder, new_key)
+        self.collections = CollectionsViewModel(bridge, holder, new_key)
         self._is_wanted = False
         self._typing = Debounce(TYPING_MILLISECONDS, self._search, self)
         bridge.changed.connect(self._on_bridge_changed)

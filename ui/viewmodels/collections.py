@@ -1,0 +1,285 @@
+"""What support does with money: transfers that are due and came in, credit notes, disputes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from PySide6.QtCore import Signal
+
+from services.api.errors import InvalidInput, KeyReused, NotFound, NotSignedIn, ServiceError
+from services.api.money import Money
+from services.api.types import (
+    Dispute,
+    Invoice,
+    InvoiceKind,
+    InvoiceQuery,
+    ReceiveTransfer,
+    TransferDue,
+    TransferReceived,
+)
+from ui.bridge import Area, Bridge, Change
+from ui.text import ErrorText, error_text
+from ui.text.collections import REFUND, transfer_left
+from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
+from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.plan_change_state import day_start
+
+CONCERNS: frozenset[Area] = frozenset({"wallet", "orders", "subscriptions", "invoices", "session", "timeline"})
+TOUCHES: tuple[Area, ...] = ("orders", "resources", "invoices", "wallet", "subscriptions")
+FIELDS = ("amount", "bank_reference", "received_on", "note")
+REFERENCE_MAX, NOTE_MAX, CREDIT_NOTES_SHOWN = 140, 2_000, 100
+# After these nothing was written under the key: the next try is another one.
+DEFINITE = (InvalidInput, NotFound, KeyReused)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionsState:
+    """`is_denied`: neither support nor a test workspace."""
+
+    status: Status = Status.LOADING
+    is_guest: bool = False
+    is_denied: bool = False
+    transfers: tuple[TransferDue, ...] = ()  # the most overdue first
+    received: tuple[TransferReceived, ...] = ()  # newest first
+    credit_notes: tuple[Invoice, ...] = ()  # newest first
+    disputes: tuple[Dispute, ...] = ()  # open ones first
+    now: datetime | None = None
+    error: ErrorText | None = None
+
+    @property
+    def incoming(self) -> tuple[TransferDue, ...]:
+        """What buyers still have to pay."""
+        return tuple(one for one in self.transfers if one.subject != REFUND)
+
+    @property
+    def outgoing(self) -> tuple[TransferDue, ...]:
+        """What support has to send back by transfer itself."""
+        return tuple(one for one in self.transfers if one.subject == REFUND)
+
+    def find(self, reference: str) -> TransferDue | None:
+        return next((one for one in self.transfers if one.reference == reference), None)
+
+
+class _Loaded(NamedTuple):
+    transfers: tuple[TransferDue, ...]
+    received: tuple[TransferReceived, ...]
+    credit_notes: tuple[Invoice, ...]
+    disputes: tuple[Dispute, ...]
+    now: datetime
+
+
+class CollectionsViewModel(ViewModel[CollectionsState]):
+    """Reads only after the first `load()`, then again after every change of money until `rest()`. Signals: changed."""
+
+    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+        super().__init__(bridge, holder, CollectionsState())
+        self.receiving = ReceiveViewModel(bridge, holder, new_key)
+        self._is_wanted = False
+        bridge.changed.connect(self._on_bridge_changed)
+        holder.rebound.connect(self._on_rebound)
+
+    def load(self) -> None:
+        """Reads everything; what is shown stays until it is there."""
+        self._is_wanted = True
+        self._read()
+
+    def retry(self) -> None:
+        if self.state.status is Status.ERROR:
+            self._set(status=Status.LOADING)
+        self._set(error=None)
+        self.load()
+
+    def rest(self) -> None:
+        """Out of sight: nothing is read any more until `load()`."""
+        self._is_wanted = False
+
+    # ---- inside
+
+    def _read(self) -> None:
+        if not self._service.actor.session:
+            self._become(CollectionsState(Status.EMPTY, is_guest=True))
+            return
+        self._bridge.run(
+            self, "load", self._fetch,
+            then=self._on_loaded, failed=self._on_failed, policy="replace", retry=self.retry,
+        )  # fmt: skip
+
+    async def _fetch(self) -> _Loaded:
+        service = self._service
+        transfers = await service.list_transfers()
+        notes = await service.list_invoices(InvoiceQuery(kind=InvoiceKind.CREDIT_NOTE, page_size=CREDIT_NOTES_SHOWN))
+        received, disputes = await service.list_received(), await service.list_disputes()
+        return _Loaded(transfers, received, notes.items, disputes, (await service.get_timeline()).now)
+
+    def _on_loaded(self, loaded: _Loaded) -> None:
+        self._become(CollectionsState(Status.READY, **loaded._asdict()))
+        self.receiving.follow(loaded.now)
+
+    def _on_failed(self, error: ServiceError) -> None:
+        if isinstance(error, NotSignedIn):
+            self._become(CollectionsState(Status.EMPTY, is_guest=True))
+        elif isinstance(error, NotFound):
+            self._become(CollectionsState(Status.EMPTY, is_denied=True))
+        else:
+            is_known = self.state.status is Status.READY
+            self._set(status=Status.READY if is_known else Status.ERROR, error=error_text(error))
+
+    def _on_bridge_changed(self, change: Change) -> None:
+        if self._is_wanted and change.areas & CONCERNS:
+            self._read()
+
+    def _on_rebound(self) -> None:
+        self._bridge.cancel(self, "load")
+        self._become(CollectionsState())
+        if self._is_wanted:
+            self._read()
+
+
+# ---- marking one as received
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveState:
+    """The texts are as typed; `day_text` empty: today. `problems` hold codes."""
+
+    due: TransferDue | None = None
+    now: datetime | None = None
+    amount_text: str = ""
+    bank_reference: str = ""
+    day_text: str = ""
+    note: str = ""
+    has_pressed: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)  # field -> code, from the service, until edited
+    attempt_key: str = ""  # of an attempt whose outcome is not known
+    is_sending: bool = False
+    error: ErrorText | None = None
+
+    @property
+    def amount(self) -> Money | None:
+        return parse_amount(self.amount_text, self.due.amount.currency) if self.due is not None else None
+
+    @property
+    def received_on(self) -> datetime | None:
+        return day_start(self.day_text, self.now) if self.day_text.strip() and self.now is not None else None
+
+    @property
+    def is_locked(self) -> bool:
+        """It may have been marked: nothing changes until that is known."""
+        return bool(self.attempt_key)
+
+    @property
+    def problems_all(self) -> dict[str, str]:
+        """Field -> code, topmost first."""
+        codes = {"amount": self._amount_code(), "received_on": self._day_code()}
+        if not self.bank_reference.strip():
+            codes["bank_reference"] = "required"
+        elif len(self.bank_reference) > REFERENCE_MAX:
+            codes["bank_reference"] = "too_long"
+        if len(self.note) > NOTE_MAX:
+            codes["note"] = "too_long"
+        codes |= dict(self.refused)
+        return {name: codes[name] for name in FIELDS if codes.get(name)}
+
+    @property
+    def problems(self) -> dict[str, str]:
+        return self.problems_all if self.has_pressed else dict(self.refused)
+
+    def _amount_code(self) -> str:
+        if self.due is None:
+            return ""
+        code = amount_code(self.amount_text, self.due.amount.currency)
+        if code or self.amount is None:
+            return code
+        if self.amount.micros <= 0:
+            return "not_positive"
+        left = transfer_left(self.due)
+        if self.due.subject == REFUND and self.amount != left:
+            return "too_large" if left < self.amount else "too_small"
+        return ""
+
+    def _day_code(self) -> str:
+        if not self.day_text.strip():
+            return ""
+        day = self.received_on
+        if day is None:
+            return "date_invalid"
+        return "out_of_range" if self.now is not None and day > self.now else ""
+
+
+class ReceiveViewModel(ViewModel[ReceiveState]):
+    """Money arrived: said by support, once for each reference of the bank.
+
+    Signals: changed; received(TransferReceived); problems_found(field) - the first one.
+    """
+
+    received = Signal(object)
+    problems_found = Signal(str)
+
+    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+        super().__init__(bridge, holder, ReceiveState())
+        self._new_key = new_key
+        holder.rebound.connect(self._on_rebound)
+
+    def start(self, due: TransferDue, now: datetime | None) -> None:
+        """With what is left as the amount; a try whose outcome is not known is gone on with."""
+        state = self.state
+        if state.is_locked and state.due is not None and state.due.reference == due.reference:
+            return
+        self._become(ReceiveState(due, now, plain_amount(transfer_left(due))))
+
+    def follow(self, now: datetime) -> None:
+        """The present of the workspace."""
+        self._set(now=now)
+
+    def edit(self, name: str, text: str) -> None:
+        """`name`: amount | bank_reference | received_on | note."""
+        names = {"amount": "amount_text", "received_on": "day_text"}
+        if not self.state.is_locked and not self.state.is_sending:
+            refused = {other: code for other, code in self.state.refused.items() if other != name}
+            self._set(**{names.get(name, name): text}, refused=refused, error=None)
+
+    def send(self) -> None:
+        """Writes it down; a second press while that runs does nothing, after an unknown outcome it asks again."""
+        if self.state.due is None or self.state.is_sending:
+            return
+        self._set(has_pressed=True)
+        state = self.state
+        amount = state.amount
+        if state.problems_all or amount is None:
+            self.problems_found.emit(next(iter(state.problems_all), "amount"))
+            return
+        key = state.attempt_key or self._new_key()
+        request = ReceiveTransfer(
+            self.state.due.reference if self.state.due else "", amount, state.bank_reference.strip(),
+            state.received_on, state.note.strip(),
+        )  # fmt: skip
+        self._set(is_sending=True, attempt_key=key, error=None, refused={})
+        self._bridge.run(
+            self, "receive",
+            lambda: self._service.receive_transfer(request, key=key),
+            then=self._on_received, failed=self._on_failed, touches=TOUCHES, retry=self.send,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """The question is closed; a try whose outcome is not known is not forgotten."""
+        if not self.state.is_locked and not self.state.is_sending:
+            self._become(ReceiveState())
+
+    def _on_received(self, done: TransferReceived) -> None:
+        self._become(ReceiveState())
+        self.received.emit(done)
+
+    def _on_failed(self, error: ServiceError) -> None:
+        if isinstance(error, DEFINITE):
+            self._set(attempt_key="")
+        refused = {name: code for name, code in error.fields.items() if name in FIELDS}
+        self._set(is_sending=False, refused=refused, error=None if refused else error_text(error))
+        if refused:
+            self.problems_found.emit(next(iter(self.state.problems_all)))
+
+    def _on_rebound(self) -> None:
+        self._bridge.cancel(self, "receive")
+        self._become(ReceiveState())
