@@ -24,15 +24,17 @@ _WORDS = {
     "dashboard.",
     "clock_skewed": "this machine's clock is {seconds} s away from {provider}'s. Set it (switch on NTP), or webhooks "
     "are refused.",
+    "behind": "this machine's clock is at least {seconds} s behind {provider}'s. Set it (switch on NTP), or webhooks are "
+    "refused.",
     "webhook_unknown": "{provider} does not know this webhook. Copy its id or secret again from the dashboard.",
-    "webhook_missing": "a webhook secret is set, but {provider} has no active endpoint. Add one that ends in "
+    "no_endpoint": "a webhook secret is set, but {provider} has no active endpoint. Add one that ends in "
     "/api/webhooks/{name}/, or take the secret away.",
-    "webhook_disabled": "the webhook endpoint is switched off at {provider}. Switch it on there.",
 }
 # All is well, and yet there is something to know.
 _NOTES = {
     "not_configured": "none, so news is asked for every few seconds; that is slower and works",
     "unknown": "{provider} does not say, so it could not be looked at",
+    "not_looked_at": "this key may not ask {provider} for it, so it could not be looked at",
 }
 
 

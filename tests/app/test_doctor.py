@@ -55,7 +55,7 @@ def ask(data_dir: Path, loop: asyncio.Runner, *findings: Finding, keys: Keys = N
         (Finding("account", False, "rights_missing", {"rights": "refunds"}), "what is missing: refunds"),
         (Finding("account", True, "", {"country": "DE"}), "may take payments (country DE)"),
         (Finding("webhook", True, "not_configured"), "slower and works"),
-        (Finding("webhook", False, "webhook_missing"), "/api/webhooks/test/"),
+        (Finding("webhook", False, "no_endpoint"), "/api/webhooks/test/"),
         (Finding("account", False, "moon_phase"), "moon_phase"),
     ],
 )
