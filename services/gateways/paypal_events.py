@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -54,15 +55,21 @@ async def list_events(client: PayPalClient, cursor: str, *, since: datetime, now
     newest_text, *seen = cursor.split(",") if cursor else [""]
     newest = instant({"at": newest_text}, "at")
     start = max(newest - OVERLAP if newest else since, now - EVENT_LIFE)
-    told = sorted(await read_events(client, start, now), key=lambda event: (event.created_at, event.id))
+    oldest_first = (await read_events(client, start, now))[::-1]
+    told = sorted(oldest_first, key=lambda event: event.created_at)  # which keeps the order within an instant
     newest = max([newest or start, *(event.created_at for event in told)])
-    recent = [event.id for event in told if event.created_at >= newest - OVERLAP]
-    fresh = tuple(event for event in told if event.id not in set(seen))
+    recent = [_mark(event) for event in told if event.created_at >= newest - OVERLAP]
+    fresh = tuple(event for event in told if _mark(event) not in set(seen))
     return EventPage(fresh, ",".join([newest.isoformat(), *recent]))
 
 
+def _mark(event: ProviderEvent) -> str:
+    """Its id, short enough to keep hundreds."""
+    return hashlib.sha256(event.id.encode()).hexdigest()[:12]
+
+
 async def read_events(client: PayPalClient, since: datetime, until: datetime) -> list[ProviderEvent]:
-    """All events of this span, in the order that PayPal gives them. ProviderUnreachable."""
+    """All events of this span, newest first as PayPal gives them. ProviderUnreachable."""
     query = {
         "page_size": str(PAGE_SIZE),
         "start_time": stamp(since),
