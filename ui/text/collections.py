@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from services.api.money import Money
+from services.api.money import EXPONENTS, Money
 from services.api.types import (
     Dispute,
     LedgerLine,
+    Order,
     PaymentState,
     Refunded,
     RefundPreview,
@@ -127,10 +128,17 @@ def transfer_rows(transfer: Transfer) -> tuple[tuple[str, str, str], ...]:
     """What to type at the bank, as (name, title, value), each to be copied; empty values are left out."""
     rows = [
         ("reference", tr("Reference"), transfer.reference),
-        ("amount", tr("Amount"), transfer.amount.decimal()),
+        ("amount", tr("Amount"), _typed(transfer.amount)),
         *((name, account_label(name), value) for name, value in transfer.account),
     ]
     return tuple(row for row in rows if row[2])
+
+
+def _typed(amount: Money) -> str:
+    """As a bank's form takes it: 290.00, without a sign of the currency."""
+    whole, _, digits = amount.decimal().partition(".")
+    places = EXPONENTS[amount.currency]
+    return f"{whole}.{digits[:places]}" if places else whole
 
 
 def transfer_text(transfer: Transfer) -> str:
@@ -141,6 +149,16 @@ def transfer_text(transfer: Transfer) -> str:
         return due
     come = tr("{received} has come in.", received=exact_money(transfer.received))
     return f"{come} {due}"
+
+
+def awaited_text(order: Order) -> tuple[str, str]:
+    """An order that waits for its buyer's transfer, and the tone."""
+    name, transfer = order.offering_name, order.transfer
+    if transfer is None:
+        return tr("{name} waits for your transfer.", name=name), "info"
+    words = tr("{name} waits for your transfer of {amount} by {day}.", name=name,
+               amount=exact_money(transfer.amount), day=date(transfer.due_at))  # fmt: skip
+    return words, "warning" if transfer.received.micros > 0 else "info"
 
 
 # ---- refunds
@@ -225,7 +243,10 @@ def ledger_account(line: LedgerLine) -> str:
         "clearing": tr("Clearing"),
     }
     name = names.get(line.account, line.account.replace("_", " "))
-    return tr("{name}, {provider}", name=name, provider=line.sub) if line.account == "clearing" and line.sub else name
+    if line.account != "clearing" or not line.sub:
+        return name
+    providers = {"stripe": tr("Stripe"), "paypal": tr("PayPal"), "transfer": tr("bank transfer"), "test": tr("test")}
+    return tr("{name}, {provider}", name=name, provider=providers.get(line.sub, line.sub))
 
 
 # ---- disputes

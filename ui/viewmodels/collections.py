@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
 from PySide6.QtCore import Signal
 
-from services.api.errors import InvalidInput, KeyReused, NotFound, NotSignedIn, ServiceError
+from services.api.errors import InvalidInput, KeyReused, NotFound, NotSignedIn, ServiceError, SumMoved, WrongState
 from services.api.money import Money
 from services.api.types import (
     Dispute,
@@ -17,6 +17,10 @@ from services.api.types import (
     InvoiceKind,
     InvoiceQuery,
     ReceiveTransfer,
+    Refunded,
+    RefundPreview,
+    RefundReason,
+    RefundRequest,
     TransferDue,
     TransferReceived,
 )
@@ -25,12 +29,14 @@ from ui.text import ErrorText, error_text
 from ui.text.collections import REFUND, transfer_left
 from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.debounce import Debounce
 from ui.viewmodels.plan_change_state import day_start
 
 CONCERNS: frozenset[Area] = frozenset({"wallet", "orders", "subscriptions", "invoices", "session", "timeline"})
 TOUCHES: tuple[Area, ...] = ("orders", "resources", "invoices", "wallet", "subscriptions")
 FIELDS = ("amount", "bank_reference", "received_on", "note")
 REFERENCE_MAX, NOTE_MAX, CREDIT_NOTES_SHOWN = 140, 2_000, 100
+TYPING_MILLISECONDS = 250
 # After these nothing was written under the key: the next try is another one.
 DEFINITE = (InvalidInput, NotFound, KeyReused)
 
@@ -283,3 +289,177 @@ class ReceiveViewModel(ViewModel[ReceiveState]):
     def _on_rebound(self) -> None:
         self._bridge.cancel(self, "receive")
         self._become(ReceiveState())
+
+
+# ---- giving money of an invoice back
+
+
+@dataclass(frozen=True, slots=True)
+class RefundState:
+    """`amount_text` empty until the first preview: all that is left. `moved_from`: what was shown before it changed."""
+
+    invoice: Invoice | None = None
+    amount_text: str = ""
+    reason: RefundReason = RefundReason.REQUESTED
+    note: str = ""
+    ends_access: bool = False
+    preview: RefundPreview | None = None  # of exactly what is chosen
+    refundable: Money | None = None
+    is_previewing: bool = False
+    is_sending: bool = False
+    attempt_key: str = ""  # of an attempt whose outcome is not known
+    moved_from: Money | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)  # field -> code, from the service, until edited
+    error: ErrorText | None = None
+
+    @property
+    def amount(self) -> Money | None:
+        return parse_amount(self.amount_text, self.invoice.total.currency) if self.invoice is not None else None
+
+    @property
+    def is_locked(self) -> bool:
+        """It may have been given back: nothing changes until that is known."""
+        return bool(self.attempt_key)
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Field -> code: amount, note."""
+        codes = {"amount": self._amount_code(), "note": "too_long" if len(self.note) > NOTE_MAX else ""}
+        codes |= dict(self.refused)
+        return {name: code for name, code in codes.items() if code}
+
+    def _amount_code(self) -> str:
+        if self.invoice is None or self.refundable is None:
+            return ""
+        code = amount_code(self.amount_text, self.refundable.currency, most=self.refundable)
+        if code or self.amount is None:
+            return "over_invoice" if code == "too_large" else code
+        return "" if self.amount.micros > 0 else "not_positive"
+
+    def request(self) -> RefundRequest:
+        uuid = self.invoice.uuid if self.invoice is not None else ""
+        return RefundRequest(uuid, self.amount, self.reason, self.note.strip(), self.ends_access)
+
+
+class RefundViewModel(ViewModel[RefundState]):
+    """Looked at first, then done with the hash of what was looked at; a sum that moved is asked about again.
+
+    Signals: changed; refunded(Refunded); problems_found(field) - the first one.
+    """
+
+    refunded = Signal(object)
+    problems_found = Signal(str)
+
+    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+        super().__init__(bridge, holder, RefundState())
+        self._new_key = new_key
+        self._typing = Debounce(TYPING_MILLISECONDS, self.look, self)
+        holder.rebound.connect(self._on_rebound)
+
+    def start(self, invoice: Invoice) -> None:
+        """With all that is left; a try whose outcome is not known is gone on with."""
+        state = self.state
+        if (state.is_locked or state.is_sending) and state.invoice is not None and state.invoice.uuid == invoice.uuid:
+            return
+        self._become(RefundState(invoice))
+        self.look()
+
+    def type_amount(self, text: str) -> None:
+        if text != self.state.amount_text and self._edit("amount", amount_text=text, preview=None):
+            self._bridge.cancel(self, "preview")
+            self._typing.trigger()
+
+    def choose_reason(self, reason: RefundReason) -> None:
+        if reason is not self.state.reason and self._edit("reason", reason=reason):
+            self.look()
+
+    def type_note(self, text: str) -> None:
+        self._edit("note", note=text)
+
+    def end_access(self, ends: bool) -> None:
+        """The subscription of the invoice ends at once, or goes on."""
+        if ends is not self.state.ends_access and self._edit("ends_access", ends_access=ends, preview=None):
+            self.look()
+
+    def look(self) -> None:
+        """Asks what it would do; nothing is written."""
+        self._typing.cancel()
+        if self.state.invoice is None or (self.state.problems and not self.state.refused):
+            self._bridge.cancel(self, "preview")
+            self._set(is_previewing=False)
+            return
+        request = replace(self.state.request(), note="")  # the note changes nothing of the sum
+        self._set(is_previewing=True, error=None)
+        self._bridge.run(
+            self, "preview",
+            lambda: self._service.preview_refund(request),
+            then=self._on_preview, failed=self._on_preview_failed, policy="replace", retry=self.look,
+        )  # fmt: skip
+
+    def send(self) -> None:
+        """Does what is shown; a second press while that runs does nothing, after an unknown outcome it asks again."""
+        state = self.state
+        if state.is_sending or state.is_previewing:
+            return
+        if state.problems:
+            self.problems_found.emit(next(iter(state.problems)))
+            return
+        if state.preview is None:
+            self.look()
+            return
+        key, request, seen = state.attempt_key or self._new_key(), state.request(), state.preview.hash
+        self._set(is_sending=True, attempt_key=key, error=None, moved_from=None)
+        self._bridge.run(
+            self, "refund",
+            lambda: self._service.refund_invoice(request, seen, key=key),
+            then=self._on_refunded, failed=self._on_failed, touches=TOUCHES, retry=self.send,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """The question is closed; a try whose outcome is not known is not forgotten."""
+        self._typing.cancel()
+        if not self.state.is_locked and not self.state.is_sending:
+            self._bridge.cancel(self, "preview")
+            self._become(RefundState())
+
+    # ---- inside
+
+    def _edit(self, name: str, **changes: object) -> bool:
+        if self.state.is_locked or self.state.is_sending:
+            return False
+        refused = {other: code for other, code in self.state.refused.items() if other != name}
+        self._set(**changes, refused=refused, error=None, moved_from=None)
+        return True
+
+    def _on_preview(self, preview: RefundPreview) -> None:
+        text = self.state.amount_text or plain_amount(preview.amount)
+        self._set(preview=preview, refundable=preview.refundable, amount_text=text, is_previewing=False)
+
+    def _on_preview_failed(self, error: ServiceError) -> None:
+        refused = dict(error.fields)
+        self._set(
+            is_previewing=False, preview=None, refused=refused, error=None if refused else error_text(error)
+        )  # fmt: skip
+
+    def _on_refunded(self, done: Refunded) -> None:
+        self._become(RefundState())
+        self.refunded.emit(done)
+
+    def _on_failed(self, error: ServiceError) -> None:
+        if isinstance(error, (*DEFINITE, SumMoved, WrongState)):
+            self._set(attempt_key="")
+        before = self.state.preview.amount if self.state.preview is not None else None
+        if isinstance(error, SumMoved):
+            self._set(is_sending=False, moved_from=before, preview=None)
+            self.look()
+            return
+        refused = dict(error.fields)
+        self._set(is_sending=False, refused=refused, error=None if refused else error_text(error))
+        if refused:
+            self.problems_found.emit(next(iter(refused)))
+
+    def _on_rebound(self) -> None:
+        self._typing.cancel()
+        for verb in ("preview", "refund"):
+            self._bridge.cancel(self, verb)
+        self._become(RefundState())

@@ -18,12 +18,14 @@ from services.api.types import (
     InvoicePage,
     InvoiceQuery,
     InvoiceState,
+    Order,
+    PaymentMethod,
 )
 from ui.bridge import Area, Bridge, Change
 from ui.text import ErrorText, error_text
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 from ui.viewmodels.billing_details import BillingDetailsViewModel
-from ui.viewmodels.collections import CollectionsViewModel
+from ui.viewmodels.collections import CollectionsViewModel, RefundViewModel
 from ui.viewmodels.debounce import Debounce
 from ui.viewmodels.invoice_payment import InvoicePaymentViewModel
 
@@ -71,6 +73,8 @@ class InvoicesState:
     error: ErrorText | None = None
     now: datetime | None = None  # of the workspace
     upcoming: tuple[Invoice, ...] = ()  # soonest first
+    awaited: tuple[Order, ...] = ()  # orders that wait for their buyer's transfer
+    may_refund: bool = False  # support, or anybody in a test workspace
     items: tuple[Invoice, ...] = ()  # the first ones of `total`; more are read as they are wanted
     total: int = 0
     filter: InvoiceFilter = InvoiceFilter.ALL
@@ -96,6 +100,14 @@ class InvoicesState:
         return self.chosen.startswith(UPCOMING)
 
 
+class _Loaded(NamedTuple):
+    found: InvoicePage
+    upcoming: tuple[Invoice, ...]
+    awaited: tuple[Order, ...]
+    may_refund: bool
+    now: datetime
+
+
 class InvoicesViewModel(ViewModel[InvoicesState]):
     """Reads only after the first `load()`, then again after every change of money until `rest()`.
 
@@ -109,6 +121,8 @@ class InvoicesViewModel(ViewModel[InvoicesState]):
         self.payment = InvoicePaymentViewModel(bridge, holder, new_key)
         self.details = BillingDetailsViewModel(bridge, holder, new_key)
         self.collections = CollectionsViewModel(bridge, holder, new_key)
+        self.refund = RefundViewModel(bridge, holder, new_key)
+        self._is_staff: bool | None = None  # not asked yet
         self._is_wanted = False
         self._typing = Debounce(TYPING_MILLISECONDS, self._search, self)
         bridge.changed.connect(self._on_bridge_changed)
@@ -205,24 +219,32 @@ class InvoicesViewModel(ViewModel[InvoicesState]):
         if self.state.chosen and not self.state.is_upcoming:
             self._read_chosen()
 
-    async def _fetch(self) -> tuple[InvoicePage, tuple[Invoice, ...], datetime]:
-        found = await self._service.list_invoices(self._query())
-        upcoming = await self._service.list_upcoming()
-        return found, upcoming, (await self._service.get_timeline()).now
+    async def _fetch(self) -> _Loaded:
+        service = self._service
+        found, upcoming = await service.list_invoices(self._query()), await service.list_upcoming()
+        options = await service.get_payment_options()
+        if self._is_staff is None:
+            self._is_staff = (await service.get_account()).is_staff
+        orders = await service.list_orders() if PaymentMethod.INVOICE in options.methods else ()
+        awaited = tuple(one for one in orders if one.transfer is not None)
+        may_refund = options.is_test_mode or self._is_staff
+        return _Loaded(found, upcoming, awaited, may_refund, (await service.get_timeline()).now)
 
     def _query(self, page: int = 1) -> InvoiceQuery:
         state, kind = _ASKED[self.state.filter]
         return InvoiceQuery(state=state, kind=kind, text=self.state.text.strip(), page=page, page_size=PAGE)
 
-    def _on_loaded(self, loaded: tuple[InvoicePage, tuple[Invoice, ...], datetime]) -> None:
-        found, upcoming, now = loaded
-        has_any = bool(found.items or upcoming) or self.state.is_filtered
+    def _on_loaded(self, loaded: _Loaded) -> None:
+        found = loaded.found
+        has_any = bool(found.items or loaded.upcoming or loaded.awaited) or self.state.is_filtered
         self._set(
             status=Status.READY if has_any else Status.EMPTY,
             is_guest=False,
             error=None,
-            upcoming=upcoming,
-            now=now,
+            upcoming=loaded.upcoming,
+            awaited=loaded.awaited,
+            may_refund=loaded.may_refund,
+            now=loaded.now,
             **self._listed(found),
         )
         if self.state.is_upcoming:
@@ -320,6 +342,7 @@ class InvoicesViewModel(ViewModel[InvoicesState]):
         self._typing.cancel()
         for verb in ("load", "list", "more", "open", *(f"export {one}" for one in DocumentFormat)):
             self._bridge.cancel(self, verb)
+        self._is_staff = None
         self._become(InvoicesState())
         if self._is_wanted:
             self._read()

@@ -15,7 +15,7 @@ from ui.text.collections import (
     transfer_left,
     transfer_subject,
 )
-from ui.viewmodels.collections import NOTE_MAX, REFERENCE_MAX, ReceiveState, ReceiveViewModel
+from ui.viewmodels.collections import REFERENCE_MAX, ReceiveState, ReceiveViewModel
 from ui.widgets.controls import Button, Card, TextArea, TextField, card, label
 from ui.widgets.fields import Labelled
 from ui.widgets.notices import Banner
@@ -83,7 +83,7 @@ class ReceiveSheet(Sheet):
         for name, field in (("amount", self.amount), ("bank_reference", self.reference), ("received_on", self.day)):
             field.changed.connect(lambda text, name=name: self._edit(name, text))
             field.submitted.connect(self.accept_default)
-        self.note.changed.connect(lambda text: self._edit("note", text[: NOTE_MAX + 1]))
+        self.note.changed.connect(lambda text: self._edit("note", text))
         for part in (self.amount, self.reference, self.day, self.note):
             self.body.addWidget(part)
 

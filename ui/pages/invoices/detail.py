@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QStackedWidget, QVBoxLa
 
 from services.api.types import DocumentFormat, Invoice, InvoiceKind, InvoiceState
 from ui.pages.invoices.parts import AttemptList, InvoiceLines, LinkedInvoices
+from ui.pages.invoices.transfer import TransferCard
 from ui.text import exact_money, tr
 from ui.text.countries import country_name
 from ui.text.invoices import (
@@ -31,13 +32,14 @@ FINAL = (InvoiceState.OPEN, InvoiceState.PAID)
 
 class InvoiceDetail(QWidget):
     """Signals: explained(ref); opened(invoice uuid) - a linked one; closed(); pay_wanted(Invoice);
-    correction_wanted(Invoice); export_wanted(DocumentFormat); retried()."""
+    correction_wanted(Invoice); refund_wanted(Invoice); export_wanted(DocumentFormat); retried()."""
 
     explained = Signal(str)
     opened = Signal(str)
     closed = Signal()
     pay_wanted = Signal(object)
     correction_wanted = Signal(object)
+    refund_wanted = Signal(object)
     export_wanted = Signal(object)
     retried = Signal()
 
@@ -82,7 +84,9 @@ class InvoiceDetail(QWidget):
         self._notice = Banner(name="invoiceNotice")
         self._linked = LinkedInvoices()
         self._linked.opened.connect(self.opened)
-        whole.setLayout(column(self._actions(), self._notice, self._linked, self._paper(), None, spacing=12))
+        self.transfer = TransferCard()
+        parts = (self._actions(), self._notice, self.transfer, self._linked, self._paper())
+        whole.setLayout(column(*parts, None, spacing=12))
         return whole
 
     def _actions(self) -> QWidget:
@@ -95,6 +99,8 @@ class InvoiceDetail(QWidget):
         self.csv_button.setAccessibleName(tr("Save as CSV"))
         self.copy_button = Button(tr("Copy number"), "ghost", "copy", name="copyNumber")
         self.correct_button = Button(tr("Correct this invoice"), "ghost", "pencil", name="correctInvoice")
+        self.refund_button = Button(tr("Refund…"), "ghost", "undo-2", name="refundInvoice")
+        self.refund_button.clicked.connect(lambda: self.refund_wanted.emit(self._invoice))
         for button, wanted in (
             (self.pdf_button, DocumentFormat.PDF), (self.json_button, DocumentFormat.JSON),
             (self.csv_button, DocumentFormat.CSV),
@@ -106,6 +112,7 @@ class InvoiceDetail(QWidget):
         flow = FlowLayout(box, gap=8, line_gap=8)
         for one in (
             self.pay_button, self.pdf_button, self.json_button, self.csv_button, self.copy_button, self.correct_button,
+            self.refund_button,
         ):  # fmt: skip
             flow.addWidget(one)
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
@@ -152,7 +159,7 @@ class InvoiceDetail(QWidget):
             self._invoice, self._shown = None, ()
             self._title.setText(tr("Invoice"))
             return
-        shown = (invoice, state.linked, state.now, state.is_upcoming)
+        shown = (invoice, state.linked, state.now, state.is_upcoming, state.may_refund)
         if shown != self._shown:
             self._shown = shown
             self._show(invoice, state)
@@ -166,6 +173,8 @@ class InvoiceDetail(QWidget):
         self._badge.set_badge(*invoice_state(invoice, state.now))
         self._dates.setText(invoice_dates(invoice))
         self._show_actions(invoice, is_upcoming=state.is_upcoming)
+        self._show_refund(invoice, state)
+        self.transfer.show_transfer(None if state.is_upcoming else invoice.transfer)
         self._show_notice(invoice, state)
         self._linked.show_linked(state.linked)
         country = country_name(invoice.details.country) if invoice.details.country else ""
@@ -187,6 +196,12 @@ class InvoiceDetail(QWidget):
         is_final = invoice.kind is InvoiceKind.INVOICE and invoice.state in FINAL
         self.correct_button.setVisible(is_final and not invoice.replaced_by_uuid and not is_upcoming)
         self._action_box.setVisible(not is_upcoming)
+
+    def _show_refund(self, invoice: Invoice, state: InvoicesState) -> None:
+        is_paid = invoice.kind is InvoiceKind.INVOICE and invoice.state is InvoiceState.PAID
+        has_left = invoice.credited < invoice.paid
+        is_offered = state.may_refund and is_paid and has_left and not state.is_upcoming
+        self.refund_button.setVisible(is_offered)
 
     def _show_notice(self, invoice: Invoice, state: InvoicesState) -> None:
         text, tone = "", "info"

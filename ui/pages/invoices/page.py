@@ -6,14 +6,17 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from services.api.types import Corrected, Document, Invoice
+from services.api.types import Corrected, Document, Invoice, Order, Refunded
 from ui import theme
 from ui.pages.invoices.detail import InvoiceDetail
 from ui.pages.invoices.details_sheet import BillingDetailsSheet
 from ui.pages.invoices.listing import InvoiceList
 from ui.pages.invoices.pay import PaySheet
+from ui.pages.invoices.refund_sheet import RefundSheet
+from ui.pages.invoices.transfer import AwaitedTransfers, TransferSheet
 from ui.pages.invoices.upcoming import UpcomingCards
 from ui.text import tr
+from ui.text.collections import refunded_text
 from ui.text.invoices import corrected_text
 from ui.viewmodels.base import Status
 from ui.viewmodels.invoices import InvoicesState, InvoicesViewModel
@@ -88,6 +91,8 @@ class InvoicesPage(ArrangedPage):
         self._frame.setSpacing(16)
         self._frame.addWidget(self._head())
         self._frame.addWidget(self._notice())
+        self.awaited = AwaitedTransfers()
+        self._frame.addWidget(self.awaited)
         self._frame.addWidget(self.upcoming)
         self._frame.addWidget(self.list, 1)
         self._list_place = scroll_page(whole)
@@ -123,6 +128,9 @@ class InvoicesPage(ArrangedPage):
         vm.payment.paid.connect(self._on_paid)
         vm.details.saved.connect(self._on_details_saved)
         vm.details.corrected.connect(self._on_corrected)
+        vm.refund.refunded.connect(self._on_refunded)
+        self.awaited.opened.connect(self._open_transfer)
+        self.awaited.rebuilt.connect(lambda: set_tab_order(self))
         self.upcoming.explained.connect(self.explain_requested)
         self.upcoming.opened.connect(vm.open_upcoming)
         self.upcoming.rebuilt.connect(lambda: set_tab_order(self))
@@ -133,12 +141,14 @@ class InvoicesPage(ArrangedPage):
         self.detail.closed.connect(self.close_detail)
         self.detail.pay_wanted.connect(self._open_pay)
         self.detail.correction_wanted.connect(self._open_correction)
+        self.detail.refund_wanted.connect(self._open_refund)
         self.detail.export_wanted.connect(vm.export)
         self.detail.retried.connect(vm.retry_chosen)
 
     # -- state -----------------------------------------------------------------------------------------------------
     def _on_changed(self) -> None:
         state = self.vm.state
+        self.awaited.show_orders(state.awaited)
         self.upcoming.show_invoices(state.upcoming)
         self.list.show_state(state)
         if state.chosen:
@@ -206,6 +216,15 @@ class InvoicesPage(ArrangedPage):
             self.vm.details.start_correction(invoice)
             BillingDetailsSheet(self, self.vm.details).open()
 
+    def _open_refund(self, invoice: object) -> None:
+        if isinstance(invoice, Invoice) and OverlayStack.of(self).top is None:
+            self.vm.refund.start(invoice)
+            RefundSheet(self, self.vm.refund, invoice).open()
+
+    def _open_transfer(self, order: object) -> None:
+        if isinstance(order, Order) and OverlayStack.of(self).top is None:
+            TransferSheet(self, order).open()
+
     # -- answers ---------------------------------------------------------------------------------------------------
     def _on_paid(self, invoice: object) -> None:
         if isinstance(invoice, Invoice):
@@ -218,6 +237,10 @@ class InvoicesPage(ArrangedPage):
         if isinstance(done, Corrected):
             toast_area(self).show_toast(corrected_text(done.credit_note, done.invoice), icon="circle-check")
             self.vm.open(done.invoice.uuid)
+
+    def _on_refunded(self, done: object) -> None:
+        if isinstance(done, Refunded):
+            toast_area(self).show_toast(refunded_text(done), icon="undo-2")
 
     def _on_exported(self, document: object) -> None:
         if isinstance(document, Document):
