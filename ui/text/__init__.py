@@ -30,7 +30,7 @@ from ui.text.ordering import (
     summary_line,
     total_parts,
 )
-from ui.text.problems import ErrorText, error_text, field_text, field_texts
+from ui.text.problems import ErrorText, error_text, field_text, field_texts, refusal_of
 from ui.text.shop import (
     billing_label,
     card_sentence,
@@ -86,6 +86,7 @@ __all__ = [
     "price_words",
     "rate",
     "receipt_text",
+    "refusal_of",
     "renewal_text",
     "resource_state",
     "sample_text",

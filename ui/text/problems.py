@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from services.api.errors import ServiceError
+from services.api.errors import CardDeclined, PaymentFailed, ProviderRejected, ServiceError, all_errors
 from services.api.money import EXPONENTS, Money
+from ui.text.declines import decline_text
 from ui.text.formats import exact_money
 from ui.text.language import count, plural, tr
 
@@ -102,32 +103,75 @@ def _request(code: str, _params: Params) -> ErrorText | None:
     return None
 
 
-def _payment(code: str, _params: Params) -> ErrorText | None:
-    card = tr("Choose a card")
+def _payment(code: str, params: Params) -> ErrorText | None:
+    other, reason = tr("Choose another way"), str(params.get("reason") or "")
+    none = tr("Nothing was charged.")
     match code:
+        case "payment_failed" if reason:
+            return ErrorText(tr("The payment did not go through"), f"{none} {decline_text(reason)}", other)
         case "payment_failed":
-            detail = tr("Nothing was charged. Try another card.")
-            return ErrorText(tr("The payment did not go through"), detail, card)
+            return ErrorText(tr("The payment did not go through"), tr("Nothing was charged. Try another card."), other)
+        case "card_declined" if reason:
+            return ErrorText(tr("The payment was declined"), f"{none} {decline_text(reason)}", other)
         case "card_declined":
             detail = tr("Nothing was charged. Choose another card, or ask your bank why.")
-            return ErrorText(tr("The card was declined"), detail, card)
+            return ErrorText(tr("The card was declined"), detail, other)
         case "insufficient_funds":
             detail = tr("Nothing was charged. Choose another card.")
-            return ErrorText(tr("There is not enough money on this card"), detail, card)
+            return ErrorText(tr("There is not enough money on this card"), detail, other)
         case "confirmation_declined":
             detail = tr("Nothing was charged. Pay again and confirm, or choose another card.")
-            return ErrorText(tr("The payment was not confirmed"), detail, card)
+            return ErrorText(tr("The payment was not confirmed"), detail, other)
         case "payment_not_completed":
             detail = tr("Nothing was charged and no order was made. Pay again when you are ready.")
             return ErrorText(tr("The payment was interrupted"), detail, tr("Try again"))
         case "payment_profile_needed":
             detail = tr("Calls that are paid afterwards need a card on file. Add one, then try again.")
-            return ErrorText(tr("Add a card first"), detail, card)
+            return ErrorText(tr("Add a card first"), detail, tr("Choose a card"))
         case "payment_unknown":
             title = tr("We do not know yet whether the payment went through")
             detail = tr("Check again: the same order is asked for, and it is charged once at most.")
             return ErrorText(title, detail, tr("Check again"))
     return None
+
+
+def _page(code: str, params: Params) -> ErrorText | None:
+    """Payments on the pages of a provider, and those a bank carries out days later."""
+    other, reason = tr("Choose another way"), str(params.get("reason") or "")
+    match code:
+        case "payment_expired":
+            detail = tr("Nothing was charged, and everything you typed is kept. Open a new page, or pay another way.")
+            return ErrorText(tr("The payment page was open too long"), detail, other)
+        case "payment_canceled":
+            detail = tr("Nothing was charged, and everything you typed is kept. Pay again, or another way.")
+            return ErrorText(tr("The payment was given up"), detail, other)
+        case "debit_failed":
+            why = decline_text(reason) if reason else tr("Pay another way, or ask your bank why.")
+            return ErrorText(tr("Your bank did not pay the debit"), f"{tr('Nothing was collected.')} {why}", other)
+        case "confirmation_needed":
+            detail = tr("Nothing was charged. Pay it again yourself, and answer the question of your bank.")
+            return ErrorText(tr("Your bank wants you to confirm this payment"), detail, tr("Confirm now"))
+        case "provider_rejected":
+            return ErrorText(
+                tr("This cannot be paid this way"), f"{tr('Nothing was charged.')} {_rejected(reason)}", other
+            )
+        case "event_rejected":
+            detail = tr("Nothing was changed. It was not sent by a payment provider, or not just now.")
+            return ErrorText(tr("The message was not accepted"), detail)
+    return None
+
+
+def _rejected(reason: str) -> str:
+    """Why a provider would not even take the request, and whose turn it is."""
+    sentences = {
+        "key_invalid": tr("The payment provider does not know Souk just now, which is not your fault. Tell support."),
+        "account_restricted": tr("The payment provider takes no payments for Souk just now. Tell support."),
+        "currency_unsupported": tr("It does not work in this currency. Pay another way."),
+        "amount_too_small": tr("The amount is too small for it. Pay from your wallet, or another way."),
+        "amount_too_large": tr("The amount is too large for it. Pay another way."),
+        "method_unavailable": tr("It is switched off at the payment provider. Pay another way."),
+    }
+    return sentences.get(reason, tr("The payment provider did not take it. Pay another way, or tell support."))
 
 
 def _amount(params: Params, name: str) -> str:
@@ -240,7 +284,7 @@ def _storage(code: str, _params: Params) -> ErrorText | None:
 
 
 _AREAS: tuple[Callable[[str, Params], ErrorText | None], ...] = (
-    _account, _request, _payment, _credit, _use, _storage,
+    _account, _request, _payment, _page, _credit, _use, _storage,
 )  # fmt: skip
 
 
@@ -255,6 +299,14 @@ def error_text(error: ServiceError) -> ErrorText:
         tr("Try again"),
         error.code,
     )
+
+
+def refusal_of(code: str) -> ServiceError:
+    """The error an order's stored code stands for: one of ours about payments, else a provider's own word."""
+    known = all_errors().get(code)
+    if known is not None:
+        return known() if issubclass(known, PaymentFailed | ProviderRejected) else PaymentFailed()
+    return CardDeclined(reason=code) if code else PaymentFailed()
 
 
 def _required(field: str) -> str:
@@ -274,7 +326,7 @@ def _special(field: str, code: str) -> str | None:
     sentences = {
         ("terms_accepted", "must_accept"): tr("Accept the terms to go on."),
         ("payment_token", "unknown"): tr("Choose another card; this one is not known here."),
-        ("payment_method", "not_available"): tr("This way to pay is not available yet. Choose Card."),
+        ("payment_method", "not_available"): tr("This way to pay is not available yet. Choose another."),
         ("payment_token", "expired"): tr("This card has expired. Choose another."),
     }
     return sentences.get((field, code))

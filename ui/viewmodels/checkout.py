@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from PySide6.QtCore import Signal
@@ -15,16 +16,19 @@ from services.api.types import (
     CartDraft,
     FunnelStep,
     Offering,
+    Order,
     PaymentMethod,
     PaymentOptions,
     SavedMethod,
 )
 from ui.bridge import Area, Bridge, Change
 from ui.text import error_text, tr
+from ui.text.methods import new_method
 from ui.viewmodels.agent import recommended_plan
 from ui.viewmodels.base import ServiceHolder, Status
+from ui.viewmodels.browser import Browser
 from ui.viewmodels.checkout_price import PricedViewModel
-from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase, preselected_card
+from ui.viewmodels.checkout_state import AccountMode, CheckoutState, Phase, method_of, preselected
 from ui.viewmodels.debounce import Debounce
 from ui.viewmodels.session import SessionViewModel
 
@@ -39,14 +43,21 @@ class _Opened(NamedTuple):
 
 
 class CheckoutViewModel(PricedViewModel):
-    """Signals: changed; problems_found(field); confirming(url); placed(Placed); quote_requested()."""
+    """Signals: changed; problems_found(field); confirming(url); placed(Placed); settled(Placed); quote_requested();
+    reopened() - what was taken back is in the cart again."""
 
     problems_found = Signal(str)
+    reopened = Signal()
 
     def __init__(
-        self, bridge: Bridge, holder: ServiceHolder, session: SessionViewModel, new_key: Callable[[], str]
+        self,
+        bridge: Bridge,
+        holder: ServiceHolder,
+        session: SessionViewModel,
+        new_key: Callable[[], str],
+        browser: Browser | None = None,
     ) -> None:
-        super().__init__(bridge, holder, session, new_key)
+        super().__init__(bridge, holder, session, new_key, browser)
         self._naming = Debounce(NAMES_MILLISECONDS, self._ask_names, self)
         self._opened_with: tuple[Offering | str, str, BillingCycle | None] = ("", "", None)
         session.changed.connect(self._on_session_changed)
@@ -56,7 +67,7 @@ class CheckoutViewModel(PricedViewModel):
 
     def open(self, offering: Offering | str, plan_uuid: str = "", cycle: BillingCycle | None = None) -> None:
         """Checks this offering out (an Offering, a uuid or a slug). What was typed before is there again."""
-        if self.state.is_busy:
+        if self.state.is_busy or self._goes_on_with(offering):
             return
         self._opened_with = (offering, plan_uuid, cycle)
         self._summaries.clear()
@@ -87,6 +98,13 @@ class CheckoutViewModel(PricedViewModel):
             failed=lambda error: self._set(status=Status.ERROR, error=error_text(error)),
             policy="replace",
         )
+
+    def _goes_on_with(self, offering: Offering | str) -> bool:
+        """What is being paid in the browser is not begun anew; its sheet is shown again."""
+        if self.state.phase is not Phase.AT_PROVIDER or (offering and not self._is_same(self.state, offering)):
+            return False
+        self.page.attend()
+        return True
 
     @staticmethod
     def _is_same(kept: CheckoutState, offering: Offering | str) -> bool:
@@ -141,22 +159,33 @@ class CheckoutViewModel(PricedViewModel):
         draft = cart.draft
         key = draft.attempt_key if is_same_order else ""
         self._restore_terms(draft, is_same=is_same, plan_uuid=plan)
-        is_wallet = bool(key) and not draft.payment_token  # so a wallet's attempt is kept (CheckoutState.cart)
+        self._restore_way(draft.payment_token, is_tried=bool(key))
         self._set(
             plan_uuid=plan,
             cycle=chosen_cycle,
             email=self.state.email or draft.email,
             organization_name=draft.organization_name,
             project_name=draft.project_name,
-            payment_token=draft.payment_token,
-            has_chosen_card=bool(draft.payment_token),
-            method=PaymentMethod.WALLET if is_wallet else PaymentMethod.CARD,
             terms_accepted=(draft.terms_accepted and is_same) or self._has_accepted_terms,
             attempt_key=key,
             notice=tr("Your last try to pay was interrupted. Finish it here; it is charged once at most.")
             if key
             else "",
         )
+
+    def _restore_way(self, kept: str, *, is_tried: bool) -> None:
+        """How it was to be paid, as CheckoutState.cart writes it down."""
+        options = self.state.options
+        if not kept or options is None:
+            method = PaymentMethod.WALLET if is_tried else PaymentMethod.CARD
+            self._set(method=method, payment_token="", chosen={})
+            return
+        fresh = new_method(kept)
+        method, token = fresh or method_of(options, kept), "" if fresh else kept
+        if is_tried or method in options.methods:
+            self._set(method=method, payment_token=token, chosen={method: token})
+        else:
+            self._set(method=PaymentMethod.CARD, payment_token="", chosen={})
 
     def _restore_terms(self, draft: CartDraft, *, is_same: bool, plan_uuid: str) -> None:
         """Coupon and trial belong to what was in the cart, country and VAT id to who buys."""
@@ -172,6 +201,33 @@ class CheckoutViewModel(PricedViewModel):
     def _has_accepted_terms(self) -> bool:
         """Who bought before accepted them then, and need not be asked again."""
         return self.state.options is not None and self.state.options.has_accepted_terms
+
+    def buy_again(self, order: Order) -> None:
+        """Puts what was taken back into the cart again, with all that was typed for it."""
+        self._bridge.run(
+            self,
+            "again",
+            lambda: self._fill_cart(order),
+            then=lambda _cart: self.reopened.emit(),
+            touches=("cart",),
+            initiator=self,
+        )
+
+    async def _fill_cart(self, order: Order) -> Cart:
+        offering = await self._service.get_offering(order.offering_uuid)
+        plan = next((plan.uuid for plan in offering.plans if plan.name == order.plan_name), recommended_plan(offering))
+        kept = self.state
+        is_known = kept.placed is not None and kept.placed.order_uuid == order.uuid
+        draft = kept.cart().draft if is_known else CartDraft()
+        draft = replace(
+            draft,
+            email=order.buyer_email,
+            organization_name=order.organization_name,
+            project_name=order.project_name,
+            terms_accepted=True,
+            attempt_key="",
+        )
+        return await self._service.save_cart(Cart(offering.card.uuid, plan, order.billing_cycle, draft))
 
     # ---- what is bought
 
@@ -247,12 +303,18 @@ class CheckoutViewModel(PricedViewModel):
         if not self._may_change() or self.state.options is None or method not in self.state.options.methods:
             return
         if method is not self.state.method and (method is not PaymentMethod.WALLET or self.state.can_use_wallet):
-            self._edit("payment_method", method=method)
+            token = preselected(self.state.options, method, self.state.chosen)
+            is_said = method not in (PaymentMethod.CARD, PaymentMethod.WALLET)  # so that it is there again later
+            chosen = {**self.state.chosen, method: token} if is_said else self.state.chosen
+            self._forget_problem("payment_token")
+            self._edit("payment_method", method=method, payment_token=token, chosen=chosen)
             self._price()
 
     def choose_card(self, token: str) -> None:
+        """One that is on file, a test card, or "" for something new."""
         if self._may_change():
-            self._edit("payment_token", payment_token=token, has_chosen_card=True)
+            chosen = {**self.state.chosen, self.state.method: token}
+            self._edit("payment_token", payment_token=token, chosen=chosen)
 
     def save_test_card(self, token: str) -> None:
         """Keeps a card on file for the account and chooses it."""
@@ -337,6 +399,7 @@ class CheckoutViewModel(PricedViewModel):
         self._choose_for_buyer()
         if self.state.method not in options.methods and self._may_change():  # the wallet is empty now
             self._set(method=PaymentMethod.CARD)
+            self._choose_for_buyer()
             self._price(is_quiet=True)
 
     def _after_failure(self, error: ServiceError) -> None:
@@ -351,8 +414,8 @@ class CheckoutViewModel(PricedViewModel):
     def _choose_for_buyer(self) -> None:
         """A card is chosen already when the buyer comes, unless an attempt is open: that one keeps its card."""
         if self.state.options is not None and not self.state.is_locked and not self.state.is_busy:
-            wanted = self.state.payment_token if self.state.has_chosen_card else ""
-            self._set(payment_token=preselected_card(self.state.options, wanted))
+            token = preselected(self.state.options, self.state.method, self.state.chosen)
+            self._set(payment_token=token)
 
     def _on_session_changed(self) -> None:
         account = self._session.state.account

@@ -15,6 +15,7 @@ from ui.bridge import Bridge
 from ui.text import error_text, field_text
 from ui.text.ordering import country_problem, coupon_problem, nothing_missing
 from ui.viewmodels.base import ServiceHolder, Status
+from ui.viewmodels.browser import Browser
 from ui.viewmodels.checkout_state import Phase
 from ui.viewmodels.purchase import PurchaseViewModel
 from ui.viewmodels.session import SessionViewModel
@@ -26,9 +27,14 @@ class PricedViewModel(PurchaseViewModel):
     """The part of checkout that knows the price."""
 
     def __init__(
-        self, bridge: Bridge, holder: ServiceHolder, session: SessionViewModel, new_key: Callable[[], str]
+        self,
+        bridge: Bridge,
+        holder: ServiceHolder,
+        session: SessionViewModel,
+        new_key: Callable[[], str],
+        browser: Browser | None = None,
     ) -> None:
-        super().__init__(bridge, holder, session, new_key)
+        super().__init__(bridge, holder, session, new_key, browser)
         self._summaries: dict[QuickCheckout, OrderSummary] = {}
         self._filed = NOTHING_FILED
 

@@ -24,7 +24,9 @@ from services.api.types import (
     QuickCheckout,
 )
 from ui.text import ErrorText, field_text, pay_label, tr
+from ui.text.methods import new_token
 from ui.text.ordering import country_problem, form_of
+from ui.text.paying import page_label, transfer_label
 from ui.viewmodels.base import Status
 
 # In the order of the screen, so that the first problem is the topmost.
@@ -49,6 +51,8 @@ MESSAGE_MAX = 4000  # as the service takes it with a request for a quote
 NO_NAMES = AutoNames("", "")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _PAID = (BillingModel.SUBSCRIPTION, BillingModel.PAY_PER_USE)
+PAGED = (PaymentMethod.CARD, PaymentMethod.BANK, PaymentMethod.PAYPAL)  # given on a page, and kept for the next time
+WITHOUT_TOKEN = (*PAGED, PaymentMethod.INVOICE)
 
 
 class AccountMode(StrEnum):
@@ -61,7 +65,8 @@ class Phase(StrEnum):
     IDLE = "idle"
     SIGNING_UP = "signing_up"
     PAYING = "paying"
-    CONFIRMING = "confirming"
+    CONFIRMING = "confirming"  # the page is in our own window
+    AT_PROVIDER = "at_provider"  # the page is in the browser
     FAILED = "failed"
     PLACED = "placed"
 
@@ -84,8 +89,8 @@ class CheckoutState:
     message: str = ""  # what the buyer would like to say with a request for a quote
     auto: AutoNames = NO_NAMES
     method: PaymentMethod = PaymentMethod.CARD
-    payment_token: str = field(default="", repr=False)
-    has_chosen_card: bool = False  # by hand; otherwise a better one may be preselected later
+    payment_token: str = field(default="", repr=False)  # "": what is new, given on a page
+    chosen: Mapping[PaymentMethod, str] = field(default_factory=dict, repr=False)  # by hand, the last token of each
     start_trial: bool = False
     coupon: str = ""  # accepted, or being asked about
     coupon_text: str = ""  # as typed, not accepted (yet)
@@ -155,6 +160,26 @@ class CheckoutState:
         return self.method is PaymentMethod.WALLET and self.needs_payment
 
     @property
+    def has_chosen_card(self) -> bool:
+        """By hand; otherwise a better one may be preselected later."""
+        return self.method in self.chosen
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether something new is given on a page of a provider, in the browser."""
+        return self.options is not None and bool(self.options.page_hosts)
+
+    @property
+    def takes_new(self) -> bool:
+        """Whether the chosen way can be paid with something that is not on file yet."""
+        return self.method in PAGED and (self.has_pages or self.method is not PaymentMethod.CARD)
+
+    @property
+    def opens_page(self) -> bool:
+        """Whether paying goes on on a page."""
+        return self.needs_payment and self.takes_new and not self.payment_token
+
+    @property
     def wallet_balance(self) -> Money | None:
         """None for a guest."""
         return self.options.wallet_balance if self.options is not None else None
@@ -218,11 +243,20 @@ class CheckoutState:
     @property
     def pay_label(self) -> str:
         summary = self.summary
+        if not self.is_locked and self.opens_page and self.has_pages:
+            return page_label(self.method, summary)
+        if not self.is_locked and self.method is PaymentMethod.INVOICE and self._owes:
+            return transfer_label(summary)
         if not self.is_locked:
             return pay_label(summary)
         if summary is None or summary.total is None:
             return tr("Finish purchase")
         return tr("Finish purchase – {amount}", amount=form_of(summary)(summary.total))
+
+    @property
+    def _owes(self) -> bool:
+        total = self.summary.total if self.summary is not None else None
+        return self.needs_payment and total is not None and not total.is_zero
 
     # ---- problems
 
@@ -253,7 +287,7 @@ class CheckoutState:
             offering_uuid=self.offering.card.uuid if self.offering else "",
             plan_uuid=self.plan_uuid,
             payment_method=self.method,
-            payment_token=self.payment_token if self.needs_payment and not self.is_wallet else "",
+            payment_token=self.payment_token if self.needs_payment and self.method in PAGED else "",
             organization_name=self.organization_name.strip(),
             project_name=self.project_name.strip(),
             billing_cycle=self.cycle,
@@ -283,10 +317,10 @@ class CheckoutState:
 
     @property
     def _kept_token(self) -> str:
-        """Of an attempt that the wallet pays, none: that is how it is known again."""
-        if self.attempt_key and self.is_wallet:
+        """What was chosen, as it is known again: a token, the way without one, and for the wallet none."""
+        if self.is_wallet or not (self.has_chosen_card or self.attempt_key):
             return ""
-        return self.payment_token if self.has_chosen_card or self.attempt_key else ""
+        return self.payment_token or (new_token(self.method) if self.method in WITHOUT_TOKEN else "")
 
 
 def email_code(email: str) -> str:
@@ -330,14 +364,36 @@ def _payment_codes(state: CheckoutState) -> dict[str, str]:
         return {}
     if state.is_wallet:
         return {"payment_method": "" if state.can_use_wallet else "insufficient_credit"}
+    is_given = bool(state.payment_token) or state.takes_new or state.method is PaymentMethod.INVOICE
     return {
         "payment_method": "" if state.method in state.options.methods else "not_available",
-        "payment_token": "" if state.payment_token else "required",
+        "payment_token": "" if is_given else "required",
     }
 
 
 def _sentence(field: str, code: str) -> str:
     return country_problem(code) if field == "country" else field_text(field, code)
+
+
+def preselected(options: PaymentOptions, method: PaymentMethod, chosen: Mapping[PaymentMethod, str]) -> str:
+    """What pays when the buyer comes: what was chosen, else what is on file of this kind, the default first, else
+    something new. Where no page is hosted, a card in test mode is the test card that pays."""
+    if method not in PAGED:
+        return ""
+    saved = [one for one in options.saved_methods if one.method is method]
+    tests = options.test_cards if method is PaymentMethod.CARD and options.is_test_mode else ()
+    takes_new = bool(options.page_hosts) or method is not PaymentMethod.CARD
+    known = {one.token for one in saved} | {card.token for card in tests} | ({""} if takes_new else set())
+    if chosen.get(method) in known:
+        return chosen[method]
+    works = sorted((one for one in saved if one.expiry != "expired"), key=lambda one: not one.is_default)
+    paying = [] if takes_new else [card.token for card in tests if card.outcome == "pays"]
+    return ([one.token for one in works] or paying or [""])[0]
+
+
+def method_of(options: PaymentOptions, token: str) -> PaymentMethod:
+    """What kind a saved method is; a test card is a card."""
+    return next((one.method for one in options.saved_methods if one.token == token), PaymentMethod.CARD)
 
 
 def preselected_card(options: PaymentOptions, wanted: str) -> str:

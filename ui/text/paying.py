@@ -1,0 +1,144 @@
+"""The words of paying elsewhere: what the button of checkout opens, the page that is waited for, a transfer to be made,
+the seconds in which a purchase can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.api.money import Money
+from services.api.types import OrderSummary, PaymentMethod, Transfer
+from ui.text.formats import date, exact_money, money
+from ui.text.language import tr
+from ui.text.methods import page_button
+from ui.text.ordering import form_of
+
+# ---- checkout
+
+
+def way_label(method: PaymentMethod) -> str:
+    """On the choice of how to pay."""
+    labels = {
+        PaymentMethod.CARD: tr("Card"),
+        PaymentMethod.BANK: tr("Bank"),
+        PaymentMethod.PAYPAL: tr("PayPal"),
+        PaymentMethod.INVOICE: tr("Transfer"),
+        PaymentMethod.WALLET: tr("Wallet"),
+    }
+    return labels[method]
+
+
+def new_way_title(method: PaymentMethod) -> str:
+    """The row that stands for what is given on the page of the provider."""
+    titles = {
+        PaymentMethod.CARD: tr("New card"),
+        PaymentMethod.BANK: tr("New bank account"),
+        PaymentMethod.PAYPAL: tr("Connect PayPal"),
+    }
+    return titles[method]
+
+
+def new_way_detail(method: PaymentMethod) -> str:
+    details = {
+        PaymentMethod.CARD: tr("You type it on the provider’s secure page"),
+        PaymentMethod.BANK: tr("You choose your bank on the provider’s secure page"),
+        PaymentMethod.PAYPAL: tr("You log in at PayPal"),
+    }
+    return details[method]
+
+
+def way_note(method: PaymentMethod) -> str:
+    """What choosing it means for when the agent starts; empty where it starts at once."""
+    notes = {
+        PaymentMethod.BANK: tr("A debit takes 2 to 5 days. The agent starts when the money is there."),
+        PaymentMethod.INVOICE: tr("You get a reference and our account, and have 14 days. The agent starts when the "
+                                  "money is there."),
+    }  # fmt: skip
+    return notes.get(method, "")
+
+
+def page_label(method: PaymentMethod, summary: OrderSummary | None) -> str:
+    """On the button of checkout, when the page of a provider comes next."""
+    if summary is None or summary.total is None:
+        return page_button(method, "").rstrip(" –")
+    amount = form_of(summary)(summary.total)
+    return page_button(method, tr("{amount} today", amount=amount) if summary.total.is_zero else amount)
+
+
+def transfer_label(summary: OrderSummary | None) -> str:
+    """On the button of checkout, when the buyer sends the money."""
+    if summary is None or summary.total is None:
+        return tr("Order, pay by transfer")
+    return tr("Order – transfer {amount}", amount=form_of(summary)(summary.total))
+
+
+# ---- the page that is waited for
+
+
+def minutes(seconds: int) -> str:
+    """ "9:05"."""
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def page_words(host: str, *, was_opened: bool) -> str:
+    if not was_opened:
+        return tr("No browser could be opened. Copy the link and open it in a browser yourself.")
+    return tr("The page of {host} is open there. Souk notices by itself when it is done.", host=host)
+
+
+def page_ends(seconds: int) -> str:
+    """How long the page still works."""
+    if seconds <= 0:
+        return tr("The page has ended. Looking what became of it…")
+    return tr("The page works for another {time}.", time=minutes(seconds))
+
+
+def check_words(check: str) -> str:
+    """What is known while the page is waited for: "" | asking | not_yet | offline | unclear | canceling."""
+    words: Mapping[str, str] = {
+        "asking": tr("Checking…"),
+        "not_yet": tr("Not done yet. Finish on the page; Souk looks again by itself."),
+        "offline": tr("No network: trying again."),
+        "unclear": tr("The payment provider does not answer: trying again. Nothing is charged twice."),
+        "canceling": tr("Closing the page…"),
+    }
+    return words.get(check, tr("Waiting for you to finish."))
+
+
+# ---- taking back
+
+
+def undo_text(seconds: int) -> str:
+    return tr("You can still take this back: {time}", time=minutes(seconds))
+
+
+def undo_toast(name: str) -> str:
+    return tr("You have bought {name}.", name=name)
+
+
+# ---- a transfer
+
+
+def account_label(name: str) -> str:
+    """What stands before a line of the account."""
+    labels = {"holder": tr("Account holder"), "iban": tr("IBAN"), "bic": tr("BIC"), "bank": tr("Bank")}
+    return labels.get(name, name)
+
+
+def transfer_words(transfer: Transfer, name: str) -> str:
+    """What to do, and what comes of it."""
+    return tr("Transfer {amount} by {day}, with the reference. {name} starts when the money is there.",
+              amount=exact_money(transfer.amount), day=date(transfer.due_at), name=name)  # fmt: skip
+
+
+def received_words(transfer: Transfer) -> str:
+    """What has come in so far; empty when nothing has."""
+    if transfer.received.is_zero:
+        return ""
+    return tr("{received} has arrived, {left} is missing.",
+              received=exact_money(transfer.received), left=exact_money(transfer.amount))  # fmt: skip
+
+
+def bank_words(amount: Money, name: str) -> str:
+    """A debit that is under way."""
+    return tr("{amount} is being collected from your account. That takes 2 to 5 days; {name} starts when the money is "
+              "there.", amount=money(amount), name=name)  # fmt: skip
