@@ -21,7 +21,7 @@ OVERLAP = timedelta(minutes=5)  # an event may come into the list after a younge
 FRESH = timedelta(minutes=5)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 PAGE_SIZE = 100
-PAGES_MAX = 50
+PAGES_MAX = 500  # far more than a month brings
 
 SIGNED = {
     "auth_algo": "paypal-auth-algo",
@@ -146,6 +146,12 @@ async def verify_event(
     return read_event(event, body.decode("utf-8", "replace"))
 
 
+def is_twin(base_url: str) -> bool:
+    """Whether it is a test provider on this machine."""
+    base = urlsplit(base_url)
+    return base.scheme == "http" and base.hostname in ("127.0.0.1", "::1")
+
+
 def is_certificate_of(cert_url: str, base_url: str) -> bool:
     """Whether the certificate lies with PayPal, or with the test provider that is in use."""
     try:
@@ -155,8 +161,7 @@ def is_certificate_of(cert_url: str, base_url: str) -> bool:
         return False
     if bits.scheme == "https" and is_plain and port in (None, 443):
         return host == "paypal.com" or host.endswith(".paypal.com")
-    is_twin = base.scheme == "http" and base.hostname in ("127.0.0.1", "::1")
-    return is_twin and is_plain and (bits.scheme, bits.netloc) == (base.scheme, base.netloc)
+    return is_twin(base_url) and is_plain and (bits.scheme, bits.netloc) == (base.scheme, base.netloc)
 
 
 # ---------------------------------------------------------------- disputes

@@ -35,7 +35,7 @@ from services.gateways.payments import (
 )
 from services.gateways.paypal_check import check
 from services.gateways.paypal_client import PayPalClient, expect, under
-from services.gateways.paypal_events import list_events, read_dispute, verify_event
+from services.gateways.paypal_events import is_twin, list_events, read_dispute, verify_event
 from services.gateways.paypal_json import text
 from services.gateways.paypal_orders import CAPTURES, HOLDS, TOKENS, Asked, PayPalOrders
 
@@ -67,9 +67,10 @@ class PayPalPayments:
         self._client = PayPalClient(
             client_id=client_id, secret=secret, base_url=base_url, clock=clock, pause=pause, transport=transport
         )
-        # without a webhook PayPal keeps no events for us
+        # without a webhook PayPal keeps no events for us; a test provider always does
+        keeps_events = bool(webhook_id) or is_twin(base_url)
         self._orders = PayPalOrders(
-            self._client, clock, default_return_url=default_return_url, keeps_events=bool(webhook_id)
+            self._client, clock, default_return_url=default_return_url, keeps_events=keeps_events
         )
         self._clock = clock
         self._webhook_id = webhook_id

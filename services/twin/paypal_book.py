@@ -30,8 +30,8 @@ CREATE TABLE IF NOT EXISTS docs (
     PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS docs_by_ref ON docs (kind, ref);
 CREATE INDEX IF NOT EXISTS docs_by_due ON docs (due) WHERE due <> '';
-CREATE TABLE IF NOT EXISTS counter (nr INTEGER NOT NULL);
-INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT * FROM counter);
+CREATE TABLE IF NOT EXISTS counter (nr INTEGER NOT NULL, written INTEGER NOT NULL);
+INSERT INTO counter SELECT 0, 0 WHERE NOT EXISTS (SELECT * FROM counter);
 """
 
 
@@ -127,7 +127,7 @@ class Book:
 
     def put(self, kind: str, doc: Doc, *, ref: str = "", due: datetime | None = None) -> Doc:
         """Makes it, or writes it anew; `due` is when `ripe` gives it back."""
-        (number,) = self._db.execute("SELECT COALESCE(MAX(nr), 0) + 1 FROM docs WHERE kind = ?", (kind,)).fetchone()
+        (number,) = self._db.execute("UPDATE counter SET written = written + 1 RETURNING written").fetchone()
         self._db.execute(
             "INSERT INTO docs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET "
             "ref = CASE WHEN excluded.ref = '' THEN ref ELSE excluded.ref END, due = excluded.due, doc = excluded.doc",

@@ -271,7 +271,7 @@ def ripen(book: Book) -> None:
             clear_refund(book, doc["id"])
         elif kind == HOLD and doc["status"] == "CREATED":
             void_hold(book, doc["id"], has_expired=True)
-        else:
+        elif kind in (CAPTURE, HOLD):
             book.put(kind, doc)  # settled before its day
 
 

@@ -295,9 +295,6 @@ def test_long_after_a_charge_that_never_arrived_is_none_when_events_are_kept(rig
     request = wish("5.00", token=token)
     rig.clock.move(hours=6)
     assert loop.run(rig.pays.find(Lookup("second", "", request, START))) is None
-    with pytest.raises(ProviderUnreachable):  # nobody can tell
-        loop.run(rig.gateway(webhook_id="").find(Lookup("second", "", request, START)))
-    assert loop.run(rig.gateway(webhook_id="").find(Lookup("third", "", wish(), START))) is None
     assert rig.twin.count_captures() == 1
 
 
