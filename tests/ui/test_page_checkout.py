@@ -90,13 +90,10 @@ def test_free_plan_asks_for_no_card(desk: Desk) -> None:
     assert button(desk.page, "payButton").text() == "Start for free"
 
 
-def test_ways_to_pay_that_come_later_are_off_and_say_so(desk: Desk) -> None:
+def test_only_ways_that_work_are_offered_and_one_alone_needs_no_choice(desk: Desk) -> None:
     desk.open()
-    for index in (2, 3):
-        segment = button(desk.page, f"paymentMethod-{index}")
-        assert not segment.isEnabled()
-        assert segment.toolTip() == "Opens with a later version"
-    assert desk.text("laterNote") == "PayPal and Invoice open with a later version."
+    assert not child(desk.page, "paymentMethod").isVisible()
+    assert child(desk.page, "cardChoice").isVisible()
 
 
 def test_enterprise_asks_for_an_address_only(desk: Desk) -> None:

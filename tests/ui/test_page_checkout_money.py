@@ -187,13 +187,13 @@ def test_plan_that_can_be_tried_says_so(desk: Desk) -> None:
 
 def test_guest_sees_no_wallet(desk: Desk) -> None:
     desk.open()
-    assert not button(desk.page, "paymentMethod-1").isVisible()
+    assert not button(desk.page, "paymentMethod-wallet").isVisible()
 
 
 def test_wallet_names_its_balance_and_what_is_left(rich: Desk) -> None:
     rich.open(STARTER.uuid)
     assert rich.text("walletNote") == "Wallet: $300.00 available."
-    rich.click("paymentMethod-1")
+    rich.click("paymentMethod-wallet")
     row = child(rich.page, "walletRow")
     assert isinstance(row, OptionRow)
     rich.wait(lambda: row.accessibleDescription() == "$300.00 available, $10.00 after this order")
@@ -205,7 +205,7 @@ def test_wallet_names_its_balance_and_what_is_left(rich: Desk) -> None:
 
 def test_wallet_with_too_little_is_off_and_says_why(rich: Desk) -> None:
     rich.open(PRO.uuid)
-    segment = button(rich.page, "paymentMethod-1")
+    segment = button(rich.page, "paymentMethod-wallet")
     reason = "Your wallet has $300.00, and this order needs $990.00. Top it up to pay from it."
     assert not segment.isEnabled()
     assert (segment.toolTip(), rich.text("walletNote")) == (reason, reason)
@@ -213,7 +213,7 @@ def test_wallet_with_too_little_is_off_and_says_why(rich: Desk) -> None:
 
 def test_wallet_that_becomes_too_small_says_so_at_the_choice(rich: Desk) -> None:
     rich.open(STARTER.uuid)
-    rich.click("paymentMethod-1")
+    rich.click("paymentMethod-wallet")
     rich.wait(lambda: rich.state.can_pay)
     rich.click("plan-pro")
     rich.wait(lambda: rich.state.can_pay)
@@ -226,7 +226,7 @@ def test_wallet_that_becomes_too_small_says_so_at_the_choice(rich: Desk) -> None
 def test_pay_per_use_says_how_calls_are_paid(rich: Desk) -> None:
     rich.open(PER_USE.uuid)
     assert rich.text("usePaymentNote").startswith("Paid afterwards")
-    rich.click("paymentMethod-1")
+    rich.click("paymentMethod-wallet")
     rich.wait(lambda: rich.text("usePaymentNote").startswith("Prepaid"))
 
 

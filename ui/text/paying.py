@@ -37,7 +37,10 @@ def new_way_title(method: PaymentMethod) -> str:
     return titles[method]
 
 
-def new_way_detail(method: PaymentMethod) -> str:
+def new_way_detail(method: PaymentMethod, *, in_browser: bool) -> str:
+    """`in_browser`: on a page of a provider; else the page is only acted here."""
+    if not in_browser:
+        return tr("A page of the test provider comes next")
     details = {
         PaymentMethod.CARD: tr("You type it on the provider’s secure page"),
         PaymentMethod.BANK: tr("You choose your bank on the provider’s secure page"),
@@ -46,12 +49,16 @@ def new_way_detail(method: PaymentMethod) -> str:
     return details[method]
 
 
+def transfer_detail() -> str:
+    """Below the choice to send the money."""
+    return tr("You get our account and a reference with the order")
+
+
 def way_note(method: PaymentMethod) -> str:
     """What choosing it means for when the agent starts; empty where it starts at once."""
     notes = {
         PaymentMethod.BANK: tr("A debit takes 2 to 5 days. The agent starts when the money is there."),
-        PaymentMethod.INVOICE: tr("You get a reference and our account, and have 14 days. The agent starts when the "
-                                  "money is there."),
+        PaymentMethod.INVOICE: tr("You have 14 days. The agent starts when the money is there."),
     }  # fmt: skip
     return notes.get(method, "")
 

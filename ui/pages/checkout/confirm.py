@@ -6,13 +6,14 @@ from PySide6.QtCore import QRect, Signal
 from PySide6.QtWidgets import QFormLayout, QWidget
 
 from ui import theme
-from ui.text import saved_card_label, total_parts, tr
-from ui.viewmodels.checkout_state import CheckoutState, Phase
+from ui.text import total_parts, tr
+from ui.text.methods import method_name
+from ui.text.paying import new_way_title
+from ui.viewmodels.checkout_state import PAGED, CheckoutState, Phase
 from ui.widgets.controls import Button, badge, card, label, row
 from ui.widgets.notices import Banner
 from ui.widgets.overlay import Sheet
-
-EDGES = 2  # the panel's frame, on both sides
+from ui.widgets.waiting_sheet import fitted
 
 
 class ConfirmSheet(Sheet):
@@ -42,7 +43,7 @@ class ConfirmSheet(Sheet):
         form.setHorizontalSpacing(16)
         amount = total_parts(state.summary).amount if state.summary else ""  # what is taken now
         bought = f"{state.offering.card.name}, {state.plan.name}" if state.offering and state.plan else ""
-        for title, value in ((tr("Amount"), amount), (tr("For"), bought), (tr("Card"), _card(state))):
+        for title, value in ((tr("Amount"), amount), (tr("For"), bought), (tr("Paid with"), _card(state))):
             form.addRow(label(title, "muted"), label(value, "strong", wrap=True, tabular=True))
         box.body.addLayout(form)
         return box
@@ -61,18 +62,7 @@ class ConfirmSheet(Sheet):
 
     def place(self) -> QRect:
         """In the middle and only as tall as its few lines: a question, not a workplace."""
-        side = super().place()
-        content, layout = self.area.widget(), self.panel.layout()
-        inner = content.layout() if content is not None else None
-        if inner is None or layout is None:
-            return side
-        items = [layout.itemAt(index) for index in range(layout.count())]
-        around = sum(item.sizeHint().height() for item in items if item is not None and item.widget() is not self.area)
-        wanted = (
-            around + max(inner.totalHeightForWidth(side.width() - EDGES), inner.totalMinimumSize().height()) + EDGES
-        )
-        height = min(wanted, side.height())
-        return QRect((self.width() - side.width()) // 2, (self.height() - height) // 2, side.width(), height)
+        return fitted(self, super().place())
 
     def accept_default(self) -> None:
         """Money is never spent by an Enter that was meant for something else: only the buttons answer."""
@@ -89,12 +79,9 @@ class ConfirmSheet(Sheet):
 
 
 def _card(state: CheckoutState) -> str:
-    """The card that is asked about, as far as it is known here."""
+    """What is asked about, as far as it is known here."""
     if state.options is None:
         return ""
-    for saved in state.options.saved_methods:
-        if saved.token == state.payment_token:
-            return saved_card_label(saved)
-    return next(
-        (f"{one.brand} •••• {one.last4}" for one in state.options.test_cards if one.token == state.payment_token), ""
-    )
+    if not state.payment_token:
+        return new_way_title(state.method) if state.method in PAGED else ""
+    return method_name(state.options, state.payment_token)

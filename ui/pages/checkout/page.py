@@ -26,12 +26,24 @@ from ui.widgets.focus_order import set_tab_order
 from ui.widgets.folding import Reading
 from ui.widgets.layout import ScrollPage
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
+from ui.widgets.waiting_sheet import WaitingStep
 
 TWO_COLUMNS = 980  # px at 100 % text; below it the halves stand one below the other
 LEFT, RIGHT, BETWEEN = 660, 460, 40
 LEAST_BACK = 120
 WIDEST = (1 << 24) - 1  # Qt's own "no maximum"
-OTHER_CARD = ("card_declined", "insufficient_funds", "payment_failed", "confirmation_declined", "payment_not_completed")
+OTHER_WAY = (
+    "card_declined",
+    "insufficient_funds",
+    "payment_failed",
+    "confirmation_declined",
+    "payment_not_completed",
+    "payment_expired",
+    "payment_canceled",
+    "debit_failed",
+    "payment_profile_needed",
+    "provider_rejected",
+)
 GO_BACK = ("not_found", "nothing_missing")
 READ_AGAIN = ("conflict", "wrong_state")
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -49,6 +61,8 @@ class CheckoutPage(ArrangedPage):
         page(self)
         self.vm = vm
         self._sheet: ConfirmSheet | None = None
+        self._waiting = WaitingStep(self, vm.page)
+        self._waiting.closed.connect(self._on_waiting_closed)
         self._phase = vm.state.phase
         self._is_focus_due = True
         outer = QVBoxLayout(self)
@@ -174,6 +188,8 @@ class CheckoutPage(ArrangedPage):
     def press_pay(self) -> None:
         if self.vm.state.phase is Phase.CONFIRMING:
             self._open_sheet()
+        elif self.vm.state.phase is Phase.AT_PROVIDER:
+            self.vm.page.attend()
         else:
             self.vm.pay()
 
@@ -206,8 +222,10 @@ class CheckoutPage(ArrangedPage):
         code = state.error.code if state.error else ""
         if state.phase is Phase.CONFIRMING:
             self._open_sheet()
-        elif code in OTHER_CARD:
-            self.paying.payment.cards.focus_another()
+        elif state.phase is Phase.AT_PROVIDER:
+            self.vm.page.attend()
+        elif code in OTHER_WAY:
+            self.paying.payment.focus_another()
         elif code in GO_BACK:
             self.back.emit()
         elif code == "sum_moved":
@@ -300,6 +318,14 @@ class CheckoutPage(ArrangedPage):
     def _on_sheet_closed(self) -> None:
         self._sheet = None
         self._show_state()
+
+    def _on_waiting_closed(self) -> None:
+        """Back on the form: to another way when nothing came of it."""
+        state = self.vm.state
+        if state.phase is Phase.AT_PROVIDER:
+            self.paying.notice.action_button.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif state.phase in (Phase.IDLE, Phase.FAILED) and self.isVisible():
+            self.paying.payment.focus_chosen()
 
     # -- focus and geometry ----------------------------------------------------------------------------------------
     def _focus_when_due(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QWidget
 
+from services.api.types import PaymentMethod
 from ui.pages.checkout.account import ACCOUNT_ERRORS, AccountSection
 from ui.pages.checkout.names import NamesSection
 from ui.pages.checkout.payment import PaymentSection
@@ -115,9 +116,9 @@ class PayingCard(Card):
 
     def _show_pay(self, state: CheckoutState) -> None:
         self.pay.setText(state.pay_label)
-        self.pay.set_icon("mail" if state.is_quote else "lock")
+        self.pay.set_icon("mail" if state.is_quote else "external-link" if _goes_out(state) else "lock")
         self.pay.set_busy(state.is_busy)
-        self.pay.setEnabled(state.can_pay or state.is_busy or state.phase is Phase.CONFIRMING)
+        self.pay.setEnabled(state.can_pay or state.is_busy or state.phase in (Phase.CONFIRMING, Phase.AT_PROVIDER))
         self._words.setText(_reassurance(state))
         self._words.setVisible(bool(self._words.text()))
 
@@ -165,11 +166,22 @@ def _notice(state: CheckoutState) -> tuple[str, str, str]:
     error: ErrorText | None = state.error
     if state.phase is Phase.CONFIRMING:
         return tr("Your bank waits for your answer. Nothing is charged yet."), "warning", tr("Answer now")
+    if state.phase is Phase.AT_PROVIDER:
+        return (
+            tr("A payment page is open in your browser. Nothing is charged before you finish there."),
+            "info",
+            tr("Show"),
+        )
     if error is not None and error.code not in ACCOUNT_ERRORS:
         return error.sentence, "danger", error.action
     if error is None and state.notice:
         return state.notice, "warning", ""
     return "", "danger", ""
+
+
+def _goes_out(state: CheckoutState) -> bool:
+    """Whether the browser comes next."""
+    return state.has_pages and state.opens_page and not state.is_locked
 
 
 def _reassurance(state: CheckoutState) -> str:
@@ -184,11 +196,22 @@ def _reassurance(state: CheckoutState) -> str:
         return tr("Nothing is charged today. You can cancel at any time.")
     if state.is_wallet:
         return tr("Paid from your wallet at once.")
+    if state.method is PaymentMethod.INVOICE and state.needs_payment:
+        return tr("Nothing is charged now. You can cancel the order until the money is there.")
+    if _goes_out(state):
+        return _before_page(state)
     if not state.needs_payment:
         return tr("You can cancel or change the plan at any time.")
     if state.options is not None and state.options.is_test_mode:
         return tr("No card number is asked for in test mode.")
     return tr("We never see your card number.")
+
+
+def _before_page(state: CheckoutState) -> str:
+    seconds = state.options.undo_seconds if state.options is not None else 0
+    if seconds and state.method is not PaymentMethod.BANK:
+        return tr("It opens in your browser. You can take the purchase back for {n} seconds after paying.", n=seconds)
+    return tr("It opens in your browser. Nothing is charged before you finish there.")
 
 
 def _quote_hint(state: CheckoutState) -> str:
