@@ -41,6 +41,7 @@ from services.twin.paypal_pages import BUYER, Page, agree_page, said_page, with_
 ROOT = "/paypal"
 ANSWER_TIME = timedelta(days=10)
 PAGES = {"/checkoutnow": ("token", ORDER), "/agreements/approve": ("approval_session_id", SETUP)}
+LOST = TwinResponse(0, {}, b"")  # the connection ends without a word
 Watch = Callable[[str, str, Doc], list[str]]
 
 
@@ -54,6 +55,7 @@ class PayPalTwin:
         self._base = "http://127.0.0.1" + ROOT
         self._watches: list[Watch] = []
         self._busy: list[tuple[str, int]] = []
+        self._lost: list[tuple[str, str]] = []
         self.breaches: list[str] = []
 
     # ------------------------------------------------------------ being asked
@@ -63,19 +65,22 @@ class PayPalTwin:
         if host := request.headers.get("host", ""):
             self._base = f"http://{host}{ROOT}"
         path = request.path.removeprefix(ROOT)
+        lost = self._pick_loss(path)
+        if lost == "before":
+            return LOST
         with self._book.writing():
             orders.ripen(self._book)
+        response = self._answer_to(path, request)
+        self._announce()
+        return LOST if lost else response
+
+    def _answer_to(self, path: str, request: TwinRequest) -> TwinResponse:
         try:
             if path in PAGES:
-                response = self._page(path, request)
-            elif path.startswith("/twin/"):
-                response = self._control(path, request)
-            else:
-                response = self._call(path, request)
+                return self._page(path, request)
+            return self._control(path, request) if path.startswith("/twin/") else self._call(path, request)
         except Refusal as refusal:
-            response = _json(refusal.status, api.refusal_body(refusal, f"twin{len(self.breaches):09d}"))
-        self._announce()
-        return response
+            return _json(refusal.status, api.refusal_body(refusal, f"twin{len(self.breaches):09d}"))
 
     def _call(self, path: str, request: TwinRequest) -> TwinResponse:
         if path == "/v1/oauth2/token":
@@ -120,6 +125,20 @@ class PayPalTwin:
                 self._busy.remove(entry)
         if entry is not None:
             raise Refusal(entry[1], "RESOURCE_CONFLICT" if entry[1] == 409 else "INTERNAL_SERVER_ERROR")
+
+    def _pick_loss(self, path: str) -> str:
+        with self._lock:
+            found = next((entry for entry in self._lost if path.startswith(entry[1])), None)
+            if found is not None:
+                self._lost.remove(found)
+        return found[0] if found else ""
+
+    def lose_next(self, when: str, path: str = "", *, times: int = 1) -> None:
+        """So many calls under this path bring no answer, lost "before" they do anything or "after"."""
+        if when not in ("before", "after"):
+            raise ValueError(when)
+        with self._lock:
+            self._lost += [(when, path)] * times
 
     def watch(self, watch: Watch) -> None:
         """Another look at every body: called with method, path and body, answers with what is wrong."""

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from services.api.money import Money
-from services.gateways.payments import Charge, ChargeRequest, Lookup, ProviderRefused, ProviderUnreachable
+from services.gateways.payments import Charge, ChargeRequest, KeyMismatch, Lookup, ProviderRefused, ProviderUnreachable
 from services.gateways.paypal_json import instant, money, money_body, parse, part, parts, text
 from services.gateways.paypal_payments import PayPalPayments
 from tests.twin.paypal_rig import KEY, START, MovedClock, no_pause, wish
@@ -199,6 +199,59 @@ def test_an_answer_of_long_ago_to_the_same_key_is_not_believed(loop: asyncio.Run
     charge = loop.run(gateway(transport).find(Lookup(KEY, "", wish(), START)))
     assert charge is not None
     assert charge.state == "succeeded"
+
+
+def test_an_answer_for_another_amount_is_another_request(loop: asyncio.Runner) -> None:
+    with pytest.raises(KeyMismatch):
+        loop.run(gateway(Scripted(orders=[well(order("CREATED"))])).charge(wish("30.00"), key=KEY))
+
+
+def test_an_invoice_number_that_was_paid_with_no_payment_to_be_seen_is_not_settled(loop: asyncio.Runner) -> None:
+    nothing = [well({"events": []})]
+    with pytest.raises(ProviderUnreachable):
+        found(loop, "order:ORDER1", capture=[problem("DUPLICATE_INVOICE_ID")], ORDER1=[well(AGREED)], other=nothing)
+
+
+def test_a_hold_that_is_not_there_is_over(loop: asyncio.Runner) -> None:
+    assert found(loop, "auth:GONE", other=[problem("INVALID_RESOURCE_ID", 404)]).state == "canceled"
+
+
+def test_a_hold_that_is_neither_taken_nor_gone_is_asked_for_again(loop: asyncio.Runner) -> None:
+    held = [well(payment("CREATED"))]
+    with pytest.raises(ProviderUnreachable):
+        loop.run(gateway(Scripted(capture=[problem("A_NEW_ONE")], other=held)).capture("auth:PAYMENT1", key="take"))
+
+
+def test_a_hold_whose_owner_cannot_pay_is_a_refusal(loop: asyncio.Runner) -> None:
+    pays = gateway(Scripted(capture=[problem("PAYER_CANNOT_PAY")], other=[well(payment("CREATED"))]))
+    charge = loop.run(pays.capture("auth:PAYMENT1", key="take"))
+    assert (charge.state, charge.decline_code) == ("failed", "PAYER_CANNOT_PAY")
+
+
+def test_a_hold_that_cannot_be_let_go_now_is_asked_for_again(loop: asyncio.Runner) -> None:
+    with pytest.raises(ProviderUnreachable):
+        loop.run(gateway(Scripted(void=[problem("A_NEW_ONE")])).cancel("auth:PAYMENT1", key="drop"))
+
+
+@pytest.mark.parametrize("status", ["FAILED", "CANCELLED"])
+def test_a_refund_that_failed_is_one(loop: asyncio.Runner, status: str) -> None:
+    pays = gateway(Scripted(refund=[well({"status": status}, 201)], other=[well(payment("COMPLETED"))]))
+    assert loop.run(pays.refund("capture:PAYMENT1", Money.parse("9.00"), key="back")).state == "failed"
+
+
+def test_a_key_withdrawn_while_looking_by_key_is_no_answer(loop: asyncio.Runner) -> None:
+    with pytest.raises(ProviderUnreachable):
+        loop.run(gateway(Scripted(orders=[problem("NOT_AUTHORIZED", 403)])).find(Lookup(KEY, "", wish(), START)))
+
+
+def test_a_dispute_paid_by_paypal_itself_is_won(loop: asyncio.Runner) -> None:
+    said = {"dispute_id": "PP-D-1", "status": "RESOLVED", "dispute_amount": AMOUNT, "reason": "UNAUTHORISED"}
+    for outcome, state in (("RESOLVED_WITH_PAYOUT", "won"), ("ACCEPTED", "lost"), ("CANCELED_BY_BUYER", "won")):
+        told = said | {"dispute_outcome": {"outcome_code": outcome}}
+        facts = loop.run(gateway(Scripted(other=[well(told)])).get_dispute("PP-D-1"))
+        assert facts is not None
+        assert facts.state == state
+    assert loop.run(gateway(Scripted(other=[well({"dispute_id": "PP-D-1"})])).get_dispute("PP-D-1")) is None
 
 
 def test_long_after_nobody_can_tell_of_a_saved_account_when_no_events_are_kept(loop: asyncio.Runner) -> None:

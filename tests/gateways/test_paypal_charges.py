@@ -11,7 +11,15 @@ import pytest
 
 from services.api.money import Money
 from services.api.types import PaymentMethod
-from services.gateways.payments import Charge, KeyMismatch, Lookup, ProviderRefused, ProviderUnreachable
+from services.gateways.payments import (
+    Charge,
+    Customer,
+    KeyMismatch,
+    Lookup,
+    Payments,
+    ProviderRefused,
+    ProviderUnreachable,
+)
 from tests.twin.paypal_rig import BACK, KEY, START, Rig, wish
 
 
@@ -346,6 +354,58 @@ def test_a_paypal_that_is_busy_is_asked_three_times_with_one_request_id(
         rig.twin.busy_next("/v2/checkout/orders", status=status)
     with pytest.raises(ProviderUnreachable):
         loop.run(rig.pays.charge(wish(), key=KEY))
+
+
+@pytest.mark.parametrize(("when", "captures"), [("before", 0), ("after", 1)])
+def test_the_twin_can_lose_an_answer_before_or_after_its_effect(
+    rig: Rig, loop: asyncio.Runner, when: str, captures: int
+) -> None:
+    opened = loop.run(rig.pays.charge(wish(), key=KEY))
+    rig.agree(opened)
+    rig.twin.lose_next(when, f"/v2/checkout/orders/{opened.id.partition(':')[2]}/capture", times=3)
+    with pytest.raises(ProviderUnreachable):
+        loop.run(rig.pays.find(Lookup(KEY, opened.id, wish(), START)))
+    assert rig.twin.count_captures() == captures
+    assert run_find(loop, rig, Lookup(KEY, opened.id, wish(), START)).state == "succeeded"
+    assert rig.twin.count_captures() == 1
+
+
+def test_a_saved_account_that_was_looked_at_is_found_again(rig: Rig, loop: asyncio.Runner) -> None:
+    token = saved(rig, loop)
+    request = wish("0.00", token=token)
+    assert run_find(loop, rig, Lookup("check", "", request, START)).state == "succeeded"
+    charge = loop.run(rig.pays.charge(request, key="check"))
+    assert run_find(loop, rig, Lookup("check", charge.id, request, START)) == charge
+    loop.run(rig.pays.forget(token))
+    assert run_find(loop, rig, Lookup("check", charge.id, request, START)).state == "failed"
+
+
+def test_two_pages_under_one_key_are_paid_once(rig: Rig, loop: asyncio.Runner) -> None:
+    first = loop.run(rig.pays.charge(wish(), key=KEY))
+    rig.clock.move(hours=6)  # the first page has ended and its Request-Id is forgotten
+    second = loop.run(rig.pays.charge(wish(), key=KEY))
+    assert second.id != first.id
+    rig.agree(second)
+    paid = run_find(loop, rig, Lookup(KEY, second.id))
+    rig.clock.move(hours=7)
+    third = loop.run(rig.pays.charge(wish(), key=KEY))
+    rig.agree(third)
+    assert run_find(loop, rig, Lookup(KEY, third.id)).id == paid.id
+    assert rig.twin.count_captures() == 1
+
+
+def test_what_it_is_and_has_not(rig: Rig, loop: asyncio.Runner) -> None:
+    pays = rig.pays
+    assert (pays.name, pays.is_test_mode, pays.methods, pays.test_cards) == (
+        "paypal",
+        True,
+        (PaymentMethod.PAYPAL,),
+        (),
+    )
+    assert (pays.page_hosts, pays.has_customers, pays.describe("any")) == (("127.0.0.1:8742",), False, None)
+    assert loop.run(pays.provide_customer(Customer("org", "Kim", "kim@example.com"))) == ""
+    provider: Payments = pays  # the type checker sees that it is one
+    assert provider.name == "paypal"
 
 
 def test_a_key_of_any_length_is_one_charge(rig: Rig, loop: asyncio.Runner) -> None:

@@ -56,7 +56,7 @@ class Wire(httpx.AsyncBaseTransport):
             raise httpx.ReadTimeout("lost before", request=request)
         body = b"".join([part async for part in request.stream])  # type: ignore[union-attr] # it is an async one
         response = self.twin.handle(asked(request.method, str(request.url), body, dict(request.headers)))
-        if lost is not None:
+        if lost is not None or response.status == 0:
             raise httpx.ReadTimeout("lost after", request=request)
         return httpx.Response(response.status, headers=response.headers, content=response.body)
 
