@@ -233,11 +233,17 @@ def test_paid_question_starts_afresh(top_up: TopUpViewModel, holder: ServiceHold
 
 @pytest.fixture
 def auto(
-    bridge: Bridge, holder: ServiceHolder, signed_in: SessionViewModel, service: FakeService, run: Run, qtbot: QtBot
+    bridge: Bridge,
+    holder: ServiceHolder,
+    signed_in: SessionViewModel,
+    service: FakeService,
+    new_key: Callable[[], str],
+    run: Run,
+    qtbot: QtBot,
 ) -> AutoTopUpViewModel:
     """The proposal, rehearsed on forty days at $1 each."""
     live(service, holder.service, run, 40, "1")
-    vm = AutoTopUpViewModel(bridge, holder)
+    vm = AutoTopUpViewModel(bridge, holder, new_key)
     vm.start(run(holder.service.get_wallet()), run(holder.service.get_payment_options()))
     qtbot.waitUntil(lambda: vm.state.rehearsal is not None)
     return vm

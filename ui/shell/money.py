@@ -133,6 +133,7 @@ class MoneyPages(QObject):
     def _make_wallet(self) -> QWidget:
         page = self._wallet = self._pages.wallet()
         page.explain_requested.connect(self.explain)
+        page.methods_requested.connect(self.show_methods)
         page.sign_in_requested.connect(self._navigator.sign_in_requested)
         page.browse.connect(partial(self._navigator.show_section, at.MARKETPLACE))
         return page

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.api.types import PaymentMethod, PaymentOptions, SavedMethod
+from services.api.types import Invoice, InvoiceState, PaymentMethod, PaymentOptions, SavedMethod
+from ui.text.formats import exact_money
 from ui.text.language import tr
 from ui.text.shop import test_card_label
 
@@ -131,6 +132,14 @@ def method_name(options: PaymentOptions | None, token: str) -> str:
     return found or next((f"{one.brand} •••• {one.last4}" for one in options.test_cards if one.token == token), "")
 
 
+def method_of(options: PaymentOptions | None, token: str) -> PaymentMethod:
+    """Which kind of way a token stands for; test cards are cards."""
+    if fresh := new_method(token):
+        return fresh
+    saved = options.saved_methods if options is not None else ()
+    return next((one.method for one in saved if one.token == token), PaymentMethod.CARD)
+
+
 def page_button(method: PaymentMethod, amount: str) -> str:
     """On the button that opens the page where something new pays."""
     labels = {
@@ -146,6 +155,20 @@ def processing_text(method: PaymentMethod | None, amount: str) -> str:
     if method is PaymentMethod.BANK:
         return tr("{amount} is being collected from your bank. That takes 2 to 5 days.", amount=amount)
     return tr("The payment of {amount} is under way. You are told when it has arrived.", amount=amount)
+
+
+def needs_confirmation(invoice: Invoice) -> bool:
+    """The last try to collect it was stopped by the bank, which wants to ask the buyer."""
+    made = [one for one in invoice.attempts if one.state != "planned"]
+    if invoice.state is not InvoiceState.OPEN or not made:
+        return False
+    return made[-1].state == "action_required" or made[-1].error_code == "confirmation_needed"
+
+
+def confirmation_text(invoice: Invoice) -> str:
+    """Above such an invoice."""
+    return tr("{amount} needs your confirmation: your bank wants to ask you before it pays.",
+              amount=exact_money(invoice.due))  # fmt: skip
 
 
 # ---- keeping and removing

@@ -1,22 +1,24 @@
-"""Auto-top-up: the three amounts, the card, and the rehearsal on the last 90 days that comes before switching on."""
+"""Auto-top-up: three amounts, the way to pay, and the rehearsal on the last 90 days before it is switched on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import Signal
 
 from services.api.errors import InvalidInput, ServiceError
 from services.api.money import MICROS, Money
-from services.api.types import PaymentOptions, Rehearsal, SetAutoTopUp, Wallet
+from services.api.types import PaymentOptions, Rehearsal, SavedMethod, SetAutoTopUp, Wallet
 from ui.bridge import Bridge
 from ui.text import ErrorText, error_text, field_text, field_texts
+from ui.text.methods import new_method
 from ui.text.wallet import amount_problem
 from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
 from ui.viewmodels.base import ServiceHolder, ViewModel
-from ui.viewmodels.checkout_state import preselected_card
+from ui.viewmodels.browser import Browser
 from ui.viewmodels.debounce import Debounce
+from ui.viewmodels.payment_methods import AddMethodViewModel, preselected_method
 
 TYPING_MILLISECONDS = 300
 AMOUNTS = ("threshold", "target", "monthly_limit")
@@ -31,7 +33,9 @@ class AutoTopUpState:
     threshold: str = ""  # the amounts as typed
     target: str = ""
     monthly_limit: str = ""
-    payment_token: str = field(default="", repr=False)
+    options: PaymentOptions | None = None
+    payment_token: str = field(default="", repr=False)  # of what is on file, or what stands for something new
+    is_adding: bool = False  # something new is given on its page
     left: frozenset[str] = frozenset()
     has_pressed: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)  # field -> sentence, from the service, until edited
@@ -54,13 +58,15 @@ class AutoTopUpState:
     @property
     def can_switch_on(self) -> bool:
         """Only what was rehearsed may be switched on."""
-        return self.rehearsal is not None and not self.is_rehearsing and not self.is_saving
+        is_known = self.rehearsal is not None and not self.is_rehearsing
+        return is_known and not self.is_saving and new_method(self.payment_token) is None
 
     def request(self, *, is_on: bool = True) -> SetAutoTopUp:
         threshold, target, limit = (
             parse_amount(text, self.currency) for text in (self.threshold, self.target, self.monthly_limit)
         )
-        return SetAutoTopUp(is_on, threshold, target, limit, self.payment_token)
+        token = "" if new_method(self.payment_token) else self.payment_token
+        return SetAutoTopUp(is_on, threshold, target, limit, token)
 
 
 def _problems(state: AutoTopUpState) -> dict[str, str]:
@@ -86,8 +92,13 @@ class AutoTopUpViewModel(ViewModel[AutoTopUpState]):
     saved = Signal(bool)
     problems_found = Signal(str)
 
-    def __init__(self, bridge: Bridge, holder: ServiceHolder) -> None:
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], browser: Browser | None = None
+    ) -> None:
         super().__init__(bridge, holder, AutoTopUpState())
+        self.adding = AddMethodViewModel(bridge, holder, new_key, browser)
+        self.adding.changed.connect(self._on_adding_changed)
+        self.adding.added.connect(self._on_added)
         self._typing = Debounce(TYPING_MILLISECONDS, self._rehearse, self)
         holder.rebound.connect(self._on_rebound)
 
@@ -101,8 +112,8 @@ class AutoTopUpViewModel(ViewModel[AutoTopUpState]):
             plain_amount(amount if amount is not None else Money(start * MICROS, currency))
             for amount, start in zip(known, STARTING, strict=True)
         ]
-        token = preselected_card(options, auto.payment_token) if options is not None else auto.payment_token
-        self._become(AutoTopUpState(auto.is_on, currency, amounts[0], amounts[1], amounts[2], token))
+        token = preselected_method(options, auto.payment_token) if options is not None else auto.payment_token
+        self._become(AutoTopUpState(auto.is_on, currency, amounts[0], amounts[1], amounts[2], options, token))
         self._rehearse()
 
     def type(self, name: str, text: str) -> None:
@@ -121,10 +132,13 @@ class AutoTopUpViewModel(ViewModel[AutoTopUpState]):
         self._set(left=self.state.left | {name})
 
     def switch_on(self) -> None:
-        """Switches on, or keeps other amounts, once they were rehearsed."""
+        """Switches on, or keeps other amounts, once they were rehearsed; what is new is given on its page first."""
         self._set(has_pressed=True)
+        fresh = new_method(self.state.payment_token)
         if self.state.all_problems:
             self.problems_found.emit(next(iter(self.state.all_problems)))
+        elif fresh is not None and self.state.options is not None:
+            self.adding.start(fresh, self.state.options.page_hosts)
         elif not self.state.can_switch_on:
             self._typing.flush()
         else:
@@ -137,6 +151,22 @@ class AutoTopUpViewModel(ViewModel[AutoTopUpState]):
         self._typing.cancel()
         self._bridge.cancel(self, "rehearse")
         self._set(is_rehearsing=False)
+
+    # ---- something new
+
+    def _on_adding_changed(self) -> None:
+        state = self.adding.state
+        self._set(is_adding=state.is_busy, error=state.error or self.state.error)
+
+    def _on_added(self, saved: SavedMethod) -> None:
+        """It is chosen, and everything typed is as it was."""
+        self._edit("payment_token", payment_token=saved.token)
+        self._bridge.run(
+            self, "options", lambda: self._service.get_payment_options(),
+            then=lambda options: self._set(options=options),
+            failed=lambda error: self._set(error=error_text(error)), policy="replace",
+        )  # fmt: skip
+        self._rehearse()
 
     # ---- inside
 
@@ -187,6 +217,6 @@ class AutoTopUpViewModel(ViewModel[AutoTopUpState]):
 
     def _on_rebound(self) -> None:
         self._typing.cancel()
-        for verb in ("rehearse", "save"):
+        for verb in ("rehearse", "save", "options"):
             self._bridge.cancel(self, verb)
         self._become(AutoTopUpState())

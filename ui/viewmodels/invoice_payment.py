@@ -1,4 +1,4 @@
-"""Paying one open invoice: a card, the bank's question, and one key per attempt until its outcome is known."""
+"""Paying one open invoice: a way to pay, the buyer's confirmation, one key per attempt until its outcome is known."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ from services.api.errors import (
     KeyReused,
     NotFound,
     PaymentFailed,
+    ProviderRejected,
     ServiceError,
     WrongState,
 )
-from services.api.types import Invoice, Paid, PaymentOptions, PaymentState
+from services.api.types import Invoice, Paid, PaymentMethod, PaymentOptions, PaymentState
 from ui.bridge import Area, Bridge
-from ui.text import ErrorText, error_text, field_text
+from ui.text import ErrorText, error_text, exact_money, field_text, tr
+from ui.text.methods import method_of, new_method
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
-from ui.viewmodels.checkout_state import preselected_card
+from ui.viewmodels.browser import Browser
+from ui.viewmodels.hosted_page import HostedPageViewModel
+from ui.viewmodels.payment_methods import payment_page, preselected_method
 from ui.viewmodels.top_up import PayPhase
 
 # After these nothing was charged under the key and nothing will be: the next try is another attempt.
-DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, WrongState)
+DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, WrongState, ProviderRejected)
 TOUCHES: tuple[Area, ...] = ("invoices", "subscriptions", "wallet", "session", "resources")
 
 
 @dataclass(frozen=True, slots=True)
 class InvoicePaymentState:
-    """`card_problem` stands beside the card, `error` above the button."""
+    """`card_problem` stands beside what pays, `error` above the button."""
 
     invoice: Invoice | None = None
     status: Status = Status.LOADING  # of the cards
     options: PaymentOptions | None = None
-    payment_token: str = field(default="", repr=False)
+    payment_token: str = field(default="", repr=False)  # of what is on file, or what stands for something new
+    is_at_once: bool = False  # what is due is confirmed as soon as the ways to pay are known
     phase: PayPhase = PayPhase.IDLE
     attempt_key: str = ""  # of an attempt whose outcome is not known
     payment_uuid: str = ""
@@ -48,31 +53,50 @@ class InvoicePaymentState:
 
     @property
     def is_locked(self) -> bool:
-        """An attempt may have been charged: the card stays until its outcome is known."""
+        """An attempt may have been charged: what pays stays until its outcome is known."""
         return bool(self.attempt_key)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return self.options.page_hosts if self.options is not None else ()
+
+    @property
+    def method(self) -> PaymentMethod:
+        """What kind of way pays."""
+        return method_of(self.options, self.payment_token)
 
 
 class InvoicePaymentViewModel(ViewModel[InvoicePaymentState]):
-    """Signals: changed; paid(Invoice); confirming() - the bank asks; refused() - the card is to be looked at."""
+    """`page` waits for a page in the browser. Signals: changed; paid(Invoice); under_way(Paid) - the bank collects it;
+    confirming() - the bank asks in our own window; refused() - what pays is to be looked at."""
 
     paid = Signal(object)
+    under_way = Signal(object)
     confirming = Signal()
     refused = Signal()
 
-    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], browser: Browser | None = None
+    ) -> None:
         super().__init__(bridge, holder, InvoicePaymentState())
+        self.page = HostedPageViewModel(bridge, holder, browser or Browser(parent=bridge))
         self._new_key = new_key
+        self._return_url: str | None = None  # sent under the key of the attempt; the same again must be the same
+        self.page.finished.connect(self._on_page_finished)
+        self.page.canceled.connect(self._on_page_finished)
+        self.page.failed.connect(self._on_failed)
         holder.rebound.connect(self._on_rebound)
 
     # ---- verbs
 
-    def start(self, invoice: Invoice) -> None:
-        """Opens the question; an attempt still open for the same invoice is gone on with."""
+    def start(self, invoice: Invoice, *, at_once: bool = False) -> None:
+        """Opens the question; an attempt still open for the same invoice is gone on with. `at_once`: the buyer said to
+        confirm it with what is charged by default, so that only the bank's page is left."""
         state = self.state
-        is_open = state.is_locked or state.phase in (PayPhase.PAYING, PayPhase.CONFIRMING)
+        is_open = state.is_locked or state.phase in (PayPhase.PAYING, PayPhase.CONFIRMING, PayPhase.WAITING)
         if is_open and state.invoice is not None and state.invoice.uuid == invoice.uuid:
             return
-        self._become(InvoicePaymentState(invoice))
+        self._become(InvoicePaymentState(invoice, is_at_once=at_once))
         self.load_cards()
 
     def load_cards(self) -> None:
@@ -93,6 +117,8 @@ class InvoicePaymentViewModel(ViewModel[InvoicePaymentState]):
     def pay(self) -> None:
         """Pays what is due; a second press while that runs does nothing, after an unknown outcome it asks again."""
         state = self.state
+        if state.phase is PayPhase.WAITING:
+            self.page.attend()
         invoice = state.invoice
         if invoice is None or state.phase not in (PayPhase.IDLE, PayPhase.FAILED) or state.status is Status.LOADING:
             return
@@ -100,9 +126,22 @@ class InvoicePaymentViewModel(ViewModel[InvoicePaymentState]):
             self._set(card_problem=field_text("payment_token", "required"))
             self.refused.emit()
             return
-        token, key = state.payment_token, state.attempt_key or self._new_key()
+        if not state.attempt_key:
+            self._return_url = None
+        fresh, key = new_method(state.payment_token), state.attempt_key or self._new_key()
+        token = "" if fresh is not None else state.payment_token
         self._set(phase=PayPhase.PAYING, attempt_key=key, error=None, card_problem="")
-        self._pay(lambda: self._service.pay_invoice(invoice.uuid, token, key=key))
+
+        async def work() -> Paid:
+            if self._return_url is None:
+                self._return_url = await self.page.return_url() if self.state.hosts else ""
+            if fresh is None and not self._return_url:
+                return await self._service.pay_invoice(invoice.uuid, token, key=key)
+            return await self._service.pay_invoice(
+                invoice.uuid, token, key=key, page=fresh, return_url=self._return_url
+            )  # fmt: skip
+
+        self._pay(work)
 
     def confirm(self, approve: bool) -> None:
         """The payer's answer on the test provider's page."""
@@ -120,8 +159,10 @@ class InvoicePaymentViewModel(ViewModel[InvoicePaymentState]):
     # ---- inside
 
     def _on_cards(self, options: PaymentOptions) -> None:
-        token = self.state.payment_token or preselected_card(options, "")
-        self._set(status=Status.READY, options=options, payment_token=token)
+        token, at_once = self.state.payment_token or preselected_method(options), self.state.is_at_once
+        self._set(status=Status.READY, options=options, payment_token=token, is_at_once=False)
+        if at_once and token:
+            self.pay()
 
     def _pay(self, work: Callable[[], Coroutine[Any, Any, Paid]]) -> None:  # Any: what a coroutine yields to its loop
         self._bridge.run(
@@ -131,12 +172,34 @@ class InvoicePaymentViewModel(ViewModel[InvoicePaymentState]):
 
     def _on_paid(self, paid: Paid) -> None:
         if paid.state is PaymentState.ACTION_REQUIRED:
-            self._set(phase=PayPhase.CONFIRMING, payment_uuid=paid.payment_uuid)
-            self.confirming.emit()
+            self._ask_buyer(paid)
+            return
+        if paid.state is PaymentState.CANCELED:  # given up: what was chosen is kept
+            self._set(phase=PayPhase.IDLE, attempt_key="", payment_uuid="", error=None)
             return
         invoice = self.state.invoice
         self._set(phase=PayPhase.DONE, attempt_key="", payment_uuid="", error=None)
-        self.paid.emit(invoice)
+        if paid.state is PaymentState.PROCESSING:
+            self.under_way.emit(paid)
+        else:
+            self.paid.emit(invoice)
+
+    def _ask_buyer(self, paid: Paid) -> None:
+        invoice = self.state.invoice
+        what = tr("Invoice {number}", number=invoice.number) if invoice is not None else tr("Invoice")
+        task = payment_page(
+            lambda: self._service, paid, self.state.hosts, what=what, amount=exact_money(paid.amount)
+        )  # fmt: skip
+        if task is not None:
+            self._set(phase=PayPhase.WAITING, payment_uuid=paid.payment_uuid)
+            self.page.open(task)
+            return
+        self._set(phase=PayPhase.CONFIRMING, payment_uuid=paid.payment_uuid)
+        self.confirming.emit()
+
+    def _on_page_finished(self, paid: Paid) -> None:
+        self._on_paid(paid)
+        self._bridge.announce(*TOUCHES, initiator=self)
 
     def _on_failed(self, error: ServiceError) -> None:
         if isinstance(error, DEFINITE):

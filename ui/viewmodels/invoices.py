@@ -25,6 +25,7 @@ from ui.bridge import Area, Bridge, Change
 from ui.text import ErrorText, error_text
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 from ui.viewmodels.billing_details import BillingDetailsViewModel
+from ui.viewmodels.browser import Browser
 from ui.viewmodels.collections import CollectionsViewModel, RefundViewModel
 from ui.viewmodels.debounce import Debounce
 from ui.viewmodels.invoice_payment import InvoicePaymentViewModel
@@ -116,9 +117,11 @@ class InvoicesViewModel(ViewModel[InvoicesState]):
 
     exported = Signal(object)
 
-    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], browser: Browser | None = None
+    ) -> None:
         super().__init__(bridge, holder, InvoicesState())
-        self.payment = InvoicePaymentViewModel(bridge, holder, new_key)
+        self.payment = InvoicePaymentViewModel(bridge, holder, new_key, browser)
         self.details = BillingDetailsViewModel(bridge, holder, new_key)
         self.collections = CollectionsViewModel(bridge, holder, new_key)
         self.refund = RefundViewModel(bridge, holder, new_key)

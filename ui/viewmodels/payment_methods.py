@@ -15,14 +15,17 @@ from services.api.errors import (
     KeyReused,
     NotFound,
     NotSignedIn,
+    PaymentExpired,
     PaymentFailed,
     ProviderRejected,
     ServiceError,
 )
+from services.api.money_contract import Wallets
 from services.api.types import (
     Action,
     AddedMethod,
     AddMethod,
+    Paid,
     PaymentMethod,
     PaymentOptions,
     PaymentState,
@@ -30,13 +33,43 @@ from services.api.types import (
 )
 from ui.bridge import Area, Bridge, Change
 from ui.text import ErrorText, error_text
+from ui.text.methods import addable, adding_title, method_items, new_token
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.browser import Browser
+from ui.viewmodels.hosted_page import HostedPageViewModel, PageTask
 
 CONCERNS: frozenset[Area] = frozenset({"wallet", "orders", "subscriptions", "invoices", "session", "timeline"})
 TOUCHES: tuple[Area, ...] = ("wallet", "subscriptions", "session")
 
 # After these no page is open under the key and none will be: the next try is another attempt.
 DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, ProviderRejected)
+
+
+def preselected_method(options: PaymentOptions | None, wanted: str = "") -> str:
+    """What a question about money begins with: the wanted one when it is there, else the default one unless it has
+    expired, else the first way to give a new one, else in test mode the test card that pays."""
+    if options is None:
+        return ""
+    if wanted and any(token == wanted for _, token in method_items(options)):
+        return wanted
+    working = [one for one in options.saved_methods if one.expiry != "expired"]
+    working.sort(key=lambda one: not one.is_default)
+    fresh = [new_token(method) for method in addable(options)]
+    tests = [card.token for card in options.test_cards if card.outcome == "pays"] if options.is_test_mode else []
+    return next(iter([*(one.token for one in working), *fresh, *tests]), "")
+
+
+def payment_page(
+    service: Callable[[], Wallets], paid: Paid, hosts: tuple[str, ...], *, what: str, amount: str
+) -> PageTask | None:
+    """The page a payment waits for, when it lies at a provider; None when it is answered in our own window."""
+    if paid.action is None or not hosts:
+        return None
+    uuid = paid.payment_uuid
+    return PageTask(
+        paid.action, hosts, what,
+        refresh=lambda: service().refresh_payment(uuid), cancel=lambda: service().cancel_payment(uuid), amount=amount,
+    )  # fmt: skip
 
 
 class AddPhase(StrEnum):
@@ -50,10 +83,8 @@ class AddPhase(StrEnum):
 class AddMethodState:
     phase: AddPhase = AddPhase.IDLE
     method: PaymentMethod = PaymentMethod.CARD
-    is_default: bool = False
+    hosts: tuple[str, ...] = ()  # where its page may lie
     attempt_key: str = ""  # of an attempt whose outcome is not known
-    uuid: str = ""  # of the open page
-    action: Action | None = None
     error: ErrorText | None = None
 
     @property
@@ -64,33 +95,47 @@ class AddMethodState:
 class AddMethodViewModel(ViewModel[AddMethodState]):
     """A card, a bank account or a PayPal account, given on the provider's page; or a test card where there is none.
 
-    Signals: changed; opened(Action) - the page is there; added(SavedMethod); ended() - nothing came of it.
+    `page` waits for the provider's page. Signals: changed; added(SavedMethod); ended() - nothing came of it.
     """
 
-    opened = Signal(object)
     added = Signal(object)
     ended = Signal()
 
-    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], browser: Browser | None = None
+    ) -> None:
         super().__init__(bridge, holder, AddMethodState())
+        self.page = HostedPageViewModel(bridge, holder, browser or Browser(parent=bridge))
         self._new_key = new_key
+        self._sent: AddMethod | None = None  # under the key of the attempt; the same again must be the same
+        self.page.finished.connect(self.take)
+        self.page.canceled.connect(self.take)
+        self.page.failed.connect(self._on_failed)
         holder.rebound.connect(self._on_rebound)
 
     # ---- verbs
 
-    def start(self, method: PaymentMethod, *, is_default: bool = False, return_url: str = "") -> None:
-        """Opens the page for a new one; the same page again when it is open already."""
+    def start(self, method: PaymentMethod, hosts: tuple[str, ...]) -> None:
+        """Opens the page for a new one; the one that is open already is waited for again."""
         state = self.state
         if state.is_busy:
             return
-        if state.phase is AddPhase.WAITING and state.action is not None and state.method is method:
-            self.opened.emit(state.action)
+        if state.phase is AddPhase.WAITING and state.method is method and self.page.state.is_open:
+            self.page.attend()
             return
-        is_same = bool(state.attempt_key) and (state.method, state.is_default) == (method, is_default)
+        self.page.forget()
+        is_same = bool(state.attempt_key) and state.method is method and state.phase is AddPhase.FAILED
         key = state.attempt_key if is_same else self._new_key()
-        self._become(AddMethodState(AddPhase.OPENING, method, is_default, key))
-        request = AddMethod(method, return_url, is_default=is_default)
-        self._ask("add", lambda: self._service.add_payment_method(request, key=key), self._on_failed)
+        if not is_same:
+            self._sent = None
+        self._become(AddMethodState(AddPhase.OPENING, method, hosts, key))
+
+        async def work() -> AddedMethod:
+            if self._sent is None:
+                self._sent = AddMethod(method, await self.page.return_url())
+            return await self._service.add_payment_method(self._sent, key=key)
+
+        self._bridge.run(self, "add", work, then=self.take, failed=self._on_failed)
 
     def add_test_card(self, token: str) -> None:
         """Keeps a published test card, where no page of a provider is opened."""
@@ -106,41 +151,32 @@ class AddMethodViewModel(ViewModel[AddMethodState]):
         if self.state.phase is AddPhase.FAILED:
             self._set(phase=AddPhase.IDLE, error=None)
 
-    # ---- for whoever waits for the page
-
-    async def refresh(self) -> AddedMethod:
-        """What became of the page, from the provider."""
-        return await self._service.refresh_added_method(self.state.uuid)
-
-    async def cancel(self) -> AddedMethod:
-        """Closes the page; what was given in the same instant counts."""
-        return await self._service.cancel_added_method(self.state.uuid)
+    # ---- inside
 
     def take(self, answer: AddedMethod) -> None:
         """What the page has come to."""
         if answer.state is PaymentState.SUCCEEDED and answer.method is not None:
             self._on_added(answer.method)
             self._bridge.announce(*TOUCHES, initiator=self)
+        elif answer.state is PaymentState.CANCELED and answer.error_code == PaymentExpired.code:
+            self._on_failed(PaymentExpired())
         elif answer.state is PaymentState.CANCELED:
             self._become(AddMethodState())
             self.ended.emit()
         elif answer.state is PaymentState.FAILED:
             self._on_failed(PaymentFailed(reason=answer.error_code))
         elif answer.action is not None:
-            is_new = self.state.phase is not AddPhase.WAITING
-            self._set(phase=AddPhase.WAITING, uuid=answer.uuid, action=answer.action, error=None)
-            if is_new:
-                self.opened.emit(answer.action)
+            self._wait_for_page(answer.uuid, answer.action)
 
-    # ---- inside
-
-    def _ask(
-        self,
-        verb: str,
-        work: Callable[[], Coroutine[Any, Any, AddedMethod]],  # Any: what a coroutine yields to its loop
-        failed: Callable[[ServiceError], None],
-    ) -> None:
-        self._bridge.run(self, verb, work, then=self.take, failed=failed)
+    def _wait_for_page(self, uuid: str, action: Action) -> None:
+        self._set(phase=AddPhase.WAITING, error=None)
+        self.page.open(
+            PageTask(
+                action, self.state.hosts, adding_title(self.state.method),
+                refresh=lambda: self._service.refresh_added_method(uuid),
+                cancel=lambda: self._service.cancel_added_method(uuid),
+            )
+        )  # fmt: skip
 
     def _on_added(self, saved: SavedMethod) -> None:
         self._become(AddMethodState())
@@ -148,7 +184,7 @@ class AddMethodViewModel(ViewModel[AddMethodState]):
 
     def _on_failed(self, error: ServiceError) -> None:
         key = "" if isinstance(error, DEFINITE) else self.state.attempt_key
-        self._set(phase=AddPhase.FAILED, attempt_key=key, uuid="", action=None, error=error_text(error))
+        self._set(phase=AddPhase.FAILED, attempt_key=key, error=error_text(error))
         self.ended.emit()
 
     def _on_rebound(self) -> None:
@@ -187,9 +223,11 @@ class PaymentMethodsViewModel(ViewModel[PaymentMethodsState]):
     removed = Signal(object)
     chosen = Signal(object)
 
-    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], browser: Browser | None = None
+    ) -> None:
         super().__init__(bridge, holder, PaymentMethodsState())
-        self.adding = AddMethodViewModel(bridge, holder, new_key)
+        self.adding = AddMethodViewModel(bridge, holder, new_key, browser)
         self._is_wanted = False
         self.adding.added.connect(self._on_added)
         bridge.changed.connect(self._on_bridge_changed)
@@ -212,6 +250,11 @@ class PaymentMethodsViewModel(ViewModel[PaymentMethodsState]):
         """Out of sight: nothing is read any more until `load()`."""
         self._is_wanted = False
         self._set(fresh="")
+
+    def add(self, method: PaymentMethod) -> None:
+        """Opens the provider's page for a new one."""
+        if self.state.options is not None:
+            self.adding.start(method, self.state.options.page_hosts)
 
     def make_default(self, token: str) -> None:
         """It is charged when nothing else is said."""

@@ -1,28 +1,32 @@
-"""Buying credit: amount and card, the tax before paying, one key per attempt until its outcome is known."""
+"""Buying credit: amount and way to pay, the tax before paying, one key per attempt until its outcome is known."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from PySide6.QtCore import Signal
 
-from services.api.errors import InvalidInput, KeyReused, NotFound, PaymentFailed, ServiceError
+from services.api.errors import InvalidInput, KeyReused, NotFound, PaymentFailed, ProviderRejected, ServiceError
 from services.api.money import Money
-from services.api.types import Paid, PaymentOptions, PaymentState, TopUp, TopUpQuote, Wallet
-from ui.bridge import Bridge
-from ui.text import ErrorText, error_text, field_text, field_texts
+from services.api.types import Paid, PaymentMethod, PaymentOptions, PaymentState, TopUp, TopUpQuote, Wallet
+from ui.bridge import Area, Bridge
+from ui.text import ErrorText, error_text, exact_money, field_text, field_texts, tr
+from ui.text.methods import method_of, new_method
 from ui.text.wallet import amount_problem
 from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
 from ui.viewmodels.base import ServiceHolder, ViewModel
-from ui.viewmodels.checkout_state import preselected_card
+from ui.viewmodels.browser import Browser
 from ui.viewmodels.debounce import Debounce
+from ui.viewmodels.hosted_page import HostedPageViewModel
+from ui.viewmodels.payment_methods import payment_page, preselected_method
 
 TYPING_MILLISECONDS = 200
 # After these nothing was charged under the key and nothing will be: the next try is another attempt.
-DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused)
+DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, ProviderRejected)
+TOUCHES: tuple[Area, ...] = ("wallet", "session", "invoices")
 
 
 NOTHING = Money(0)
@@ -31,7 +35,8 @@ NOTHING = Money(0)
 class PayPhase(StrEnum):
     IDLE = "idle"
     PAYING = "paying"
-    CONFIRMING = "confirming"
+    CONFIRMING = "confirming"  # the page is in our own window
+    WAITING = "waiting"  # the page is in the browser
     FAILED = "failed"
     DONE = "done"
 
@@ -43,7 +48,8 @@ class TopUpState:
     most: Money = NOTHING
     currency: str = "USD"
     amount_text: str = ""
-    payment_token: str = field(default="", repr=False)
+    options: PaymentOptions | None = None
+    payment_token: str = field(default="", repr=False)  # of what is on file, or what stands for something new
     quote: TopUpQuote | None = None  # of the amount as it is typed
     is_quoting: bool = False
     has_pressed_pay: bool = False
@@ -63,7 +69,7 @@ class TopUpState:
 
     @property
     def is_locked(self) -> bool:
-        """An attempt may have been charged: amount and card stay until its outcome is known."""
+        """An attempt may have been charged: amount and way to pay stay until its outcome is known."""
         return bool(self.attempt_key)
 
     @property
@@ -77,20 +83,39 @@ class TopUpState:
         return {name: found[name] for name in ("amount", "payment_token") if name in found}
 
     def request(self) -> TopUp | None:
-        amount = self.amount
-        return TopUp(amount, self.payment_token) if amount is not None else None
+        amount, fresh = self.amount, new_method(self.payment_token)
+        if amount is None:
+            return None
+        return TopUp(amount, payment_method=fresh) if fresh is not None else TopUp(amount, self.payment_token)
+
+    @property
+    def method(self) -> PaymentMethod:
+        """What kind of way pays."""
+        return method_of(self.options, self.payment_token)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return self.options.page_hosts if self.options is not None else ()
 
 
 class TopUpViewModel(ViewModel[TopUpState]):
-    """Signals: changed; paid(Paid); confirming() - the bank asks; problems_found(field) - the first one."""
+    """`page` waits for a page in the browser. Signals: changed; paid(Paid) - or under way; confirming() - the bank asks
+    in our own window; problems_found(field) - the first one."""
 
     paid = Signal(object)
     confirming = Signal()
     problems_found = Signal(str)
 
-    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], browser: Browser | None = None
+    ) -> None:
         super().__init__(bridge, holder, TopUpState())
+        self.page = HostedPageViewModel(bridge, holder, browser or Browser(parent=bridge))
         self._new_key = new_key
+        self._sent: TopUp | None = None  # under the key of the attempt; the same again must be the same
+        self.page.finished.connect(self._on_page_finished)
+        self.page.canceled.connect(self._on_page_finished)
+        self.page.failed.connect(self._on_pay_failed)
         self._typing = Debounce(TYPING_MILLISECONDS, self._ask_quote, self)
         holder.rebound.connect(self._on_rebound)
 
@@ -98,11 +123,11 @@ class TopUpViewModel(ViewModel[TopUpState]):
 
     def start(self, wallet: Wallet, options: PaymentOptions | None) -> None:
         """A fresh question with the middle pack chosen; an attempt still open is gone on with."""
-        if self.state.is_locked or self.state.phase is PayPhase.CONFIRMING:
+        if self.state.is_locked or self.state.phase in (PayPhase.CONFIRMING, PayPhase.WAITING):
             return
         packs = wallet.packs
         chosen = packs[len(packs) // 2] if packs else wallet.top_up_min
-        token = preselected_card(options, "") if options is not None else ""
+        token = preselected_method(options)
         self._become(
             TopUpState(
                 packs,
@@ -110,6 +135,7 @@ class TopUpViewModel(ViewModel[TopUpState]):
                 wallet.top_up_max,
                 wallet.balance.currency,
                 plain_amount(chosen),
+                options,
                 token,
             )
         )
@@ -132,6 +158,8 @@ class TopUpViewModel(ViewModel[TopUpState]):
 
     def pay(self) -> None:
         """Buys the credit; a second press while that runs does nothing, after an unknown outcome it asks again."""
+        if self.state.phase is PayPhase.WAITING:
+            self.page.attend()
         if self.state.phase not in (PayPhase.IDLE, PayPhase.FAILED):
             return
         self._set(has_pressed_pay=True)
@@ -143,9 +171,18 @@ class TopUpViewModel(ViewModel[TopUpState]):
             self._typing.cancel()
             self._ask_quote()
             return
+        if not self.state.attempt_key:
+            self._sent = None
         key = self.state.attempt_key or self._new_key()
         self._set(phase=PayPhase.PAYING, attempt_key=key, error=None, refused={})
-        self._pay(lambda: self._service.top_up(request, key=key))
+
+        async def work() -> Paid:
+            if self._sent is None:
+                url = await self.page.return_url() if self.state.hosts else ""
+                self._sent = replace(request, return_url=url)
+            return await self._service.top_up(self._sent, key=key)
+
+        self._pay(work)
 
     def confirm(self, approve: bool) -> None:
         """The buyer's answer on the test provider's page."""
@@ -207,18 +244,37 @@ class TopUpViewModel(ViewModel[TopUpState]):
             work,
             then=self._on_paid,
             failed=self._on_pay_failed,
-            touches=("wallet", "session", "invoices"),
+            touches=TOUCHES,
             initiator=self,
             retry=self.pay,
         )
 
     def _on_paid(self, paid: Paid) -> None:
         if paid.state is PaymentState.ACTION_REQUIRED:
-            self._set(phase=PayPhase.CONFIRMING, payment_uuid=paid.payment_uuid)
-            self.confirming.emit()
+            self._ask_buyer(paid)
+            return
+        if paid.state is PaymentState.CANCELED:  # given up: everything typed is kept
+            self._set(phase=PayPhase.IDLE, attempt_key="", payment_uuid="", error=None)
             return
         self._set(phase=PayPhase.DONE, attempt_key="", payment_uuid="", error=None)
         self.paid.emit(paid)
+
+    def _ask_buyer(self, paid: Paid) -> None:
+        amount = self.state.amount or paid.amount
+        task = payment_page(
+            lambda: self._service, paid, self.state.hosts,
+            what=tr("Credit of {amount}", amount=exact_money(amount)), amount=exact_money(paid.amount),
+        )  # fmt: skip
+        if task is not None:
+            self._set(phase=PayPhase.WAITING, payment_uuid=paid.payment_uuid)
+            self.page.open(task)
+            return
+        self._set(phase=PayPhase.CONFIRMING, payment_uuid=paid.payment_uuid)
+        self.confirming.emit()
+
+    def _on_page_finished(self, paid: Paid) -> None:
+        self._on_paid(paid)
+        self._bridge.announce(*TOUCHES, initiator=self)
 
     def _on_pay_failed(self, error: ServiceError) -> None:
         if isinstance(error, DEFINITE):

@@ -26,6 +26,7 @@ from ui.text import ErrorText, error_text, field_texts
 from ui.text.wallet import amount_problem, code_problem
 from ui.viewmodels.auto_top_up import AutoTopUpViewModel
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.browser import Browser
 from ui.viewmodels.caps import CapsViewModel
 from ui.viewmodels.debounce import Debounce
 from ui.viewmodels.payment_methods import PaymentMethodsViewModel
@@ -120,12 +121,14 @@ class WalletViewModel(ViewModel[WalletState]):
     alert_set = Signal()
     exported = Signal(object)
 
-    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], browser: Browser | None = None
+    ) -> None:
         super().__init__(bridge, holder, WalletState())
-        self.top_up = TopUpViewModel(bridge, holder, new_key)
-        self.auto = AutoTopUpViewModel(bridge, holder)
+        self.top_up = TopUpViewModel(bridge, holder, new_key, browser)
+        self.auto = AutoTopUpViewModel(bridge, holder, new_key, browser)
         self.caps = CapsViewModel(bridge, holder)
-        self.methods = PaymentMethodsViewModel(bridge, holder, new_key)
+        self.methods = PaymentMethodsViewModel(bridge, holder, new_key, browser)
         self._new_key = new_key
         self._redeem_key = ("", "")  # the code and the key it was last sent with
         self._refund_keys: dict[str, str] = {}

@@ -20,6 +20,7 @@ from ui.text.invoices import (
     open_text,
     upcoming_text,
 )
+from ui.text.methods import confirmation_text, needs_confirmation
 from ui.viewmodels.invoices import InvoicesState
 from ui.widgets.controls import Badge, Button, Card, IconButton, column, label, row, rule, scroll_page
 from ui.widgets.flow import FlowLayout
@@ -31,13 +32,14 @@ FINAL = (InvoiceState.OPEN, InvoiceState.PAID)
 
 
 class InvoiceDetail(QWidget):
-    """Signals: explained(ref); opened(invoice uuid) - a linked one; closed(); pay_wanted(Invoice);
+    """Signals: explained(ref); opened(invoice uuid) - a linked one; closed(); pay_wanted, confirm_wanted(Invoice);
     correction_wanted(Invoice); refund_wanted(Invoice); export_wanted(DocumentFormat); retried()."""
 
     explained = Signal(str)
     opened = Signal(str)
     closed = Signal()
     pay_wanted = Signal(object)
+    confirm_wanted = Signal(object)
     correction_wanted = Signal(object)
     refund_wanted = Signal(object)
     export_wanted = Signal(object)
@@ -82,6 +84,7 @@ class InvoiceDetail(QWidget):
     def _whole(self) -> QWidget:
         whole = Reading()
         self._notice = Banner(name="invoiceNotice")
+        self._notice.acted.connect(lambda: self.confirm_wanted.emit(self._invoice))
         self._linked = LinkedInvoices()
         self._linked.opened.connect(self.opened)
         self.transfer = TransferCard()
@@ -204,12 +207,14 @@ class InvoiceDetail(QWidget):
         self.refund_button.setVisible(is_offered)
 
     def _show_notice(self, invoice: Invoice, state: InvoicesState) -> None:
-        text, tone = "", "info"
+        text, tone, action = "", "info", ""
         if state.is_upcoming:
             text = upcoming_text(invoice)
+        elif needs_confirmation(invoice):
+            text, tone, action = confirmation_text(invoice), "warning", tr("Confirm now")
         elif invoice.state is InvoiceState.OPEN:
             text, tone = open_text(invoice, state.now), invoice_state(invoice, state.now)[1]
-        self._notice.set_message(text, tone)
+        self._notice.set_message(text, tone, action)
         self._notice.setVisible(bool(text))
 
     def _copy_number(self) -> None:

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from services.api.types import Corrected, Document, Invoice, Order, Refunded
+from services.api.types import Corrected, Document, Invoice, Order, Paid, Refunded
 from ui import theme
 from ui.pages.invoices.detail import InvoiceDetail
 from ui.pages.invoices.details_sheet import BillingDetailsSheet
@@ -15,9 +15,10 @@ from ui.pages.invoices.pay import PaySheet
 from ui.pages.invoices.refund_sheet import RefundSheet
 from ui.pages.invoices.transfer import AwaitedTransfers, TransferSheet
 from ui.pages.invoices.upcoming import UpcomingCards
-from ui.text import tr
+from ui.text import exact_money, tr
 from ui.text.collections import refunded_text
 from ui.text.invoices import corrected_text
+from ui.text.methods import processing_text
 from ui.viewmodels.base import Status
 from ui.viewmodels.invoices import InvoicesState, InvoicesViewModel
 from ui.widgets.arranged_page import ArrangedPage
@@ -126,6 +127,7 @@ class InvoicesPage(ArrangedPage):
         vm.changed.connect(self._on_changed)
         vm.exported.connect(self._on_exported)
         vm.payment.paid.connect(self._on_paid)
+        vm.payment.under_way.connect(self._on_under_way)
         vm.details.saved.connect(self._on_details_saved)
         vm.details.corrected.connect(self._on_corrected)
         vm.refund.refunded.connect(self._on_refunded)
@@ -140,6 +142,7 @@ class InvoicesPage(ArrangedPage):
         self.detail.opened.connect(vm.open)
         self.detail.closed.connect(self.close_detail)
         self.detail.pay_wanted.connect(self._open_pay)
+        self.detail.confirm_wanted.connect(self._open_confirmation)
         self.detail.correction_wanted.connect(self._open_correction)
         self.detail.refund_wanted.connect(self._open_refund)
         self.detail.export_wanted.connect(vm.export)
@@ -211,6 +214,11 @@ class InvoicesPage(ArrangedPage):
             self.vm.payment.start(invoice)
             PaySheet(self, self.vm.payment, invoice).open()
 
+    def _open_confirmation(self, invoice: object) -> None:
+        if isinstance(invoice, Invoice) and OverlayStack.of(self).top is None:
+            self.vm.payment.start(invoice, at_once=True)
+            PaySheet(self, self.vm.payment, invoice).open()
+
     def _open_correction(self, invoice: object) -> None:
         if isinstance(invoice, Invoice) and OverlayStack.of(self).top is None:
             self.vm.details.start_correction(invoice)
@@ -229,6 +237,11 @@ class InvoicesPage(ArrangedPage):
     def _on_paid(self, invoice: object) -> None:
         if isinstance(invoice, Invoice):
             toast_area(self).show_toast(tr("{number} is paid.", number=invoice.number), icon="circle-check")
+
+    def _on_under_way(self, paid: object) -> None:
+        if isinstance(paid, Paid):
+            text = processing_text(self.vm.payment.state.method, exact_money(paid.amount))
+            toast_area(self).show_toast(text, icon="hourglass")
 
     def _on_details_saved(self) -> None:
         toast_area(self).show_toast(tr("The next invoices are made out to these details."), icon="circle-check")

@@ -1,4 +1,4 @@
-"""Paying an open invoice: what is due, a card, and one button with the amount on it."""
+"""Paying an open invoice: what is due, a way to pay, and one button with the amount on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from services.api.types import Invoice
 from ui.text import exact_money, tr
 from ui.text.invoices import invoice_for
-from ui.text.wallet import card_items, card_label
+from ui.text.methods import method_items, method_name, new_method, page_button
 from ui.viewmodels.base import Status
 from ui.viewmodels.invoice_payment import InvoicePaymentState, InvoicePaymentViewModel
 from ui.viewmodels.top_up import PayPhase
@@ -16,22 +16,24 @@ from ui.widgets.bank_sheet import BankStep
 from ui.widgets.controls import Button, Card, SelectField, card, label, rule
 from ui.widgets.notices import Banner
 from ui.widgets.question_sheet import QuestionSheet
+from ui.widgets.waiting_sheet import WaitingStep
 
 END = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class PaySheet(QuestionSheet):
-    """Closes itself when the invoice is paid."""
+    """Closes itself when the invoice is paid, or the bank collects it."""
 
     def __init__(self, window: QWidget, vm: InvoicePaymentViewModel, invoice: Invoice) -> None:
         title = tr("Pay {number}", number=invoice.number)
         super().__init__(window, title, name="payInvoiceSheet", width=440)
         self._vm, self._invoice = vm, invoice
+        self._waiting = WaitingStep(self, vm.page)
         self._bank = BankStep(self)
         self._bank.answered.connect(vm.confirm)
         self._bank.closed.connect(self._on_changed)
         self.body.addWidget(self._sums(invoice))
-        self.card = SelectField(tr("Card"), name="payInvoiceCard")
+        self.card = SelectField(tr("Pay with"), name="payInvoiceCard")
         self.card.select.picked.connect(lambda token: vm.choose_card(str(token)))
         self.body.addWidget(self.card)
         self.error = Banner(tone="danger", name="payInvoiceError")
@@ -43,10 +45,16 @@ class PaySheet(QuestionSheet):
         vm.refused.connect(self._on_refused)
         vm.confirming.connect(self._open_bank)
         vm.paid.connect(self._on_paid)
+        vm.under_way.connect(self._on_paid)
         self.closed.connect(vm.close)
         self._on_changed()
         if vm.state.phase is PayPhase.CONFIRMING:
             self._open_bank()
+
+    def open(self) -> None:
+        super().open()
+        if self._vm.state.phase is PayPhase.WAITING:
+            self._vm.page.attend()
 
     # -- building --------------------------------------------------------------------------------------------------
     def _sums(self, invoice: Invoice) -> Card:
@@ -106,8 +114,8 @@ class PaySheet(QuestionSheet):
         state = self._vm.state
         if state.invoice is None:
             return  # closing
-        items: list[str | tuple[str, object]] = [] if state.payment_token else [(tr("Choose a card"), "")]
-        self.card.select.set_items([*items, *card_items(state.options)])
+        items: list[str | tuple[str, object]] = [] if state.payment_token else [(tr("Choose what pays"), "")]
+        self.card.select.set_items([*items, *method_items(state.options)])
         self.card.select.set_current(state.payment_token)
         self.card.set_error(state.card_problem or None)
         can_choose = state.status is Status.READY and not state.is_locked and not state.is_busy
@@ -128,8 +136,12 @@ class PaySheet(QuestionSheet):
         amount = exact_money(self._invoice.due)
         if state.phase is PayPhase.CONFIRMING:
             words = tr("Confirm with your bank – {amount}", amount=amount)
+        elif state.phase is PayPhase.WAITING:
+            words = tr("Finish in your browser – {amount}", amount=amount)
         elif state.is_locked and not state.is_busy:
             words = tr("Check the payment – {amount}", amount=amount)
+        elif fresh := new_method(state.payment_token):
+            words = page_button(fresh, amount)
         else:
             words = tr("Pay {amount}", amount=amount)
         self.pay.setText(words)
@@ -148,5 +160,5 @@ class PaySheet(QuestionSheet):
         self._bank.open(
             amount=exact_money(self._invoice.due),
             bought=tr("Invoice {number}", number=self._invoice.number),
-            card=card_label(state.options, state.payment_token),
+            card=method_name(state.options, state.payment_token),
         )

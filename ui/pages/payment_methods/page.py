@@ -22,6 +22,7 @@ from ui.widgets.folding import Reading
 from ui.widgets.notices import Banner, toast_area
 from ui.widgets.overlay import Dialog, OverlayStack
 from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
+from ui.widgets.waiting_sheet import WaitingStep
 
 WIDTH = 760
 AIR = 24
@@ -45,6 +46,7 @@ class PaymentMethodsPage(ArrangedPage):
         frame = QVBoxLayout(self)
         frame.setContentsMargins(0, 0, 0, 0)
         frame.addWidget(self._views())
+        self._waiting_step = WaitingStep(self, vm.adding.page)
         self._connect()
         self._on_changed()
         set_tab_order(self)
@@ -110,7 +112,7 @@ class PaymentMethodsPage(ArrangedPage):
         vm.removed.connect(self._on_removed)
         vm.chosen.connect(self._on_chosen)
         for buttons in (self._add, self._first):
-            buttons.wanted.connect(vm.adding.start)
+            buttons.wanted.connect(vm.add)
             buttons.test_wanted.connect(vm.adding.add_test_card)
 
     # -- state -----------------------------------------------------------------------------------------------------

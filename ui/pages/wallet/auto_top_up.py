@@ -1,19 +1,21 @@
-"""Auto-top-up: three amounts, a card, and what it would have done in the last 90 days before it is switched on."""
+"""Auto-top-up: three amounts, a way to pay, and what it would have done in the last 90 days before it is on."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from services.api.types import PaymentOptions, Rehearsal
+from services.api.types import Rehearsal
 from ui.text import date, exact_money, plural, tr
-from ui.text.wallet import card_items, rehearsal_detail, rehearsal_text
+from ui.text.methods import add_label, method_items, new_method
+from ui.text.wallet import rehearsal_detail, rehearsal_text
 from ui.viewmodels.amounts import parse_amount
 from ui.viewmodels.auto_top_up import AutoTopUpState, AutoTopUpViewModel
 from ui.widgets import a11y
 from ui.widgets.controls import Button, Card, Icon, SelectField, TextField, card, clear, label, row
 from ui.widgets.notices import Banner
 from ui.widgets.overlay import Sheet
+from ui.widgets.waiting_sheet import WaitingStep
 
 AMOUNT_LENGTH = 15
 SHOWN = 6  # charges of the rehearsal, the latest
@@ -22,13 +24,15 @@ SHOWN = 6  # charges of the rehearsal, the latest
 class AutoTopUpSheet(Sheet):
     """Closes itself when the settings are kept."""
 
-    def __init__(self, window: QWidget, vm: AutoTopUpViewModel, options: PaymentOptions | None) -> None:
+    def __init__(self, window: QWidget, vm: AutoTopUpViewModel) -> None:
         super().__init__(window, tr("Auto-top-up"), name="autoTopUpSheet", width=480)
-        self._vm, self._options = vm, options
+        self._vm = vm
+        self._waiting = WaitingStep(self, vm.adding.page)
         self._is_rendering = False
         self._rehearsed: Rehearsal | None = None
         self.body.addWidget(label(
-            tr("Charges your card when the balance runs low, so that no call is refused. Off until you switch it on."),
+            tr("Charges your card or account when the balance runs low, so that no call is refused. Off until you "
+               "switch it on."),
             "muted", wrap=True,
         ))  # fmt: skip
         self._fields()
@@ -61,8 +65,7 @@ class AutoTopUpSheet(Sheet):
             field.submitted.connect(self.accept_default)
             self.fields[field_name] = field
             self.body.addWidget(field)
-        items: list[str | tuple[str, object]] = list(card_items(self._options))
-        self.card = SelectField(tr("Card"), items, name="autoCard")
+        self.card = SelectField(tr("Pay with"), name="autoCard")
         self.card.select.picked.connect(lambda token: self._vm.choose_card(str(token)))
         self.body.addWidget(self.card)
 
@@ -120,6 +123,7 @@ class AutoTopUpSheet(Sheet):
             field.set_text(getattr(state, field_name))
             field.set_error(state.problems.get(field_name))
             field.setEnabled(not state.is_saving)
+        self.card.select.set_items([*method_items(state.options)])
         self.card.select.set_current(state.payment_token)
         self.card.set_error(state.problems.get("payment_token"))
         self.card.setEnabled(not state.is_saving)
@@ -131,14 +135,17 @@ class AutoTopUpSheet(Sheet):
         self._is_rendering = False
 
     def _show_buttons(self, state: AutoTopUpState) -> None:
-        limit = parse_amount(state.monthly_limit, state.currency)
-        if state.is_on:
+        limit, fresh = parse_amount(state.monthly_limit, state.currency), new_method(state.payment_token)
+        if fresh is not None:
+            words = tr("{add} first", add=add_label(fresh))
+        elif state.is_on:
             words = tr("Save – at most {limit} a month", limit=exact_money(limit)) if limit else tr("Save")
         else:
             words = tr("Switch on – at most {limit} a month", limit=exact_money(limit)) if limit else tr("Switch on")
         self.on_button.setText(words)
-        self.on_button.set_busy(state.is_saving)
-        self.on_button.setEnabled(state.can_switch_on or state.is_saving or bool(state.all_problems))
+        is_busy = state.is_saving or state.is_adding
+        self.on_button.set_busy(is_busy)
+        self.on_button.setEnabled(state.can_switch_on or is_busy or bool(state.all_problems) or fresh is not None)
         self.off_button.setVisible(state.is_on)
         self.off_button.setEnabled(not state.is_saving)
         self.cancel.setEnabled(not state.is_saving)

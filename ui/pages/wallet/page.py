@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
 from services.api.money import Money
-from services.api.types import Cap, Credit, Document, Paid
+from services.api.types import Cap, Credit, Document, Paid, PaymentState
 from ui import theme
 from ui.pages.wallet.auto_top_up import AutoTopUpSheet
 from ui.pages.wallet.balance import TopCards
@@ -18,6 +18,7 @@ from ui.pages.wallet.movements import MovementSection
 from ui.pages.wallet.questions import AlertDialog, CapDialog, RaiseDialog, RedeemDialog, RefundDialog
 from ui.pages.wallet.top_up import TopUpSheet
 from ui.text import exact_money, tr
+from ui.text.methods import processing_text
 from ui.viewmodels.base import Status
 from ui.viewmodels.wallet import WalletState, WalletViewModel
 from ui.widgets.arranged_page import ArrangedPage
@@ -34,9 +35,10 @@ MOVEMENTS, CREDITS, LIMITS = range(3)
 
 
 class WalletPage(ArrangedPage):
-    """Signals: explain_requested(ref); sign_in_requested(); browse()."""
+    """Signals: explain_requested(ref); sign_in_requested(); browse(); methods_requested() - the ways to pay."""
 
     explain_requested = Signal(str)
+    methods_requested = Signal()
     sign_in_requested = Signal()
     browse = Signal()
 
@@ -94,13 +96,15 @@ class WalletPage(ArrangedPage):
 
     def _head(self) -> QWidget:
         self._organization = label("", "muted", name="walletOrganization")
+        self.methods_button = Button(tr("Payment methods"), "ghost", "credit-card", name="walletMethods")
+        self.methods_button.clicked.connect(self.methods_requested)
         self.redeem_button = Button(tr("Redeem a code"), "secondary", "gift", name="redeemButton")
         self.top_up_button = Button(tr("Top up"), "primary", "plus", name="topUpButton")
         self.redeem_button.clicked.connect(self.open_redeem)
         self.top_up_button.clicked.connect(self.open_top_up)
         words, buttons = QWidget(), QWidget()
         words.setLayout(column(label(tr("Wallet"), "display"), self._organization, spacing=2))
-        buttons.setLayout(row(self.redeem_button, self.top_up_button))
+        buttons.setLayout(row(self.methods_button, self.redeem_button, self.top_up_button))
         return FoldingRow(words, buttons)
 
     def _notice(self) -> Banner:
@@ -111,6 +115,7 @@ class WalletPage(ArrangedPage):
     def _connect(self) -> None:
         vm = self.vm
         vm.changed.connect(self._on_changed)
+        vm.top_up.paid.connect(self._on_topped_up)
         vm.redeemed.connect(self._on_redeemed)
         vm.refunded.connect(self._on_refunded)
         vm.alert_set.connect(self._on_alert_set)
@@ -200,15 +205,13 @@ class WalletPage(ArrangedPage):
         state = self.vm.state
         if state.wallet is not None:
             self.vm.top_up.start(state.wallet, state.options)
-            sheet = TopUpSheet(self, self.vm.top_up, state.options)
-            sheet.paid.connect(self._on_topped_up)
-            sheet.open()
+            TopUpSheet(self, self.vm.top_up).open()
 
     def _open_auto(self) -> None:
         state = self.vm.state
         if state.wallet is not None:
             self.vm.auto.start(state.wallet, state.options)
-            AutoTopUpSheet(self, self.vm.auto, state.options).open()
+            AutoTopUpSheet(self, self.vm.auto).open()
 
     def _open_alert(self) -> None:
         if self.vm.state.wallet is not None:
@@ -243,7 +246,11 @@ class WalletPage(ArrangedPage):
 
     # -- answers ---------------------------------------------------------------------------------------------------
     def _on_topped_up(self, paid: Paid) -> None:
-        text = tr("{amount} was paid; the credit is in your wallet.", amount=exact_money(paid.amount))
+        amount = exact_money(paid.amount)
+        if paid.state is PaymentState.PROCESSING:
+            toast_area(self).show_toast(processing_text(self.vm.top_up.state.method, amount), icon="hourglass")
+            return
+        text = tr("{amount} was paid; the credit is in your wallet.", amount=amount)
         toast_area(self).show_toast(text, icon="circle-check")
 
     def _on_redeemed(self, credit: Money) -> None:

@@ -1,31 +1,31 @@
-"""Top up: an amount, a card, the tax, and one button with the total on it."""
+"""Top up: an amount, a way to pay, the tax, and one button with the total on it."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QGridLayout, QWidget
 
-from services.api.types import PaymentOptions
 from ui.text import exact_money, money, tr
-from ui.text.wallet import card_items, card_label, tax_text
+from ui.text.methods import method_items, method_name, new_method, page_button
+from ui.text.wallet import tax_text
 from ui.viewmodels.top_up import PayPhase, TopUpState, TopUpViewModel
 from ui.widgets.bank_sheet import BankStep
 from ui.widgets.controls import Button, Card, Segmented, SelectField, TextField, card, label, rule
 from ui.widgets.notices import Banner
 from ui.widgets.overlay import Sheet
+from ui.widgets.waiting_sheet import WaitingStep
 
 AMOUNT_LENGTH = 15
 END = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class TopUpSheet(Sheet):
-    """Closes itself when the credit is there. Signals: paid(Paid)."""
+    """Closes itself when the credit is there, or on its way."""
 
-    paid = Signal(object)
-
-    def __init__(self, window: QWidget, vm: TopUpViewModel, options: PaymentOptions | None) -> None:
+    def __init__(self, window: QWidget, vm: TopUpViewModel) -> None:
         super().__init__(window, tr("Top up"), name="topUpSheet", width=460)
-        self._vm, self._options = vm, options
+        self._vm = vm
+        self._waiting = WaitingStep(self, vm.page)
         self._bank = BankStep(self)
         self._bank.answered.connect(vm.confirm)
         self._bank.closed.connect(self._on_changed)
@@ -48,6 +48,11 @@ class TopUpSheet(Sheet):
         if vm.state.phase is PayPhase.CONFIRMING:
             self._open_bank()
 
+    def open(self) -> None:
+        super().open()
+        if self._vm.state.phase is PayPhase.WAITING:
+            self._vm.page.attend()
+
     # -- building --------------------------------------------------------------------------------------------------
     def _packs(self) -> QWidget:
         texts = [*(money(pack) for pack in self._vm.state.packs), tr("Other")]
@@ -65,8 +70,8 @@ class TopUpSheet(Sheet):
         return self.amount
 
     def _cards(self) -> QWidget:
-        items: list[str | tuple[str, object]] = list(card_items(self._options))
-        self.card = SelectField(tr("Card"), items, name="topUpCard")
+        items: list[str | tuple[str, object]] = list(method_items(self._vm.state.options))
+        self.card = SelectField(tr("Pay with"), items, name="topUpCard")
         self.card.select.picked.connect(lambda token: self._vm.choose_card(str(token)))
         return self.card
 
@@ -174,8 +179,12 @@ class TopUpSheet(Sheet):
         total = exact_money(state.quote.total) if state.quote else ""
         if state.phase is PayPhase.CONFIRMING:
             words = tr("Confirm with your bank – {amount}", amount=total)
+        elif state.phase is PayPhase.WAITING:
+            words = tr("Finish in your browser – {amount}", amount=total)
         elif state.is_locked and not state.is_busy:
             words = tr("Finish top-up – {amount}", amount=total)
+        elif fresh := new_method(state.payment_token):
+            words = page_button(fresh, total) if total else tr("Top up")
         else:
             words = tr("Top up – {amount}", amount=total) if total else tr("Top up")
         self.pay.setText(words)
@@ -184,9 +193,8 @@ class TopUpSheet(Sheet):
         self.cancel.setEnabled(not state.is_busy)
         self.is_dismissible = not state.is_busy
 
-    def _on_paid(self, paid: object) -> None:
+    def _on_paid(self, _paid: object) -> None:
         self._bank.close()
-        self.paid.emit(paid)
         self.close_overlay()
 
     # -- the bank --------------------------------------------------------------------------------------------------
@@ -195,5 +203,5 @@ class TopUpSheet(Sheet):
         self._bank.open(
             amount=exact_money(state.quote.total) if state.quote else "",
             bought=tr("Credit of {amount}", amount=exact_money(state.amount)) if state.amount else tr("Credit"),
-            card=card_label(self._options, state.payment_token),
+            card=method_name(state.options, state.payment_token),
         )
