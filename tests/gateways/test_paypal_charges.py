@@ -273,6 +273,24 @@ def test_a_lost_capture_takes_once(rig: Rig, loop: asyncio.Runner) -> None:
     assert rig.twin.count_captures() == 1
 
 
+def test_every_step_keeps_its_request_id_from_one_day_to_the_next(rig: Rig, loop: asyncio.Runner) -> None:
+    opened = loop.run(rig.pays.charge(wish(), key=KEY))
+    setup = loop.run(rig.pays.charge(wish("0.00"), key="setup"))
+    rig.agree(opened)
+    rig.agree(setup)
+    own = setup.id.partition(":")[2]
+    for charge in (opened, setup):
+        rig.wire.lose("before", f"/v2/checkout/orders/{charge.id.partition(':')[2]}/capture", times=3)
+        rig.wire.lose("before", "/v3/vault/payment-tokens", times=3)
+        with pytest.raises(ProviderUnreachable):
+            loop.run(rig.pays.find(Lookup("", charge.id, None, START)))
+        rig.clock.move(hours=1)
+        assert run_find(loop, rig, Lookup("", charge.id, None, START)).state == "succeeded"
+        rig.wire.lost_nothing()
+    assert rig.wire.request_ids.count(f"{KEY}:capture") == 4
+    assert rig.wire.request_ids.count(f"setup-{own}:token") == 4
+
+
 def test_many_that_look_at_once_take_once(rig: Rig, loop: asyncio.Runner) -> None:
     opened = loop.run(rig.pays.charge(wish(), key=KEY))
     rig.agree(opened)

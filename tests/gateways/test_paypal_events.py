@@ -65,6 +65,17 @@ def test_a_cursor_goes_on_without_a_gap_and_without_a_repeat(rig: Rig, loop: asy
     assert len(seen) == len(set(seen)) == 8
 
 
+def test_an_event_that_comes_into_the_list_late_is_told_as_well(rig: Rig, loop: asyncio.Runner) -> None:
+    rig.clock.move(minutes=3)
+    loop.run(rig.pay(request=wish(saves=False)))
+    cursor = loop.run(rig.pays.list_events("", since=START)).cursor
+    rig.clock.move(minutes=-2)
+    loop.run(rig.pay(key="late", request=wish(saves=False)))
+    rig.clock.move(minutes=2)
+    events = loop.run(rig.pays.list_events(cursor, since=START)).events
+    assert [event.key for event in events] == ["late", "late"]
+
+
 def test_more_events_than_a_page_holds_are_all_told(rig: Rig, loop: asyncio.Runner) -> None:
     method = loop.run(rig.pay()).method
     assert method is not None

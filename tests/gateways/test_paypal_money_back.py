@@ -143,6 +143,13 @@ def test_a_refund_without_an_answer_happens_once(rig: Rig, loop: asyncio.Runner,
     assert rig.twin.balance("USD") == 2000
 
 
+def test_two_refunds_of_one_amount_are_two(rig: Rig, loop: asyncio.Runner) -> None:
+    paid = loop.run(rig.pay())
+    for key in ("back-1", "back-2"):
+        assert loop.run(rig.pays.refund(paid.id, PART, key=key)).state == "succeeded"
+    assert rig.twin.balance("USD") == 1100
+
+
 def test_a_refund_done_long_ago_is_recognised_when_nothing_is_left(rig: Rig, loop: asyncio.Runner) -> None:
     paid = loop.run(rig.pay())
     loop.run(rig.pays.refund(paid.id, FULL, key="back"))

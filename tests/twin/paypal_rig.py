@@ -45,6 +45,10 @@ class Wire(httpx.AsyncBaseTransport):
     def lose(self, when: str, path: str, *, times: int = 1) -> None:
         self._lost += [(when, path)] * times
 
+    def lost_nothing(self) -> None:
+        """From now on everything arrives."""
+        self._lost.clear()
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/paypal")
         self.asked.append(f"{request.method} {path}")
