@@ -142,6 +142,7 @@ class MoneyPages(QObject):
         page, navigator = self._pages.subscriptions(), self._navigator
         page.explain_requested.connect(self.explain)
         page.compare_requested.connect(navigator.compare)
+        page.methods_requested.connect(self.show_methods)
         page.invoice_requested.connect(self.show_invoice)
         page.open_chat.connect(navigator.open_chat)
         page.placed.connect(navigator.show_placed)

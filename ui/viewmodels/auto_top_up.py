@@ -18,7 +18,7 @@ from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
 from ui.viewmodels.base import ServiceHolder, ViewModel
 from ui.viewmodels.browser import Browser
 from ui.viewmodels.debounce import Debounce
-from ui.viewmodels.payment_methods import AddMethodViewModel, preselected_method
+from ui.viewmodels.payment_methods import AddMethodViewModel, AddPhase, preselected_method
 
 TYPING_MILLISECONDS = 300
 AMOUNTS = ("threshold", "target", "monthly_limit")
@@ -156,7 +156,8 @@ class AutoTopUpViewModel(ViewModel[AutoTopUpState]):
 
     def _on_adding_changed(self) -> None:
         state = self.adding.state
-        self._set(is_adding=state.is_busy, error=state.error or self.state.error)
+        error = self.state.error if state.phase is AddPhase.IDLE else state.error
+        self._set(is_adding=state.is_busy, error=error)
 
     def _on_added(self, saved: SavedMethod) -> None:
         """It is chosen, and everything typed is as it was."""

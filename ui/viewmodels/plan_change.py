@@ -16,12 +16,14 @@ from services.api.errors import (
     KeyReused,
     NotFound,
     PaymentFailed,
+    ProviderRejected,
     ServiceError,
     SumMoved,
     WrongState,
 )
 from services.api.money import Money
 from services.api.types import (
+    Action,
     BillingCycle,
     BillingModel,
     ChangeAction,
@@ -38,13 +40,15 @@ from services.api.types import (
     UsagePayment,
 )
 from ui.bridge import Area, Bridge
-from ui.text import error_text
+from ui.text import error_text, exact_money, tr
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
-from ui.viewmodels.checkout_state import preselected_card
+from ui.viewmodels.browser import Browser
+from ui.viewmodels.hosted_page import HostedPageViewModel
+from ui.viewmodels.payment_methods import AddMethodViewModel, AddPhase, payment_page, preselected_method
 from ui.viewmodels.plan_change_state import ChangePhase, PlanChangeState, Task
 
 # After these nothing was charged under the key and nothing will be: the next try is another attempt.
-DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, SumMoved, WrongState)
+DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, SumMoved, WrongState, ProviderRejected)
 TOUCHES: tuple[Area, ...] = ("subscriptions", "invoices", "wallet", "resources", "orders", "usage")
 CANCELLATIONS = (ChangeAction.CANCEL_AT_END, ChangeAction.CANCEL_NOW)
 
@@ -58,17 +62,33 @@ class _Opened(NamedTuple):
 
 
 class PlanChangeViewModel(ViewModel[PlanChangeState]):
-    """Signals: changed; problems_found(field); confirming(url); finished(PlanChangeState, Subscription | None)."""
+    """`page` waits for a payment's page in the browser, `adding.page` for that of something new. Signals: changed;
+    problems_found(field); confirming(url); under_way(Paid); finished(PlanChangeState, Subscription | None)."""
 
     problems_found = Signal(str)
+    under_way = Signal(object)
     confirming = Signal(str)
     finished = Signal(object, object)
 
-    def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
+    def __init__(
+        self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], browser: Browser | None = None
+    ) -> None:
         super().__init__(bridge, holder, PlanChangeState())
+        self.adding = AddMethodViewModel(bridge, holder, new_key, browser)
+        self.page = HostedPageViewModel(bridge, holder, browser or Browser(parent=bridge))
         self._new_key = new_key
+        self._return_url: str | None = None  # sent under the key of the attempt; the same again must be the same
+        self._is_leaving = False  # the sheet was closed while a page was open
+        self._connect_pages()
         self._known: dict[ChangeRequest, ChangePreview] = {}
         holder.rebound.connect(self.close)
+
+    def _connect_pages(self) -> None:
+        self.adding.changed.connect(self._on_adding_changed)
+        self.adding.added.connect(self._on_card_saved)
+        self.page.finished.connect(self._on_page_finished)
+        self.page.canceled.connect(self._on_page_finished)
+        self.page.failed.connect(self._on_confirm_failed)
 
     # ---- opening
 
@@ -97,8 +117,13 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
         self._open(self.state, keep=True)
 
     def close(self) -> None:
-        """Nobody looks any more. A change that is under way goes on and is announced when it is done."""
-        if not self.state.is_busy:
+        """Nobody looks any more. A change that is under way goes on and is announced when it is done; a page that is
+        still open in the browser is given up."""
+        if self.state.phase is ChangePhase.WAITING and self.page.state.is_open:
+            self._is_leaving = True
+            self.page.cancel()
+        elif not self.state.is_busy:
+            self.adding.page.forget()
             for verb in ("open", "preview", "commit"):
                 self._bridge.cancel(self, verb)
             self._become(PlanChangeState())
@@ -108,6 +133,8 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
         if self.state.is_busy or item is None:
             return
         self._known.clear()
+        self._is_leaving = False
+        self.page.forget()
         self._become(chosen)
         self._set(status=Status.LOADING, phase=ChangePhase.IDLE, error=None, preview=None, previews={})
         self._bridge.run(
@@ -140,7 +167,7 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
             now=opened.now,
         )
         if self.state.task is Task.PAY and not self.state.payment_token:  # not the card that failed
-            self._set(payment_token=preselected_card(opened.options, ""))
+            self._set(payment_token=preselected_method(opened.options))
         self._look()
 
     # ---- choosing
@@ -198,7 +225,13 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
                 failed=lambda error: self._set(error=error_text(error)),
             )  # fmt: skip
 
+    def _on_adding_changed(self) -> None:
+        state = self.adding.state
+        error = self.state.error if state.phase is AddPhase.IDLE else state.error
+        self._set(is_adding=state.is_busy, error=error)
+
     def _on_card_saved(self, card: SavedMethod) -> None:
+        """It is chosen, and everything else is as it was."""
         self.choose_card(card.token)
         self._bridge.run(
             self, "options",
@@ -214,7 +247,8 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
         """Asks what the choice would do. A choice with a mistake in it, or none, is not asked about."""
         state = self.state
         is_nothing = state.task is Task.PLAN and state.is_same
-        if state.task is Task.PAY or is_nothing or (state.problems_all and not state.refused):
+        is_new = state.task is Task.CARD and state.fresh is not None  # it is given first
+        if state.task is Task.PAY or is_nothing or is_new or (state.problems_all and not state.refused):
             self._bridge.cancel(self, "preview")
             self._set(preview=None, is_previewing=False)
             return
@@ -253,14 +287,21 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
     # ---- doing
 
     def commit(self) -> None:
-        """Does what is shown; a second press while that runs does nothing."""
+        """Does what is shown; a second press while that runs does nothing. What is new is given on its page first."""
         state = self.state
+        if state.phase is ChangePhase.WAITING:
+            self.page.attend()
         if not state.can_commit:
             return
         self._set(has_pressed=True)
         if field := next(iter(self.state.problems), ""):
             self.problems_found.emit(field)
             return
+        if state.fresh is not None and state.task is not Task.PAY:
+            self.adding.start(state.fresh, state.hosts)
+            return
+        if not state.attempt_key:
+            self._return_url = None
         self._set(
             phase=ChangePhase.COMMITTING, error=None, moved_from=None, attempt_key=state.attempt_key or self._new_key()
         )
@@ -280,21 +321,56 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
 
         async def work() -> Changed | Paid:
             if state.task is Task.PAY and invoice is not None:
-                return await self._service.pay_invoice(invoice.uuid, state.payment_token, key=state.attempt_key)
+                return await self._pay(invoice, state)
             wanted = preview.hash if preview is not None else ""
             return await self._service.commit_change(request, wanted, key=state.attempt_key)
 
         return work
 
+    async def _pay(self, invoice: Invoice, state: PlanChangeState) -> Paid:
+        if not state.hosts:
+            return await self._service.pay_invoice(invoice.uuid, state.payment_token, key=state.attempt_key)
+        if self._return_url is None:
+            self._return_url = await self.page.return_url()
+        token = "" if state.fresh is not None else state.payment_token
+        return await self._service.pay_invoice(
+            invoice.uuid, token, key=state.attempt_key, page=state.fresh, return_url=self._return_url
+        )  # fmt: skip
+
     def _on_committed(self, done: Changed | Paid) -> None:
         paid = done if isinstance(done, Paid) else done.payment
         if paid is not None and paid.action is not None and paid.state is PaymentState.ACTION_REQUIRED:
-            self._set(
-                phase=ChangePhase.CONFIRMING, payment_uuid=paid.payment_uuid, action_url=paid.action.url, error=None
-            )
-            self.confirming.emit(paid.action.url)
+            self._ask_buyer(paid, paid.action)
             return
+        if paid is not None and paid.state is PaymentState.PROCESSING:
+            self.under_way.emit(paid)
+            if self.state.task is Task.PAY:  # it is not paid yet
+                self._set(phase=ChangePhase.DONE, attempt_key="", payment_uuid="", action_url="", error=None)
+                return
         self._finish(done.subscription if isinstance(done, Changed) else None)
+
+    def _ask_buyer(self, paid: Paid, action: Action) -> None:
+        item = self.state.subscription
+        task = payment_page(
+            lambda: self._service, paid, self.state.hosts,
+            what=item.offering_name if item is not None else tr("Subscription"), amount=exact_money(paid.amount),
+        )  # fmt: skip
+        phase = ChangePhase.WAITING if task is not None else ChangePhase.CONFIRMING
+        self._set(phase=phase, payment_uuid=paid.payment_uuid, action_url=action.url, error=None)
+        if task is not None:
+            self.page.open(task)
+        else:
+            self.confirming.emit(action.url)
+
+    def _on_page_finished(self, paid: Paid) -> None:
+        if paid.state is PaymentState.CANCELED and self._is_leaving:
+            self._become(PlanChangeState())
+            return
+        if paid.state is PaymentState.CANCELED:  # given up: what was chosen is kept
+            self._set(phase=ChangePhase.IDLE, attempt_key="", payment_uuid="", action_url="", error=None)
+            return
+        self._on_committed(paid)
+        self._bridge.announce(*TOUCHES, initiator=self)
 
     def _finish(self, subscription: Subscription | None) -> None:
         state = self.state
@@ -331,6 +407,9 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
             )  # fmt: skip
 
     def _on_confirm_failed(self, error: ServiceError) -> None:
+        if self._is_leaving:
+            self._become(PlanChangeState())
+            return
         if isinstance(error, DEFINITE):
             self._set(attempt_key="", payment_uuid="", action_url="", has_opened_cards=True)
             self._set(phase=ChangePhase.FAILED, error=error_text(error))

@@ -24,6 +24,7 @@ from services.api.types import (
     UsagePayment,
 )
 from ui.text import ErrorText
+from ui.text.methods import new_method
 from ui.viewmodels.base import Status
 
 QUANTITY_MAX = 10_000
@@ -47,7 +48,8 @@ class Task(StrEnum):
 class ChangePhase(StrEnum):
     IDLE = "idle"
     COMMITTING = "committing"
-    CONFIRMING = "confirming"  # the buyer answers on the provider's page
+    CONFIRMING = "confirming"  # the buyer answers on a page in our own window
+    WAITING = "waiting"  # the page is in the browser
     ANSWERING = "answering"  # the answer is on its way
     FAILED = "failed"
     DONE = "done"
@@ -76,7 +78,8 @@ class PlanChangeState:
     previews: Mapping[ChangeAction, ChangePreview] = field(default_factory=dict)
     is_previewing: bool = False
     options: PaymentOptions | None = None
-    payment_token: str = field(default="", repr=False)  # "": the card this subscription has
+    payment_token: str = field(default="", repr=False)  # "": what pays now; or what stands for something new
+    is_adding: bool = False  # something new is given on its page
     has_opened_cards: bool = False
     has_pressed: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)  # field -> code, from the service, until edited
@@ -163,8 +166,17 @@ class PlanChangeState:
         return self.has_opened_cards or (self.charges and not pays_by_card)
 
     @property
+    def fresh(self) -> PaymentMethod | None:
+        """What is chosen and is not on file yet."""
+        return new_method(self.payment_token)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return self.options.page_hosts if self.options is not None else ()
+
+    @property
     def is_busy(self) -> bool:
-        return self.phase in (ChangePhase.COMMITTING, ChangePhase.ANSWERING)
+        return self.is_adding or self.phase in (ChangePhase.COMMITTING, ChangePhase.ANSWERING)
 
     @property
     def is_locked(self) -> bool:
@@ -179,6 +191,8 @@ class PlanChangeState:
             return self.invoice is not None
         if self.task is Task.PLAN and self.is_same:
             return False
+        if self.fresh is not None:
+            return not self.is_adding
         return not self.is_previewing and (self.preview is not None or bool(self.problems_all))
 
     # ---- problems
@@ -214,7 +228,7 @@ class PlanChangeState:
             quantity=self.quantity if is_plan and self.has_quantity else 0,
             resume_at=self.resume_at if wanted is ChangeAction.PAUSE else None,
             usage_payment=self.usage_payment if wanted is ChangeAction.SET_USAGE_PAYMENT else None,
-            payment_token=self.payment_token,
+            payment_token="" if self.fresh is not None else self.payment_token,
             reason=self.reason.strip() if self.task is Task.CANCEL else "",
         )
 

@@ -248,7 +248,7 @@ class SubscriptionCard(Card):
         entries: tuple[tuple[str, str, str, Callable[[], None], bool], ...] = (
             (tr("Pause…"), "pause", "menuPause", partial(self._want, Task.PAUSE), ChangeAction.PAUSE in item.can),
             (
-                tr("Pay with another card…"), "credit-card", "menuCard", partial(self._want, Task.CARD),
+                tr("Pay another way…"), "credit-card", "menuCard", partial(self._want, Task.CARD),
                 ChangeAction.SET_PAYMENT_CARD in item.can,
             ),
             (

@@ -10,8 +10,8 @@ from ui.pages.subscriptions.arithmetic import Arithmetic
 from ui.pages.subscriptions.parts import CancelPart, Part, PausePart, PlanPart, UsagePaymentPart
 from ui.text import exact_money, tr
 from ui.text.changes import change_problem, change_title, commit_label, moved_text
+from ui.text.methods import add_label, method_items, method_name, page_button
 from ui.text.subscriptions import paid_by
-from ui.text.wallet import card_items, card_label
 from ui.viewmodels.base import Status
 from ui.viewmodels.plan_change import PlanChangeViewModel
 from ui.viewmodels.plan_change_state import ChangePhase, PlanChangeState, Task
@@ -21,6 +21,7 @@ from ui.widgets.layout import ScrollPage
 from ui.widgets.notices import Banner
 from ui.widgets.overlay import Sheet
 from ui.widgets.states import ErrorState, skeleton_rows
+from ui.widgets.waiting_sheet import WaitingStep
 
 PARTS: dict[Task, type[Part]] = {
     Task.PLAN: PlanPart,
@@ -50,6 +51,7 @@ class ChangeSheet(Sheet):
         self._was_ready = False
         self._said = ""  # by the notice, already brought into view
         self._is_rendering = False
+        self._pages = (WaitingStep(self, vm.page), WaitingStep(self, vm.adding.page))
         self._build_places()
         self._build_buttons()
         vm.changed.connect(self._on_changed)
@@ -73,9 +75,9 @@ class ChangeSheet(Sheet):
         self.body.addStretch(1)
 
     def _cards(self) -> QWidget:
-        self.cards = SelectField(tr("Card"), name="changeCard")
+        self.cards = SelectField(tr("Pay with"), name="changeCard")
         self.cards.select.picked.connect(self._on_card_picked)
-        self._other_card = Button(tr("Use another card"), "link", "credit-card", name="changeOtherCard")
+        self._other_card = Button(tr("Pay another way"), "link", "credit-card", name="changeOtherCard")
         self._other_card.clicked.connect(self._on_other_card)
         self._paid_with = label("", "small", name="changePaidWith")
         self._own_card = QWidget()
@@ -199,7 +201,7 @@ class ChangeSheet(Sheet):
         self._show_notice(state)
         amount = exact_money(state.due_now) if state.due_now is not None else ""
         self._bank_amount.setText(amount)
-        self._bank_card.setText(card_label(state.options, state.payment_token) or self._own_way(state))
+        self._bank_card.setText(method_name(state.options, state.payment_token) or self._own_way(state))
         self._bank_notice.setVisible(state.error is not None)
         self._bank_notice.set_message(state.error.sentence if state.error is not None else "")
 
@@ -220,12 +222,12 @@ class ChangeSheet(Sheet):
         self._own_card.setVisible(is_paying and not has_choice and bool(own))
         self._paid_with.setText(paid_by(own))
         self.cards.setVisible(has_choice)
-        first = tr("{way}, as now", way=own) if own else tr("The card on file")
+        first = tr("{way}, as now", way=own) if own else tr("What is on file")
         must_choose = self._task in (Task.CARD, Task.PAY)
         items: list[tuple[str, object]] = [] if must_choose else [(first, "")]
         if must_choose and not state.payment_token:
-            items.append((tr("Choose a card"), ""))
-        items += card_items(state.options)
+            items.append((tr("Choose what pays"), ""))
+        items += method_items(state.options)
         self.cards.select.set_items(items)
         self.cards.select.set_current(state.payment_token)
         code = state.problems.get("payment_token")
@@ -255,15 +257,28 @@ class ChangeSheet(Sheet):
         self.leave.setVisible(not is_bank)
         if state.task is not None:
             pending = state.preview is not None and state.preview.is_pending
-            self.commit.setText(commit_label(state.task, state.due_now, is_pending=pending, is_now=state.is_now))
-        self.commit.set_busy(state.phase is ChangePhase.COMMITTING)
-        self.commit.setEnabled(state.can_commit or state.is_busy)
+            words = commit_label(state.task, state.due_now, is_pending=pending, is_now=state.is_now)
+            self.commit.setText(self._page_words(state) or words)
+        self.commit.set_busy(state.is_adding or state.phase is ChangePhase.COMMITTING)
+        self.commit.setEnabled(state.can_commit or state.is_busy or state.phase is ChangePhase.WAITING)
         self.leave.setEnabled(not state.is_busy)
         self.approve.setVisible(is_bank)
         self.decline.setVisible(is_bank)
         self.approve.set_busy(state.phase is ChangePhase.ANSWERING)
         self.decline.setEnabled(state.phase is not ChangePhase.ANSWERING)
         self.is_dismissible = not state.is_busy
+
+    @staticmethod
+    def _page_words(state: PlanChangeState) -> str:
+        """On the button when a page of the provider comes next; empty otherwise."""
+        amount = exact_money(state.due_now) if state.due_now is not None else ""
+        if state.phase is ChangePhase.WAITING:
+            return tr("Finish in your browser – {amount}", amount=amount)
+        if state.fresh is None:
+            return ""
+        if state.task is Task.PAY:
+            return page_button(state.fresh, amount)
+        return tr("{add} first", add=add_label(state.fresh))
 
     def _follow(self, state: PlanChangeState, *, is_bank: bool) -> None:
         """The focus goes where something is to be done now."""

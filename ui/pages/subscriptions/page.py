@@ -8,14 +8,15 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
-from services.api.types import ChangeAction, Quote, Subscription
+from services.api.types import ChangeAction, Paid, Quote, Subscription
 from ui import theme
 from ui.pages.subscriptions.answer_sheet import AnswerSheet
 from ui.pages.subscriptions.card import SubscriptionCard
 from ui.pages.subscriptions.change_sheet import ChangeSheet
 from ui.pages.subscriptions.quotes import QuoteList
-from ui.text import plural, tr
+from ui.text import exact_money, plural, tr
 from ui.text.changes import done_text
+from ui.text.methods import processing_text
 from ui.text.quotes import accept_label, accept_question, quote_title
 from ui.text.subscriptions import overview_text
 from ui.viewmodels.base import Status
@@ -38,12 +39,14 @@ SEARCH_FROM = 9  # so many one sees at a glance
 
 class SubscriptionsPage(ArrangedPage):
     """Signals: explain_requested(ref); compare_requested(subscription uuid); invoice_requested(invoice uuid);
-    open_chat(resource uuid); placed(Placed) - a quote was accepted; sign_in_requested(); browse()."""
+    open_chat(resource uuid); placed(Placed) - a quote was accepted; methods_requested(); sign_in_requested();
+    browse()."""
 
     explain_requested = Signal(str)
     compare_requested = Signal(str)
     invoice_requested = Signal(str)
     open_chat = Signal(str)
+    methods_requested = Signal()
     placed = Signal(object)
     sign_in_requested = Signal()
     browse = Signal()
@@ -117,8 +120,11 @@ class SubscriptionsPage(ArrangedPage):
         self.search = SearchField(tr("Find a subscription"), name="subscriptionSearch")
         self.search.textChanged.connect(self.vm.search)
         self.search.setMaximumWidth(theme.current().px(260))
+        self.methods_button = Button(tr("Payment methods"), "link", "credit-card", name="subscriptionMethods")
+        self.methods_button.clicked.connect(self.methods_requested)
         head = QWidget()
-        words = column(label(tr("Subscriptions"), "display"), self._overview, spacing=2)
+        title = label(tr("Subscriptions"), "display")
+        words = column(title, self._overview, row(self.methods_button, None), spacing=2)
         line = row(words, self.search, spacing=16)
         line.setStretch(0, 1)
         head.setLayout(line)
@@ -138,6 +144,7 @@ class SubscriptionsPage(ArrangedPage):
         self.quotes_vm.declined.connect(self._on_declined)
         self.change_vm.changed.connect(self._follow_change)
         self.change_vm.finished.connect(self._on_finished)
+        self.change_vm.under_way.connect(self._on_under_way)
         for quotes in (self._offers, self._earlier):
             quotes.accepted.connect(self._on_accept)
             quotes.declined.connect(self.quotes_vm.decline)
@@ -272,6 +279,11 @@ class SubscriptionsPage(ArrangedPage):
     def _on_sheet_closed(self) -> None:
         self._sheet = None
         self.change_vm.close()
+
+    def _on_under_way(self, paid: object) -> None:
+        if isinstance(paid, Paid):
+            text = processing_text(None, exact_money(paid.amount))
+            toast_area(self).show_toast(text, icon="hourglass")
 
     def _on_finished(self, done: object, after: object) -> None:
         if not isinstance(done, PlanChangeState) or done.subscription is None:
