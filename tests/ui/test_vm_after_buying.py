@@ -112,7 +112,7 @@ def test_order_can_be_watched_again_after_a_restart(
     confirmation.open_order(order.uuid)
     qtbot.waitUntil(lambda: confirmation.state.status is Status.READY)
     assert confirmation.state.resource is None
-    assert confirmation.state.phase is DeploymentPhase.DEPLOYING
+    assert confirmation.state.phase is DeploymentPhase.UNPAID
     service.world.orders[order.uuid] = (owner, order)
     qtbot.waitUntil(lambda: confirmation.state.resource is not None)
     confirmation.close()

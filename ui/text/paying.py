@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.api.money import Money
-from services.api.types import OrderSummary, PaymentMethod, Transfer
-from ui.text.formats import date, exact_money, money
+from services.api.types import OrderSummary, PaymentMethod
+from ui.text.formats import money
 from ui.text.language import tr
 from ui.text.methods import page_button
 from ui.text.ordering import form_of
@@ -74,8 +74,8 @@ def page_label(method: PaymentMethod, summary: OrderSummary | None) -> str:
 def transfer_label(summary: OrderSummary | None) -> str:
     """On the button of checkout, when the buyer sends the money."""
     if summary is None or summary.total is None:
-        return tr("Order, pay by transfer")
-    return tr("Order – transfer {amount}", amount=form_of(summary)(summary.total))
+        return tr("Order by transfer")
+    return tr("Order by transfer – {amount}", amount=form_of(summary)(summary.total))
 
 
 # ---- the page that is waited for
@@ -122,30 +122,21 @@ def undo_toast(name: str) -> str:
     return tr("You have bought {name}.", name=name)
 
 
-# ---- a transfer
+# ---- money that is under way
 
 
-def account_label(name: str) -> str:
-    """What stands before a line of the account."""
-    labels = {"holder": tr("Account holder"), "iban": tr("IBAN"), "bic": tr("BIC"), "bank": tr("Bank")}
-    return labels.get(name, name)
-
-
-def transfer_words(transfer: Transfer, name: str) -> str:
-    """What to do, and what comes of it."""
-    return tr("Transfer {amount} by {day}, with the reference. {name} starts when the money is there.",
-              amount=exact_money(transfer.amount), day=date(transfer.due_at), name=name)  # fmt: skip
-
-
-def received_words(transfer: Transfer) -> str:
-    """What has come in so far; empty when nothing has."""
-    if transfer.received.is_zero:
-        return ""
-    return tr("{received} has arrived, {left} is missing.",
-              received=exact_money(transfer.received), left=exact_money(transfer.amount))  # fmt: skip
+def transfer_words(name: str) -> str:
+    """An order that waits for its buyer's transfer."""
+    return tr("{name} starts when the money is there.", name=name)
 
 
 def bank_words(amount: Money, name: str) -> str:
     """A debit that is under way."""
-    return tr("{amount} is being collected from your account. That takes 2 to 5 days; {name} starts when the money is "
-              "there.", amount=money(amount), name=name)  # fmt: skip
+    return tr("It takes 2 to 5 days to collect {amount}. {name} starts when the money is there.",
+              amount=money(amount), name=name)  # fmt: skip
+
+
+def money_words(amount: Money, name: str) -> str:
+    """Another payment that takes its time."""
+    return tr("The payment of {amount} takes a while. {name} starts when the money is there.",
+              amount=money(amount), name=name)  # fmt: skip

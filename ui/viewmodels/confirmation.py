@@ -3,201 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QElapsedTimer, QTimer, Signal
 
 from services.api.errors import ServiceError
-from services.api.types import Order, OrderState, Placed, Resource, ResourceState, StepState
-from ui.bridge import Area, Bridge
-from ui.text import ErrorText, error_text, failure_text, plural, receipt_text, step_text, step_title, tr
+from services.api.types import Order, Placed, Resource
+from ui.bridge import Area, Bridge, Change
+from ui.text import error_text, money
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.browser import Browser
+from ui.viewmodels.confirmation_state import (
+    MOVING,
+    AgentRow,
+    ConfirmationState,
+    DeploymentPhase,
+    StepRow,
+    Waiting,
+)
+from ui.viewmodels.hosted_page import HostedPageViewModel, PageTask
 
 T = TypeVar("T")
 FAST_MILLISECONDS, SLOW_MILLISECONDS = 120, 1000
-_ENDED = (OrderState.ERRED, OrderState.CANCELED)
-_MOVING = (ResourceState.ORDERED, ResourceState.DEPLOYING)
-_OVER = (ResourceState.FAILED, ResourceState.RETIRED)
-_STEP_STATES = {
-    ResourceState.ORDERED: StepState.WAITING,
-    ResourceState.DEPLOYING: StepState.RUNNING,
-    ResourceState.READY: StepState.DONE,
-    ResourceState.FAILED: StepState.FAILED,
-    ResourceState.RETIRED: StepState.FAILED,
-}
+PATIENT_MILLISECONDS = 10_000  # while a bank takes its time
+SECOND = 1000
+TOUCHES: tuple[Area, ...] = ("orders", "resources", "wallet", "subscriptions", "invoices", "usage")
+MOVES_MONEY: frozenset[Area] = frozenset({"orders", "timeline"})
+_PATIENT = (Waiting.TRANSFER, Waiting.BANK, Waiting.MONEY)
+
+__all__ = ["AgentRow", "ConfirmationState", "ConfirmationViewModel", "DeploymentPhase", "StepRow", "Waiting"]
 
 
-class DeploymentPhase(StrEnum):
-    DEPLOYING = "deploying"
-    READY = "ready"
-    FAILED = "failed"
-    REFUNDED = "refunded"
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """One line of the deployment, ready to show."""
-
-    name: str
-    title: str
-    text: str
-    state: StepState
-
-
-@dataclass(frozen=True, slots=True)
-class AgentRow:
-    """One of several agents that came with an order, ready to show."""
-
-    uuid: str
-    name: str
-    state: StepState
-    text: str
-    can_retry: bool = False
-    can_refund: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmationState:
-    status: Status = Status.LOADING
-    order_uuid: str = ""
-    placed_uuid: str = ""  # of the agent that was named when the order was placed
-    order: Order | None = None
-    resources: tuple[Resource, ...] = ()  # what came with the order, in its order
-    mending: str = ""  # uuid of the agent whose retry or refund is under way
-    error: ErrorText | None = None
-
-    # ---- whose chat opens
-
-    @property
-    def resource(self) -> Resource | None:
-        """The agent that is talked to first: the first one; when it failed, the first that works."""
-        ready = (resource for resource in self.resources if resource.state is ResourceState.READY)
-        first = self.resources[0] if self.resources else None
-        return next(ready, first) if first is None or first.state in _OVER else first
-
-    @property
-    def resource_uuid(self) -> str:
-        return self.resource.uuid if self.resource else self.placed_uuid
-
-    @property
-    def can_chat(self) -> bool:
-        return self.resource is not None and self.resource.state is ResourceState.READY and not self._is_moving
-
-    # ---- how far it is
-
-    @property
-    def is_bundle(self) -> bool:
-        return len(self.resources) > 1
-
-    @property
-    def failed(self) -> tuple[Resource, ...]:
-        return tuple(resource for resource in self.resources if resource.state is ResourceState.FAILED)
-
-    @property
-    def _is_moving(self) -> bool:
-        return any(resource.state in _MOVING for resource in self.resources)
-
-    @property
-    def phase(self) -> DeploymentPhase:
-        """Of the whole order: it is ready, or has failed, once nothing moves any more."""
-        has_paid_back = self.order is not None and not self.order.refunded.is_zero
-        is_gone = all(resource.state is ResourceState.RETIRED for resource in self.resources)
-        if (has_paid_back and not self.is_bundle) or (self.resources and is_gone):
-            return DeploymentPhase.REFUNDED
-        if self.order is not None and self.order.state in _ENDED:
-            return DeploymentPhase.FAILED
-        if not self.resources or self._is_moving:
-            return DeploymentPhase.DEPLOYING
-        return DeploymentPhase.FAILED if self.failed else DeploymentPhase.READY
-
-    @property
-    def steps(self) -> tuple[StepRow, ...]:
-        """Of the only agent."""
-        steps = self.resources[0].steps if len(self.resources) == 1 else ()
-        return tuple(StepRow(step.name, step_title(step.name), step_text(step), step.state) for step in steps)
-
-    @property
-    def agents(self) -> tuple[AgentRow, ...]:
-        """Of a bundle: each agent with its own state."""
-        return tuple(_agent_row(resource, self.mending) for resource in self.resources) if self.is_bundle else ()
-
-    @property
-    def failure(self) -> str:
-        """Why it failed and what can be done; empty otherwise."""
-        if self.phase is not DeploymentPhase.FAILED:
-            return ""
-        if not self.resources:
-            return tr("The payment did not go through. Nothing was charged.")
-        return failure_text(self.failed[0].failure, can_refund=self.failed[0].can_refund) if self.failed else ""
-
-    # ---- mending the only agent
-
-    @property
-    def is_working(self) -> bool:
-        return bool(self.mending)
-
-    @property
-    def can_retry(self) -> bool:
-        return bool(self.failed) and not self.is_working
-
-    @property
-    def can_refund(self) -> bool:
-        return self.can_retry and any(resource.can_refund for resource in self.failed)
-
-    # ---- words
-
-    @property
-    def receipt(self) -> str:
-        return receipt_text(self.order) if self.order else ""
-
-    @property
-    def more_text(self) -> str:
-        """For a bundle: where its other agents are, once there is nothing else to say of them."""
-        is_ready = self.phase is DeploymentPhase.READY
-        others = sum(resource.state is ResourceState.READY for resource in self.resources) - 1 if is_ready else 0
-        one, many = tr("{n} more agent is in My agents."), tr("{n} more agents are in My agents.")
-        return plural(others, one, many) if others > 0 else ""
-
-
-def _agent_row(resource: Resource, mending: str) -> AgentRow:
-    is_failed = resource.state is ResourceState.FAILED
-    return AgentRow(
-        resource.uuid,
-        resource.name,
-        _STEP_STATES[resource.state],
-        _agent_text(resource),
-        can_retry=is_failed and not mending,
-        can_refund=is_failed and not mending and resource.can_refund,
-    )
-
-
-def _agent_text(resource: Resource) -> str:
-    """How far one of several agents is, in one line."""
-    match resource.state:
-        case ResourceState.READY:
-            return tr("Set up and tested")
-        case ResourceState.FAILED:
-            return failure_text(resource.failure, can_refund=resource.can_refund)
-        case ResourceState.RETIRED:
-            return tr("Its money was given back.")
-    done = sum(step.state is StepState.DONE for step in resource.steps)
-    running = next((step_title(step.name) for step in resource.steps if step.state is StepState.RUNNING), "")
-    counted = tr("{done} of {all} steps done", done=done, all=len(resource.steps))
-    return tr("{counted}: {now}", counted=counted, now=running) if running else counted
+class _Read(NamedTuple):
+    order: Order
+    resources: tuple[Resource, ...]
+    now: datetime | None  # of the workspace, while that matters
 
 
 class ConfirmationViewModel(ViewModel[ConfirmationState]):
     """Asks again every 120 ms while things move, more slowly while they do not.
 
-    Signals: changed; ready(resource_uuid) once for each order that was watched until it was ready.
+    `page` waits for a provider's page. Signals: changed; ready(resource_uuid) once for each order that was watched
+    until it was ready; bought(seconds) - it was paid just now, and can be taken back for so long; again_wanted(Order) -
+    the same once more, after nothing is left of it.
     """
 
     ready = Signal(str)
+    bought = Signal(int)
+    again_wanted = Signal(object)
 
-    def __init__(self, bridge: Bridge, holder: ServiceHolder) -> None:
+    def __init__(self, bridge: Bridge, holder: ServiceHolder, browser: Browser | None = None) -> None:
         super().__init__(bridge, holder, ConfirmationState())
+        self.page = HostedPageViewModel(bridge, holder, browser or Browser(parent=self))
+        for signal in (self.page.finished, self.page.canceled):
+            signal.connect(self._on_page_ended)
+        self.page.failed.connect(self._on_page_failed)
+        self._now: datetime | None = None  # of the workspace, when `_since` was started
+        self._since = QElapsedTimer()
+        self._second = QTimer(self)
+        self._second.setInterval(SECOND)
+        self._second.timeout.connect(self._count_down)
+        self._has_told = False  # that it can be taken back
+        bridge.changed.connect(self._on_bridge_changed)
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.timeout.connect(self._poll)
@@ -216,6 +84,7 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
 
     def close(self) -> None:
         """Stops watching; the deployment goes on."""
+        self.page.forget()
         self._stop()
         self._become(ConfirmationState())
 
@@ -236,6 +105,69 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
             areas: tuple[Area, ...] = ("orders", "resources")
             self._mend(failed, lambda: self._service.refund_failed(failed.uuid), self._on_refunded, areas)
 
+    # ---- taking it back, giving it up, going on with it
+
+    def undo(self) -> None:
+        """Takes a fresh purchase back: nothing is charged, and its agents are gone."""
+        if self.state.can_undo:
+            self._cancel()
+
+    def give_up(self) -> None:
+        """Cancels an order that is not paid."""
+        if self.state.phase is DeploymentPhase.UNPAID:
+            self._cancel()
+
+    def buy_again(self) -> None:
+        if self.state.can_buy_again and self.state.order is not None:
+            self.again_wanted.emit(self.state.order)
+
+    def continue_paying(self) -> None:
+        """Opens the page of the order again."""
+        if self.state.waits_for is Waiting.PAGE and not self.page.state.is_open:
+            self._bridge.run(
+                self, "hosts", self._service.get_payment_options,
+                then=lambda options: self._go_to_page(options.page_hosts), failed=self._on_cancel_failed,
+            )  # fmt: skip
+        else:
+            self.page.attend()
+
+    def _cancel(self) -> None:
+        uuid = self.state.order_uuid
+        if not self.state.is_undoing:
+            self._set(is_undoing=True, error=None)
+            self._bridge.run(
+                self, "cancel", lambda: self._service.cancel_order(uuid), then=self._on_canceled,
+                failed=self._on_cancel_failed, touches=TOUCHES, initiator=self,
+            )  # fmt: skip
+
+    def _on_canceled(self, order: Order) -> None:
+        self._set(order=order, is_undoing=False, undo_left=0)
+        self._second.stop()
+        self._poll()
+
+    def _on_cancel_failed(self, error: ServiceError) -> None:
+        self._set(is_undoing=False, error=error_text(error))
+        self._poll()
+
+    def _go_to_page(self, hosts: tuple[str, ...]) -> None:
+        order = self.state.order
+        if order is not None and order.action is not None:
+            uuid = order.uuid
+            task = PageTask(
+                order.action, hosts, f"{order.offering_name}, {order.plan_name}",
+                refresh=lambda: self._service.refresh_order(uuid), cancel=lambda: self._service.cancel_order(uuid),
+                amount=money(order.total),
+            )  # fmt: skip
+            self.page.open(task)
+
+    def _on_page_ended(self, _answer: object) -> None:
+        self._bridge.announce(*TOUCHES, initiator=self)
+        self._poll()
+
+    def _on_page_failed(self, error: ServiceError) -> None:
+        self._set(error=error_text(error))
+        self._poll()
+
     # ---- inside
 
     def _failed(self, uuid: str) -> Resource | None:
@@ -253,45 +185,90 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
 
     def _watch(self, order_uuid: str, resource_uuid: str, *, is_news: bool) -> None:
         self._stop()
-        self._has_announced = not is_news
+        self._has_announced = self._has_told = not is_news
         self._become(ConfirmationState(order_uuid=order_uuid, placed_uuid=resource_uuid))
         self._poll()
 
     def _stop(self) -> None:
         self._again.stop()
-        self._bridge.cancel(self, "poll")
+        self._second.stop()
+        self._now = None
+        for verb in ("poll", "cancel", "hosts"):
+            self._bridge.cancel(self, verb)
 
     def _poll(self) -> None:
         if self.state.order_uuid:
             self._bridge.run(self, "poll", self._read, then=self._on_read, failed=self._on_read_failed)
 
-    async def _read(self) -> tuple[Order, tuple[Resource, ...]]:
-        """The order is read again while its agents are not known, and once they are at their end."""
+    async def _read(self) -> _Read:
+        """The order is read again while it may change: before its agents are known, while it can be taken back, and
+        once they are at their end."""
         state, order = self.state, self.state.order
-        if order is None or not order.resource_uuids:
+        if order is None or not order.resource_uuids or order.undo_until is not None:
             order = await self._service.get_order(state.order_uuid)
         uuids = order.resource_uuids or ((state.placed_uuid,) if state.placed_uuid else ())
         resources = tuple([await self._service.get_resource(uuid) for uuid in uuids])
-        is_moving = not resources or any(resource.state in _MOVING for resource in resources)
+        is_moving = not resources or any(resource.state in MOVING for resource in resources)
         if not is_moving and state.order is not None:
             order = await self._service.get_order(state.order_uuid)
-        return order, resources
+        needs_time = order.undo_until is not None and self._now is None
+        return _Read(order, resources, (await self._service.get_timeline()).now if needs_time else None)
 
-    def _on_read(self, found: tuple[Order, tuple[Resource, ...]]) -> None:
-        order, resources = found
+    def _on_read(self, found: _Read) -> None:
         before = (self.state.order, self.state.resources)
-        self._set(status=Status.READY, order=order, resources=resources, error=None)
-        if self.state.phase is DeploymentPhase.DEPLOYING:
+        self._set(status=Status.READY, order=found.order, resources=found.resources, error=None)
+        self._keep_time(found.now)
+        if self.state.phase in (DeploymentPhase.DEPLOYING, DeploymentPhase.UNPAID):
             self._has_announced = False
-            self._wait(has_moved=before != found)
+            self._wait(has_moved=before != (found.order, found.resources))
         elif self.state.phase is DeploymentPhase.READY and not self._has_announced:
             self._has_announced = True
             self._bridge.announce("resources", initiator=self)
             self.ready.emit(self.state.resource_uuid)
 
     def _wait(self, *, has_moved: bool) -> None:
+        if self.state.waits_for in _PATIENT:
+            self._again.start(PATIENT_MILLISECONDS)
+            return
         slower = min(SLOW_MILLISECONDS, int(max(self._again.interval(), FAST_MILLISECONDS) * 1.5))
         self._again.start(FAST_MILLISECONDS if has_moved else slower)
+
+    # ---- the seconds to take it back
+
+    def _keep_time(self, now: datetime | None) -> None:
+        if now is not None:
+            self._now = now
+            self._since.start()
+        if self._now is not None and self._left() > 0:
+            self._second.start()
+        self._count_down()
+        if self.state.can_undo and not self._has_told:
+            self._has_told = True
+            self.bought.emit(self.state.undo_left)
+
+    def _left(self) -> int:
+        """Seconds, by the workspace's time."""
+        until = self.state.order.undo_until if self.state.order is not None else None
+        if until is None or self._now is None:
+            return 0
+        return max(0, int((until - self._now).total_seconds()) - self._since.elapsed() // SECOND)
+
+    def _count_down(self) -> None:
+        left, was = self._left(), self.state.undo_left
+        self._set(undo_left=left)
+        if not left:
+            self._second.stop()
+            if was:
+                self._poll()  # it is charged now
+
+    def _on_bridge_changed(self, change: Change) -> None:
+        """Time may have moved, or the money come, by other means."""
+        if change.initiator is self or not self.state.order_uuid or not change.areas & MOVES_MONEY:
+            return
+        if "timeline" in change.areas:
+            self._now = None
+        if self.state.phase is DeploymentPhase.UNPAID or self.state.can_undo:
+            self._poll()
 
     def _on_read_failed(self, error: ServiceError) -> None:
         """What is known stays in sight; a service that is only away for a moment is asked again."""

@@ -197,7 +197,7 @@ def _reassurance(state: CheckoutState) -> str:
     if state.is_wallet:
         return tr("Paid from your wallet at once.")
     if state.method is PaymentMethod.INVOICE and state.needs_payment:
-        return tr("Nothing is charged now. You can cancel the order until the money is there.")
+        return tr("Nothing is charged now. You can cancel until you have paid.")
     if _goes_out(state):
         return _before_page(state)
     if not state.needs_payment:
@@ -210,8 +210,8 @@ def _reassurance(state: CheckoutState) -> str:
 def _before_page(state: CheckoutState) -> str:
     seconds = state.options.undo_seconds if state.options is not None else 0
     if seconds and state.method is not PaymentMethod.BANK:
-        return tr("It opens in your browser. You can take the purchase back for {n} seconds after paying.", n=seconds)
-    return tr("It opens in your browser. Nothing is charged before you finish there.")
+        return tr("Opens in your browser. You can take it back for {n} seconds.", n=seconds)
+    return tr("Opens in your browser. Nothing is charged before you finish.")
 
 
 def _quote_hint(state: CheckoutState) -> str:

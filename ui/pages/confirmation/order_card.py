@@ -8,9 +8,11 @@ from PySide6.QtCore import QStandardPaths, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QGridLayout
 
-from services.api.types import BillingCycle, Order
+from services.api.types import BillingCycle, Order, OrderState, PaymentState
 from ui.text import date, datetime_text, one_form, order_state, paid_with_words, receipt_text, summary_line, tr
 from ui.text.ordering import Written, is_trial
+from ui.text.paying import way_label
+from ui.viewmodels.confirmation_state import is_taken_back
 from ui.widgets.amount_link import AmountLink
 from ui.widgets.controls import Button, Card, clear, column, label, rule
 from ui.widgets.notices import toast_area
@@ -41,7 +43,8 @@ class OrderCard(Card):
         self.invoice = Button(tr("Open the invoice"), "link", "receipt-text", name="openInvoiceButton")
         self.invoice.clicked.connect(self._on_invoice_clicked)
         self.body.addWidget(self.invoice, 0, Qt.AlignmentFlag.AlignLeading)
-        self.body.addWidget(rule())
+        self._foot_rule = rule()
+        self.body.addWidget(self._foot_rule)
         self.body.addLayout(self._buttons())
 
     def _buttons(self) -> QGridLayout:
@@ -75,8 +78,9 @@ class OrderCard(Card):
             self._facts.addWidget(label(value, tabular=True, selectable=True, wrap=True), number, 1)
         self.invoice.setVisible(bool(order.invoice_uuid))
         self.rebuilt.emit()
-        for button in (self.view, self.save, self.copy):
-            button.setVisible(order.paid_at is not None)
+        has_receipt = order.paid_at is not None and not is_taken_back(order)
+        for part in (self._foot_rule, self.view, self.save, self.copy):
+            part.setVisible(has_receipt)
 
     def _on_invoice_clicked(self) -> None:
         if self._order is not None:
@@ -167,11 +171,14 @@ def _payer(order: Order) -> tuple[str, str]:
     """Who paid, or who will after a trial."""
     if is_trial(order):
         return tr("Later with"), paid_with_words(order.paid_with)
+    if order.paid_at is None or is_taken_back(order):
+        return tr("Payment"), "" if order.total.is_zero else way_label(order.payment_method)
     return tr("Paid with"), tr("No card needed") if order.total.is_zero else paid_with_words(order.paid_with)
 
 
 def _again(order: Order) -> tuple[str, str]:
-    day = date(order.renews_at) if order.renews_at and order.refunded.is_zero else ""
+    is_going_on = order.paid_at is not None and order.refunded.is_zero
+    day = date(order.renews_at) if order.renews_at and is_going_on else ""
     return (tr("Free until") if is_trial(order) else tr("Renews")), day
 
 
@@ -180,13 +187,24 @@ def facts(order: Order) -> list[tuple[str, str]]:
     found = [
         (tr("Tax"), _taxes(order)),
         (tr("Code"), _coupon(order)),
-        (tr("Given back"), "" if order.refunded.is_zero else _form(order)(order.refunded)),
+        (tr("Given back"), "" if order.refunded.is_zero or is_taken_back(order) else _form(order)(order.refunded)),
         _payer(order),
         (tr("For"), f"{order.organization_name}, {order.project_name}"),
         _again(order),
-        (tr("State"), order_state(order.state) if order.paid_at is None else ""),
+        (tr("State"), _state(order)),
     ]
     return [(title, value) for title, value in found if value]
+
+
+def _state(order: Order) -> str:
+    """Only said while there is no receipt, which says it all."""
+    if is_taken_back(order):
+        return tr("Taken back")
+    if order.state is OrderState.PENDING_PROVIDER and order.payment_state is PaymentState.PROCESSING:
+        return tr("Waiting for the money")
+    if order.state is OrderState.PENDING_CONSUMER and order.action is not None:
+        return tr("Payment is open")
+    return order_state(order.state) if order.paid_at is None else ""
 
 
 def receipt_of(order: Order) -> Receipt:

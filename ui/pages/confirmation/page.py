@@ -7,20 +7,25 @@ from typing import NamedTuple
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
-from services.api.types import Order, OrderState, PaymentMethod
+from services.api.types import Order, PaymentMethod
 from ui import theme
 from ui.pages.confirmation.agent_rows import AgentRows
 from ui.pages.confirmation.order_card import OrderCard
+from ui.pages.confirmation.transfer_card import TransferCard
+from ui.pages.confirmation.undo_strip import UndoStrip
 from ui.text import date, money, one_form, paid_with_words, plural, tr
 from ui.text.ordering import is_trial
+from ui.text.paying import bank_words, money_words, transfer_words, undo_toast
 from ui.viewmodels.base import Status
-from ui.viewmodels.confirmation import ConfirmationState, ConfirmationViewModel, DeploymentPhase
+from ui.viewmodels.confirmation import ConfirmationState, ConfirmationViewModel, DeploymentPhase, Waiting
 from ui.widgets.controls import Button, Card, Icon, card, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
-from ui.widgets.notices import Banner
+from ui.widgets.notices import Banner, Toast, toast_area
 from ui.widgets.overlay import Dialog, OverlayStack
 from ui.widgets.states import ErrorState, ProgressSteps, skeleton_rows
+from ui.widgets.waiting_sheet import WaitingStep
 
 WIDTH, RECEIPT, TWO_COLUMNS, GAP = 1040, 380, 860, 40
 WIDEST = (1 << 24) - 1  # Qt's own "no maximum"
@@ -56,6 +61,9 @@ class ConfirmationPage(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._views())
+        self._toast: Toast | None = None
+        self._waiting = WaitingStep(self, vm.page)
+        vm.bought.connect(self._on_bought)
         vm.changed.connect(self._on_changed)
         self._on_changed()
         set_tab_order(self)
@@ -82,8 +90,10 @@ class ConfirmationPage(QWidget):
         self.order.explained.connect(self.explain_requested)
         self.order.invoice_wanted.connect(self.invoice_requested)
         self.order.rebuilt.connect(lambda: set_tab_order(self))
+        self.undo = UndoStrip()
+        self.undo.undone.connect(self.vm.undo)
         self._right_half = QWidget()
-        self._right_half.setLayout(column(self.order, None, spacing=0))
+        self._right_half.setLayout(column(self.undo, self.order, None, spacing=12))
         self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, content)
         self._columns.addWidget(self._left(), 1)
         self._columns.addWidget(self._right_half)
@@ -91,7 +101,8 @@ class ConfirmationPage(QWidget):
 
     def _left(self) -> QWidget:
         left = QWidget()
-        parts = (self._head(), self._notice(), self._setting_up(), self._actions(), self._foot())
+        self.transfer = TransferCard()
+        parts = (self._head(), self._notice(), self.transfer, self._setting_up(), self._actions(), self._foot())
         left.setLayout(column(*parts, None, spacing=20))
         return left
 
@@ -134,10 +145,19 @@ class ConfirmationPage(QWidget):
         self.retry.clicked.connect(lambda: self.vm.retry_deployment())
         self.refund.clicked.connect(lambda: self.ask_refund())
         self._hint = label("", "small", name="confirmationHint", wrap=True)
-        buttons = row(self.chat, self.set_up, self.retry, self.refund, None, spacing=12)
         box = QWidget()
-        box.setLayout(column(buttons, self._hint, spacing=10))
+        buttons = (self.chat, self.set_up, self.retry, self.refund, *self._unpaid_actions())
+        box.setLayout(column(row(*buttons, None, spacing=12), self._hint, spacing=10))
         return box
+
+    def _unpaid_actions(self) -> tuple[Button, ...]:
+        self.go_on = Button(tr("Continue paying"), "primary", "external-link", name="continuePaying", big=True)
+        self.give_up = Button(tr("Cancel the order"), "secondary", name="giveUpOrder", big=True)
+        self.again = Button(tr("Buy again"), "primary", "rotate-ccw", name="buyAgain", big=True)
+        self.go_on.clicked.connect(self.vm.continue_paying)
+        self.give_up.clicked.connect(self.vm.give_up)
+        self.again.clicked.connect(self.vm.buy_again)
+        return self.go_on, self.give_up, self.again
 
     def _foot(self) -> QWidget:
         self._more = label("", "muted", name="moreAgents", wrap=True)
@@ -155,6 +175,11 @@ class ConfirmationPage(QWidget):
         if state.status is Status.ERROR and state.error is not None:
             self._error.set_error(state.error.detail, title=state.error.title)
         self.order.show_order(state.order)
+        self.undo.show_state(state)
+        is_asked = state.waits_for is Waiting.TRANSFER and state.order is not None
+        if self.transfer.show_transfer(state.order.transfer if is_asked and state.order is not None else None):
+            set_tab_order(self)
+        self._show_toast(state)
         self._show_head(state)
         self._show_steps(state)
         self._show_actions(state)
@@ -176,7 +201,8 @@ class ConfirmationPage(QWidget):
 
     def _show_steps(self, state: ConfirmationState) -> None:
         steps, agents = state.steps, state.agents
-        self._steps_card.setVisible(bool(agents) or (bool(steps) and state.phase is not DeploymentPhase.REFUNDED))
+        is_gone = state.phase in (DeploymentPhase.REFUNDED, DeploymentPhase.TAKEN_BACK)
+        self._steps_card.setVisible(not state.is_taken_back and (bool(agents) or (bool(steps) and not is_gone)))
         self._steps_title.setText(_steps_title(state))
         self.steps.setVisible(bool(steps))
         self.steps.set_titles([step.title for step in steps])
@@ -196,8 +222,29 @@ class ConfirmationPage(QWidget):
         self.retry.set_busy(state.is_working)
         self.refund.setVisible(has_failed and (state.can_refund or state.is_working))
         self.refund.setEnabled(state.can_refund)
+        waits = state.waits_for
+        self.go_on.setVisible(waits is Waiting.PAGE)
+        self.give_up.setVisible(waits in (Waiting.PAGE, Waiting.ANSWER, Waiting.TRANSFER))
+        self.give_up.set_busy(state.is_undoing)
+        self.again.setVisible(state.can_buy_again)
         self._hint.setText(_hint(state))
         self._hint.setVisible(bool(self._hint.text()))
+
+    # -- the first seconds -----------------------------------------------------------------------------------------
+    def _on_bought(self, seconds: int) -> None:
+        """Also when the chat has opened by itself meanwhile."""
+        order = self.vm.state.order
+        if order is not None and self.window().isVisible():
+            self._toast = toast_area(self).show_toast(
+                undo_toast(order.offering_name), action=tr("Undo"), on_action=self.vm.undo, icon="circle-check",
+                ms=seconds * 1000,
+            )  # fmt: skip
+
+    def _show_toast(self, state: ConfirmationState) -> None:
+        """It goes with the time to use it."""
+        toast, self._toast = self._toast, self._toast if state.can_undo else None
+        if toast is not None and self._toast is None and isValid(toast):
+            toast.close_toast()
 
     # -- money back ------------------------------------------------------------------------------------------------
     def ask_refund(self, uuid: str = "") -> None:
@@ -257,6 +304,11 @@ def _head(state: ConfirmationState) -> Head:
         return Head("hourglass", "textMuted", "", "")
     name = order.offering_name
     match state.phase:
+        case DeploymentPhase.TAKEN_BACK:
+            kept = tr("Nothing was charged. What you typed is kept, in case you want it after all.")
+            return Head("undo-2", "textMuted", tr("Taken back"), kept)
+        case DeploymentPhase.UNPAID:
+            return _unpaid_head(state.waits_for, order)
         case DeploymentPhase.REFUNDED:
             back = tr(
                 "{amount} was given back to {card}.",
@@ -270,13 +322,28 @@ def _head(state: ConfirmationState) -> Head:
             return _bundle_head(state)
         case DeploymentPhase.FAILED:
             return Head("circle-alert", "danger", tr("{agent} could not be set up", agent=name), state.failure)
-    if order.state is OrderState.PENDING_CONSUMER:
-        waits = tr("Confirm the payment with your bank to go on. Nothing is charged before.")
-        return Head("hourglass", "warning", tr("Your bank waits for your answer"), waits)
-    if order.state is OrderState.PENDING_PROVIDER:
-        checked = tr("This page goes on by itself. You are charged once at most.")
-        return Head("hourglass", "warning", tr("Your payment is being checked"), checked)
     return Head("circle-check", "success", tr("{agent} is yours", agent=name), _paid(order))
+
+
+def _unpaid_head(waits: Waiting, order: Order) -> Head:
+    """What is waited for, and what comes of it."""
+    name, amount = order.offering_name, order.total
+    bank, check = tr("Your bank is paying"), tr("Your payment is being checked")
+    heads = {
+        Waiting.PAGE: (tr("Your payment is open"), tr("Finish it in your browser. Nothing is charged before.")),
+        Waiting.ANSWER: (
+            tr("Your bank waits for your answer"),
+            tr("Confirm the payment with your bank to go on. Nothing is charged before."),
+        ),
+        Waiting.TRANSFER: (tr("{agent} waits for your transfer", agent=name), transfer_words(name)),
+        Waiting.BANK: (bank, bank_words(amount, name)),
+        Waiting.MONEY: (tr("Your payment is under way"), money_words(amount, name)),
+    }
+    checked = (check, tr("This page goes on by itself. You are charged once at most."))
+    title, text = heads.get(waits, checked)
+    icons = {Waiting.BANK: "landmark", Waiting.TRANSFER: "send"}
+    is_calm = waits in (Waiting.BANK, Waiting.MONEY)
+    return Head(icons.get(waits, "hourglass"), "info" if is_calm else "warning", title, text)
 
 
 def _paid(order: Order) -> str:
@@ -286,6 +353,8 @@ def _paid(order: Order) -> str:
     if order.total.is_zero:
         return tr("Nothing was charged.")
     amount = one_form(order.total)(order.total)
+    if order.undo_until is not None:
+        return tr("{amount} with {card}, charged in a moment.", amount=amount, card=order.paid_with)
     if order.paid_with == PaymentMethod.WALLET:
         return tr("{amount} paid from your wallet.", amount=amount)
     return tr("{amount} paid with {card}.", amount=amount, card=order.paid_with)
@@ -314,6 +383,8 @@ def _steps_title(state: ConfirmationState) -> str:
 
 def _hint(state: ConfirmationState) -> str:
     """What happens next without doing anything."""
+    if state.waits_for in (Waiting.BANK, Waiting.MONEY):
+        return tr("You can close Souk: it goes on by itself.")
     if not state.resources:
         return ""
     if state.phase is DeploymentPhase.DEPLOYING and state.is_bundle:
