@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from services.api.clock import Clock
 from services.api.money import Money
 from services.api.types import PaymentMethod, TestCard
 from services.gateways import test_record as record
@@ -45,17 +46,26 @@ _BUGS = {0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISM
 
 class TestProvider:
     """A provider in this process with a memory of its own on disk, which survives our crashes as a real one would.
-    `methods`: what it opens pages for; none unless asked for, because a page needs somebody who answers it."""
+    `methods`: what it opens pages for; none unless asked for, because a page needs somebody who answers it. `clock`
+    dates its events and ends its pages; without one pages end only by `expire`."""
 
     __test__ = False  # not a test class
 
     def __init__(
-        self, path: Path, *, latency_s: float = 0.0, name: str = "test", methods: tuple[PaymentMethod, ...] = ()
+        self,
+        path: Path,
+        *,
+        latency_s: float = 0.0,
+        name: str = "test",
+        methods: tuple[PaymentMethod, ...] = (),
+        clock: Clock | None = None,
     ) -> None:
         self._path = path
         self._latency_s = latency_s
         self._name = name
         self._methods = methods
+        self._clock = clock
+        self._lost: list[str] = []
         self._connection: sqlite3.Connection | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="souk-test-provider")
 
@@ -91,12 +101,8 @@ class TestProvider:
         return ""
 
     async def charge(self, request: ChargeRequest, *, key: str) -> Charge:
-        outcome = await self._do(lambda db: record.outcome_of(db, request.token)) if request.token else "page"
-        first_time = await self._do(lambda db: record.is_first(db, key)) if outcome.startswith("lost") else False
-        if first_time and outcome == "lost_before":
-            raise ProviderUnreachable
-        charge = await self._do(lambda db: record.charge(db, request, key, outcome))
-        if first_time:
+        charge, is_told = await self._do(lambda db: record.ask(db, request, key))
+        if charge is None or not is_told:
             raise ProviderUnreachable
         return charge
 
@@ -116,20 +122,14 @@ class TestProvider:
         return await self._do(lambda db: record.refund(db, charge_id, amount, key))
 
     async def forget(self, token: str) -> None:
-        await self._do(lambda db: db.execute("DELETE FROM methods WHERE token = ?", (token,)))
+        await self._do(lambda db: record.forget(db, token))
 
     # ---- what it tells
 
     async def list_events(self, cursor: str, *, since: datetime) -> EventPage:
-        rows = await self._do(lambda db: record.events_after(db, int(cursor or 0)))
-        events = tuple(self._event(*row) for row in rows)
+        rows = await self._do(lambda db: record.events_after(db, int(cursor or 0), since))
+        events = tuple(_event(at, *row) for at, *row in rows)
         return EventPage(events, events[-1].id if events else cursor)
-
-    def _event(self, seq: int, topic: str, kind: str, subject: str, charge_id: str, key: str, reference: str) -> Any:
-        payload = json.dumps({"id": seq, "topic": topic, "kind": kind, "subject": subject, "charge": charge_id,
-                              "key": key, "reference": reference})  # fmt: skip
-        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seq)
-        return ProviderEvent(str(seq), topic, kind, at, subject, charge_id, key, reference, payload)
 
     def sign(self, body: bytes, at: datetime) -> dict[str, str]:
         """The headers of a webhook that this provider sends at an instant."""
@@ -138,15 +138,14 @@ class TestProvider:
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderEvent:
         stamp = headers.get("test-timestamp", "")
-        if not hmac.compare_digest(headers.get("test-signature", ""), _signature(stamp, body)):
+        given = headers.get("test-signature", "").encode("utf-8", "surrogatepass")
+        if not hmac.compare_digest(given, _signature(stamp, body).encode()):
             raise EventForged
         if not stamp.isdigit() or abs(now - datetime.fromtimestamp(int(stamp), UTC)) > TOLERANCE:
             raise EventForged
         told = json.loads(body)
-        event: ProviderEvent = self._event(
-            told["id"], told["topic"], told["kind"], told["subject"], told["charge"], told["key"], told["reference"]
-        )
-        return event
+        names = ("id", "topic", "kind", "subject", "charge", "key", "reference")
+        return _event(datetime.fromisoformat(told["at"]), *(told[name] for name in names))
 
     async def get_dispute(self, dispute_id: str) -> DisputeFacts | None:
         return await self._do(lambda db: record.dispute(db, dispute_id))
@@ -160,6 +159,12 @@ class TestProvider:
         """The buyer types a card on the page: it pays, or is declined and the page stays open. On a page for a bank
         account a debit begins."""
         return await self._do(lambda db: record.answer(db, charge_id, token))
+
+    def lose_next(self, when: str, *, times: int = 1) -> None:
+        """So many of the next calls bring no answer, lost "before" they do anything or "after"."""
+        if when not in ("before", "after"):
+            raise ValueError(when)
+        self._lost += [when] * times
 
     async def expire(self, charge_id: str) -> Charge:
         """The page was left open too long."""
@@ -184,7 +189,13 @@ class TestProvider:
     async def between_writes(self, work: Callable[[Path], None]) -> None:
         """Work on the file of its record, while nothing is being written there: snapshots of a workspace."""
         await self._do(lambda _db: None)  # the file is there
-        await asyncio.get_running_loop().run_in_executor(self._executor, work, self._path)
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._work_on_file, work)
+
+    def _work_on_file(self, work: Callable[[Path], None]) -> None:
+        try:
+            work(self._path)
+        finally:
+            self._disconnect()  # what is there now may be of an earlier version: opened anew, it gets what it lacks
 
     def count_charges(self, reference: str = "") -> int:
         """How many charges succeeded, for one of our orders or for all."""
@@ -209,18 +220,27 @@ class TestProvider:
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
 
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._latency_s:
             await asyncio.sleep(self._latency_s)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._transact, work)
+        lost = self._lost.pop(0) if self._lost else ""
+        if lost == "before":
+            raise ProviderUnreachable
+        answer = await asyncio.get_running_loop().run_in_executor(self._executor, self._transact, work)
+        if lost:
+            raise ProviderUnreachable
+        return answer
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             if self._connection is None:
-                self._connection = record.connect(self._path)
+                self._connection = record.connect(self._path, self._clock)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                if self._clock is not None:
+                    record.ripen(self._connection)
                 result = work(self._connection)
                 self._connection.execute("COMMIT")
             finally:
@@ -234,3 +254,11 @@ class TestProvider:
 
 def _signature(stamp: str, body: bytes) -> str:
     return hmac.new(_SECRET, stamp.encode("utf-8", "surrogatepass") + b"." + body, hashlib.sha256).hexdigest()
+
+
+# Any: what SQL or JSON holds, in the order of the record's columns
+def _event(at: datetime, seq: Any, *told: Any) -> ProviderEvent:
+    topic, kind, subject, charge_id, key, reference = told
+    payload = json.dumps({"id": seq, "at": at.isoformat(), "topic": topic, "kind": kind, "subject": subject,
+                          "charge": charge_id, "key": key, "reference": reference})  # fmt: skip
+    return ProviderEvent(str(seq), topic, kind, at, subject, charge_id, key, reference, payload)

@@ -1,15 +1,20 @@
 """What the test provider writes down: charges, refunds, saved methods, events and disputes, in one SQLite file.
 
-Every function works inside the transaction of its caller.
+Every function works inside the transaction of its caller. The file of an earlier version gets what it lacks when it is
+opened: tables are only ever added, never changed.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from services.api.clock import Clock
 from services.api.money import Money
 from services.api.types import PaymentMethod, TestCard
 from services.gateways.payments import (
@@ -17,8 +22,10 @@ from services.gateways.payments import (
     AUTHENTICATION_REQUIRED,
     AUTHORIZED,
     CANCELED,
+    EXPIRED,
     FAILED,
     PROCESSING,
+    REFUNDED,
     SUCCEEDED,
     Charge,
     ChargeRequest,
@@ -40,6 +47,8 @@ TEST_CARDS = (
 _CARDS = {card.token: card for card in TEST_CARDS}
 _DECLINES = {"declined": "card_declined", "insufficient_funds": "insufficient_funds"}
 _ANSWER_DAYS = 7
+_PAGE_LIFE = timedelta(hours=24)
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # of a record without a clock
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS charges (
@@ -59,17 +68,36 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS disputes (
     id TEXT PRIMARY KEY, charge_id TEXT NOT NULL, micros INTEGER NOT NULL, currency TEXT NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sent (key TEXT PRIMARY KEY, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS page_ends (charge_id TEXT PRIMARY KEY, until TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS event_times (seq INTEGER PRIMARY KEY, at TEXT NOT NULL);
 """
 _NEW_ID = "lower(hex(randomblob(8)))"
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """The file, made when there is none."""
+def connect(path: Path, clock: Clock | None = None) -> sqlite3.Connection:
+    """The file, made when there is none. `clock` is asked for instants; without one nothing ends by itself."""
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, isolation_level=None, timeout=5)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.executescript(_SCHEMA)
+    connection.create_function("the_time", 0, lambda: clock.now().isoformat() if clock is not None else "")
     return connection
+
+
+def _now(db: sqlite3.Connection) -> datetime | None:
+    found = db.execute("SELECT the_time()").fetchone()[0]
+    return datetime.fromisoformat(found) if found else None
+
+
+def ripen(db: sqlite3.Connection) -> None:
+    """Pages come to their end."""
+    sql = (
+        "SELECT e.charge_id FROM page_ends e JOIN charges c ON c.id = e.charge_id "
+        "WHERE c.state = ? AND e.until <= the_time()"
+    )
+    for (charge_id,) in db.execute(sql, (ACTION_REQUIRED,)).fetchall():
+        _set(db, charge_id, CANCELED, EXPIRED)
 
 
 # ---- charges
@@ -83,9 +111,13 @@ def outcome_of(db: sqlite3.Connection, token: str) -> str:
     return "declined" if row is None else str(row[0])
 
 
-def is_first(db: sqlite3.Connection, key: str) -> bool:
-    """Whether a lost answer has not been lost yet."""
-    return db.execute("INSERT OR IGNORE INTO lost VALUES (?)", (key,)).rowcount == 1
+def ask(db: sqlite3.Connection, request: ChargeRequest, key: str) -> tuple[Charge | None, bool]:
+    """The charge, None when the question was lost, and whether its answer gets back. KeyMismatch."""
+    outcome = outcome_of(db, request.token) if request.token else "page"
+    is_lost = outcome.startswith("lost") and db.execute("INSERT OR IGNORE INTO lost VALUES (?)", (key,)).rowcount == 1
+    if is_lost and outcome == "lost_before":
+        return None, False
+    return charge(db, request, key, outcome), not is_lost
 
 
 def read(db: sqlite3.Connection, column: str, value: str) -> Charge | None:
@@ -97,20 +129,26 @@ def read(db: sqlite3.Connection, column: str, value: str) -> Charge | None:
     row = db.execute(sql, (value,)).fetchone()
     if row is None:
         return None
-    charge_id, state, micros, currency, decline, reference, refunded, key, _token = row
-    url = f"/pay/test/{reference}/" if state == ACTION_REQUIRED else ""
+    charge_id, state, micros, currency, decline, reference, refunded, key, token = row
+    is_open = state == ACTION_REQUIRED
     return Charge(
-        charge_id, state, Money(micros, currency), decline, url, _method_of(db, charge_id),
-        refunded=Money(refunded, currency), key=key, reference=reference,
+        charge_id, state, Money(micros, currency), decline, f"/pay/test/{reference}/" if is_open else "",
+        _method_of(db, charge_id, token), _end_of(db, charge_id) if is_open else None, Money(refunded, currency), key,
+        reference,
     )  # fmt: skip
 
 
-def _method_of(db: sqlite3.Connection, charge_id: str) -> MethodFacts | None:
-    """What was given on a page, and kept."""
+def _end_of(db: sqlite3.Connection, charge_id: str) -> datetime | None:
+    row = db.execute("SELECT until FROM page_ends WHERE charge_id = ?", (charge_id,)).fetchone()
+    return datetime.fromisoformat(row[0]) if row else None
+
+
+def _method_of(db: sqlite3.Connection, charge_id: str, token: str) -> MethodFacts | None:
+    """What was kept: given on a page, or charged again."""
     row = db.execute(
-        "SELECT m.method, m.token, m.brand, m.last4 FROM pages p JOIN methods m ON m.token = p.saved "
-        "WHERE p.charge_id = ?",
-        (charge_id,),
+        "SELECT method, token, brand, last4 FROM methods "
+        "WHERE token = ? OR token = (SELECT saved FROM pages WHERE charge_id = ?)",
+        (token, charge_id),
     ).fetchone()
     if row is None:
         return None
@@ -121,40 +159,54 @@ def _method_of(db: sqlite3.Connection, charge_id: str) -> MethodFacts | None:
 
 
 def charge(db: sqlite3.Connection, request: ChargeRequest, key: str, outcome: str) -> Charge:
-    """Once per key. KeyMismatch."""
+    """Once per key. KeyMismatch when anything that goes over the wire is another than the first time."""
     known = db.execute("SELECT token, micros, currency FROM charges WHERE key = ?", (key,)).fetchone()
     if known is None:
         _insert(db, request, key, outcome)
+        db.execute("INSERT INTO sent VALUES (?, ?)", (key, _digest(request)))
     elif known != (request.token, request.amount.micros, request.amount.currency):
+        raise KeyMismatch(key)
+    sent = db.execute("SELECT digest FROM sent WHERE key = ?", (key,)).fetchone()
+    if sent is not None and sent[0] != _digest(request):
         raise KeyMismatch(key)
     return _existing(db, "key", key)
 
 
+def _digest(request: ChargeRequest) -> str:
+    """Of all but whether somebody is there: that is for us to act on."""
+    said = json.dumps(astuple(replace(request, is_attended=True)), default=str)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
 def _insert(db: sqlite3.Connection, request: ChargeRequest, key: str, outcome: str) -> None:
-    state, code = _first_state(request, outcome)
+    kept = db.execute("SELECT method FROM methods WHERE token = ?", (request.token,)).fetchone()
+    kind = PaymentMethod.CARD if request.token in _CARDS else PaymentMethod(kept[0]) if kept else request.method
+    state, code = _first_state(request, outcome, kind)
     db.execute(
         "INSERT INTO charges (key, id, token, reference, micros, currency, state, decline_code) "
         f"VALUES (?, 'ch_test_' || {_NEW_ID}, ?, ?, ?, ?, ?, ?)",
         (key, request.token, request.reference, request.amount.micros, request.amount.currency, state, code),
     )
     made = _existing(db, "key", key)
-    method = _CARDS.get(request.token)
-    kind = PaymentMethod.CARD if method is not None else request.method
     db.execute(
         "INSERT INTO pages (charge_id, method, holds, saves) VALUES (?, ?, ?, ?)",
         (made.id, kind.value, request.holds, request.saves),
     )
+    now = _now(db)
+    until = request.page_until or (now + _PAGE_LIFE if now else None)
+    if state == ACTION_REQUIRED and until is not None:
+        db.execute("INSERT INTO page_ends VALUES (?, ?)", (made.id, until.astimezone(UTC).isoformat()))
     _tell(db, "payment", f"charge.{state}", made)
 
 
-def _first_state(request: ChargeRequest, outcome: str) -> tuple[str, str]:
+def _first_state(request: ChargeRequest, outcome: str, kind: PaymentMethod) -> tuple[str, str]:
     if outcome in _DECLINES:
         return FAILED, _DECLINES[outcome]
     if outcome == "page":
         return ACTION_REQUIRED, ""
     if outcome == "needs_confirmation":
         return (ACTION_REQUIRED, "") if request.is_attended else (FAILED, AUTHENTICATION_REQUIRED)
-    if request.method is PaymentMethod.BANK:
+    if kind is PaymentMethod.BANK and request.amount.micros:
         return PROCESSING, ""
     return _paid_state(request.amount.micros, holds=request.holds), ""
 
@@ -186,7 +238,9 @@ def answer(db: sqlite3.Connection, charge_id: str, token: str) -> Charge:
     method, holds, saves = db.execute(
         "SELECT method, holds, saves FROM pages WHERE charge_id = ?", (charge_id,)
     ).fetchone()
-    if saves or not found.amount.micros:
+    if token not in _CARDS:
+        db.execute("UPDATE pages SET saved = ? WHERE charge_id = ?", (token, charge_id))
+    elif saves or not found.amount.micros:
         saved = _keep(db, PaymentMethod(method), token, outcome)
         db.execute("UPDATE pages SET saved = ? WHERE charge_id = ?", (saved, charge_id))
     if method == PaymentMethod.BANK.value and found.amount.micros:
@@ -212,8 +266,10 @@ def cancel(db: sqlite3.Connection, charge_id: str, code: str = "") -> Charge:
 
 
 def capture(db: sqlite3.Connection, charge_id: str) -> Charge:
-    """Takes what is held; anything else stays as it is."""
+    """Takes what is held; failed when the hold is gone. Anything else stays as it is."""
     found = _existing(db, "id", charge_id)
+    if found.state == CANCELED:
+        return replace(found, state=FAILED)
     return _set(db, charge_id, SUCCEEDED) if found.state == AUTHORIZED else found
 
 
@@ -226,20 +282,29 @@ def settle_debit(db: sqlite3.Connection, charge_id: str, *, is_paid: bool) -> Ch
 
 
 def refund(db: sqlite3.Connection, charge_id: str, amount: Money, key: str) -> Charge:
-    """Once per key, never more than was charged; a hold is let go."""
+    """Once per key; failed when it is more than is left of the charge. A hold is let go."""
     found = _existing(db, "id", charge_id)
     if found.state == AUTHORIZED:
-        cancel(db, charge_id)
-        return Charge(charge_id, "refunded", amount, key=found.key, reference=found.reference)
-    new = db.execute("INSERT OR IGNORE INTO refunds VALUES (?, ?, ?)", (key, charge_id, amount.micros)).rowcount
-    if new and found.state != CANCELED:
-        db.execute(
-            "UPDATE charges SET refunded_micros = refunded_micros + ?, "
-            "state = CASE WHEN refunded_micros + ? = micros THEN 'refunded' ELSE state END WHERE id = ?",
-            (amount.micros, amount.micros, charge_id),
-        )
-        _tell(db, "refund", "charge.refunded", found)
+        return replace(cancel(db, charge_id), state=REFUNDED)
+    if found.state == CANCELED or db.execute("SELECT 1 FROM refunds WHERE key = ?", (key,)).fetchone():
+        return found
+    back = found.refunded or Money.zero(amount.currency)
+    if found.state not in (SUCCEEDED, REFUNDED) or back.micros + amount.micros > found.amount.micros:
+        return replace(found, state=FAILED, decline_code="amount_too_large")
+    db.execute("INSERT INTO refunds VALUES (?, ?, ?)", (key, charge_id, amount.micros))
+    db.execute(
+        "UPDATE charges SET refunded_micros = refunded_micros + ?, "
+        "state = CASE WHEN refunded_micros + ? = micros THEN 'refunded' ELSE state END WHERE id = ?",
+        (amount.micros, amount.micros, charge_id),
+    )
+    _tell(db, "refund", "charge.refunded", found)
     return _existing(db, "id", charge_id)
+
+
+def forget(db: sqlite3.Connection, token: str) -> None:
+    """A saved method is gone; one that is gone already is well."""
+    if db.execute("DELETE FROM methods WHERE token = ?", (token,)).rowcount:
+        _event(db, ("method", "method.detached", token, "", "", ""))
 
 
 def _set(db: sqlite3.Connection, charge_id: str, state: str, code: str = "") -> Charge:
@@ -260,16 +325,31 @@ def _existing(db: sqlite3.Connection, column: str, value: str) -> Charge:
 
 
 def _tell(db: sqlite3.Connection, topic: str, kind: str, charge: Charge, subject: str = "") -> None:
-    db.execute(
-        "INSERT INTO events (topic, kind, subject, charge_id, key, reference) VALUES (?, ?, ?, ?, ?, ?)",
-        (topic, kind, subject or charge.id, charge.id, charge.key, charge.reference),
+    _event(db, (topic, kind, subject or charge.id, charge.id, charge.key, charge.reference))
+
+
+def _event(db: sqlite3.Connection, told: tuple[str, str, str, str, str, str]) -> None:
+    sql = "INSERT INTO events (topic, kind, subject, charge_id, key, reference) VALUES (?, ?, ?, ?, ?, ?)"
+    seq = db.execute(sql, told).lastrowid
+    db.execute("INSERT INTO event_times VALUES (?, the_time())", (seq,))
+
+
+def events_after(
+    db: sqlite3.Connection, seq: int, since: datetime, limit: int = 100
+) -> list[tuple[Any, ...]]:  # Any: SQL values
+    """Oldest first: instant, number, topic, kind, subject, charge, key, reference. From an instant on for seq 0, as far
+    as the record knows instants."""
+    sql = (
+        "SELECT t.at, e.seq, e.topic, e.kind, e.subject, e.charge_id, e.key, e.reference FROM events e "
+        "LEFT JOIN event_times t ON t.seq = e.seq "
+        "WHERE e.seq > ? AND (? > 0 OR COALESCE(t.at, '') = '' OR t.at >= ?) ORDER BY e.seq LIMIT ?"
     )
+    rows = db.execute(sql, (seq, seq, since.astimezone(UTC).isoformat(), limit)).fetchall()
+    return [(_instant(at, number), number, *rest) for at, number, *rest in rows]
 
 
-def events_after(db: sqlite3.Connection, seq: int, limit: int = 100) -> list[tuple[Any, ...]]:  # Any: SQL values
-    """Oldest first: number, topic, kind, subject, charge, key, reference."""
-    sql = "SELECT seq, topic, kind, subject, charge_id, key, reference FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-    return db.execute(sql, (seq, limit)).fetchall()
+def _instant(at: str | None, seq: int) -> datetime:
+    return datetime.fromisoformat(at) if at else _EPOCH + timedelta(seconds=seq)
 
 
 def open_dispute(db: sqlite3.Connection, charge_id: str, amount: Money, reason: str) -> str:
@@ -299,7 +379,12 @@ def dispute(db: sqlite3.Connection, dispute_id: str) -> DisputeFacts | None:
     if row is None:
         return None
     charge_id, micros, currency, state, reason = row
-    answer_by = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=_ANSWER_DAYS)
+    opened = db.execute(
+        "SELECT t.at, e.seq FROM events e LEFT JOIN event_times t ON t.seq = e.seq "
+        "WHERE e.subject = ? ORDER BY e.seq LIMIT 1",
+        (dispute_id,),
+    ).fetchone()
+    answer_by = _instant(*opened) + timedelta(days=_ANSWER_DAYS)
     return DisputeFacts(dispute_id, charge_id, Money(micros, currency), state, reason, answer_by)
 
 
