@@ -13,8 +13,8 @@ import httpx
 
 from services.gateways.payments import AUTHENTICATION_REQUIRED, KeyMismatch, ProviderRefused, ProviderUnreachable
 from services.gateways.stripe_shapes import Doc
+from services.gateways.stripe_web import web_client
 
-TIMEOUT_S = 20.0
 RETRIES = 2  # of the client itself, under its own key
 LIST_MAX = 100  # what Stripe lists at once
 HERE = ("127.0.0.1", "::1", "localhost")
@@ -113,14 +113,8 @@ class StripeClients:
 
             # It would write an id of this machine into its user's home, and send that and the platform along.
             stripe.enable_telemetry = False
-            web = stripe.HTTPXClient(timeout=TIMEOUT_S)
-            # A connection is not kept: it would belong to one event loop, and `close` may be called without any. The
-            # proxy is that of the environment: `HTTPXClient(proxy=...)` of stripe 16 fails with httpx 0.28.
-            web._client_async = httpx.AsyncClient(
-                limits=httpx.Limits(max_keepalive_connections=0),
-                transport=self._transport,
-                trust_env=urlsplit(self._api_base).hostname not in HERE,  # no proxy leads back to this machine
-            )
+            # No proxy leads back to this machine.
+            web = web_client(self._transport, is_here=urlsplit(self._api_base).hostname in HERE)
             bases: Any = {"api": self._api_base} if self._api_base else {}  # Any: a type of the library's own
             client = stripe.StripeClient(self._key, http_client=web, max_network_retries=RETRIES, base_addresses=bases)
             _warm(client.v1)

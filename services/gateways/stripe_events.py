@@ -54,7 +54,7 @@ def read(event: Doc, payload: str = "") -> ProviderEvent:
     topic = next((topic for prefix, topic in _TOPICS if kind.startswith(prefix)), "other")
     return ProviderEvent(
         str(event["id"]), topic, kind, datetime.fromtimestamp(event["created"], UTC), str(subject.get("id", "")),
-        _charge_of(subject), str(meta.get(KEY, "")), str(meta.get(REFERENCE, "")), payload or json.dumps(event, default=str),
+        _charge_of(subject), str(meta.get(KEY, "")), str(meta.get(REFERENCE, "")), payload or json.dumps(event),
     )  # fmt: skip
 
 
