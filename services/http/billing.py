@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from litestar.params import FromPath, JSONBody
@@ -25,6 +25,7 @@ from services.api.types import (
     InvoiceState,
     MoveTime,
     Paid,
+    PaymentMethod,
     Placed,
     PlanComparison,
     Quote,
@@ -33,10 +34,11 @@ from services.api.types import (
     Timeline,
     TimeMoved,
 )
-from services.http import shapes_bought, shapes_invoices
+from services.http import shapes_invoices
 from services.http.call import Call
 from services.http.documents import reply_document
 from services.http.listing import list_headers, page_of, reply_all, reply_rows
+from services.http.placed import AnyPlacedShape, reply_placed
 from services.http.replay import once
 from services.http.reply import Reply
 from services.http.routes import reads, writes
@@ -62,10 +64,12 @@ class NewDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """Empty: the default card."""
+class HowToPay:
+    """No token: the default way to pay; `page` opens a page of that kind instead."""
 
-    payment_token: str = ""
+    payment_token: str = field(default="", repr=False)
+    page: PaymentMethod | None = None
+    return_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +192,12 @@ async def export_invoice(request: Call, uuid: FromPath[str], document_format: Fr
 
 
 @writes("/api/invoices/{uuid:str}/pay/", INVOICES, 201)
-async def pay_invoice(request: Call, uuid: FromPath[str], data: JSONBody[Card]) -> Reply[Paid]:
-    """Pays an open invoice; restores what was suspended. 202 when the payment must be confirmed first."""
-    return reply_paid(request, await request.service.pay_invoice(uuid, data.payment_token, key=request.key))
+async def pay_invoice(request: Call, uuid: FromPath[str], data: JSONBody[HowToPay]) -> Reply[Paid]:
+    """Pays an open invoice; restores what was suspended. 202 with `action` when there is a page to go to first."""
+    paid = await request.service.pay_invoice(
+        uuid, data.payment_token, key=request.key, page=data.page, return_url=data.return_url
+    )
+    return reply_paid(request, paid)
 
 
 @writes("/api/invoices/{uuid:str}/correct/", INVOICES, 201)
@@ -237,13 +244,11 @@ async def offer_quote(request: Call, uuid: FromPath[str], data: JSONBody[QuoteTe
 
 
 @writes("/api/quotes/{uuid:str}/accept/", QUOTES, 201)
-async def accept_quote(
-    request: Call, uuid: FromPath[str], data: JSONBody[Nothing]
-) -> Reply[shapes_bought.PlacedShape | shapes_bought.ToConfirmShape]:
+async def accept_quote(request: Call, uuid: FromPath[str], data: JSONBody[Nothing]) -> Reply[AnyPlacedShape]:
     """Makes the order, deploys, and sends the invoice."""
     del data
     placed: Placed = await request.service.accept_quote(uuid, key=request.key)
-    return request.reply(placed, shapes_bought.placed, 201)
+    return reply_placed(request, placed, 201)
 
 
 @writes("/api/quotes/{uuid:str}/decline/", QUOTES)

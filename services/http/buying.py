@@ -12,7 +12,6 @@ from services.api.types import (
     FunnelStep,
     OrderSummary,
     PaymentOptions,
-    Placed,
     QuickCheckout,
     QuoteRequested,
     RequestQuote,
@@ -21,6 +20,7 @@ from services.api.types import (
 from services.http import shapes_bought as shapes
 from services.http.call import Call
 from services.http.listing import reply_all
+from services.http.placed import AnyPlacedShape, reply_placed
 from services.http.replay import once
 from services.http.reply import Reply
 from services.http.routes import reads, removes, writes
@@ -82,16 +82,11 @@ async def summarize(request: Call, data: JSONBody[QuickCheckout]) -> Reply[Order
 
 
 @writes("/api/marketplace/quick-checkout/", TAG, 201)
-async def quick_checkout(
-    request: Call, data: JSONBody[QuickCheckout]
-) -> Reply[shapes.PlacedShape | shapes.ToConfirmShape]:
-    """Buys in one call. 202 with `action` when the buyer must confirm first. Prices come from the catalogue only."""
+async def quick_checkout(request: Call, data: JSONBody[QuickCheckout]) -> Reply[AnyPlacedShape]:
+    """Buys in one call. 202 with `action` when there is a page to go to first, 202 with `state: processing` while a
+    debit or a transfer is awaited. Prices come from the catalogue only."""
     placed = await request.service.quick_checkout(data, key=request.key)
-    return _placed(request, placed, 201)
-
-
-def _placed(call: Call, placed: Placed, status: int) -> Reply[shapes.PlacedShape | shapes.ToConfirmShape]:
-    return call.reply(placed, shapes.placed, 202 if placed.action else status)
+    return reply_placed(request, placed, 201)
 
 
 @reads("/api/payment-methods/", TAG)
@@ -127,11 +122,9 @@ async def get_order(request: Call, uuid: FromPath[str]) -> Reply[shapes.OrderSha
 
 @writes("/api/marketplace-orders/{uuid:str}/confirm/", TAG, 201)
 @once
-async def confirm_order(
-    request: Call, uuid: FromPath[str], data: JSONBody[Confirmation]
-) -> Reply[shapes.PlacedShape | shapes.ToConfirmShape]:
+async def confirm_order(request: Call, uuid: FromPath[str], data: JSONBody[Confirmation]) -> Reply[AnyPlacedShape]:
     """The buyer's answer to the test provider's question; the answer is that of quick-checkout."""
-    return _placed(request, await request.service.confirm_order(uuid, approve=data.approve), 201)
+    return reply_placed(request, await request.service.confirm_order(uuid, approve=data.approve), 201)
 
 
 @writes("/api/quotes/", TAG, 201)

@@ -50,6 +50,7 @@ LIST = [
     _parameter("o", "query", "Order, such as name or -created", type="string"),
     _parameter("field", "query", "Only these keys; may be repeated", type="array", items={"type": "string"}),
 ]
+MAY_WAIT = ("/quick-checkout", "/pay", "/confirm", "/refresh", "/top-up", "/commit-change", "/accept")
 FILTERS = [
     _parameter(name, "query", about, type="string")
     for name, about in (
@@ -116,8 +117,11 @@ def _operations(path: str, item: Node) -> Node:
 
 def _operation(path: str, method: str, found: Node) -> Node:
     answers = {status: answer for status, answer in found["responses"].items() if status != "400"}
-    if path.endswith("quick-checkout"):
-        answers["202"] = {"description": "The buyer must confirm first", "content": answers["201"]["content"]}
+    done = next((answer for status, answer in answers.items() if status in ("200", "201")), None)
+    if method == "post" and path.endswith(MAY_WAIT) and done is not None:
+        answers["202"] = {"description": "The buyer must go to a page first, or the money is under way"} | {
+            "content": done["content"]
+        }
     found["responses"] = {**answers, "default": ANSWERED_WRONG}
     found["parameters"] = [*found.get("parameters", []), *_conventions(path, method, answers)]
     return found

@@ -1,5 +1,6 @@
-"""/pay/test/{order}/: where the test provider sends a buyer who must confirm. It knows nobody and shows nothing of the
-order; it says how to answer with the token that only the buyer has."""
+"""Pages a browser sees around a payment. /pay/test/{order}/ is where the test provider sends a buyer who must confirm:
+it says how to answer with the token that only the buyer has. /pay/return/ is where hosted pages lead back to. Both know
+nobody and show nothing of the order."""
 
 from __future__ import annotations
 
@@ -20,6 +21,11 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>TEST paym
 <pre><code>curl {address} -H "Authorization: Token $TOKEN" -d '{{"approve": true}}'   # approve
 curl {address} -H "Authorization: Token $TOKEN" -d '{{"approve": false}}'  # decline</code></pre></html>"""
 
+_RETURN = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Back to Souk</title><style>{STYLE}</style>
+<h1>Back to Souk</h1>
+<p>You can close this page and go back to Souk. What became of the payment is said there.</p></html>
+""".encode()
+
 
 @get("/pay/test/{order_uuid:str}/", include_in_schema=False)
 async def show_test_payment(request: Call, order_uuid: FromPath[str]) -> Reply[str]:
@@ -29,3 +35,9 @@ async def show_test_payment(request: Call, order_uuid: FromPath[str]) -> Reply[s
     address = escape(f"{request.base}/api/marketplace-orders/{order_uuid}/confirm/")
     page = _PAGE.format(style=STYLE, order=order_uuid, address=address)
     return Reply(page.encode(), media_type=b"text/html; charset=utf-8", policy=POLICY)
+
+
+@get("/pay/return/", include_in_schema=False)
+async def show_return() -> Reply[str]:
+    """The page. That a browser comes here proves nothing, so whatever its address says is not looked at."""
+    return Reply(_RETURN, media_type=b"text/html; charset=utf-8", policy=POLICY)

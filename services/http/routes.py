@@ -21,6 +21,6 @@ def writes(path: str, tag: str, status: int = 200) -> Callable[[Handler], HTTPRo
     return post(path, status_code=status, tags=[tag])
 
 
-def removes(path: str, tag: str) -> Callable[[Handler], HTTPRouteHandler]:
+def removes(path: str, tag: str, status: int = 204) -> Callable[[Handler], HTTPRouteHandler]:
     """DELETE."""
-    return delete(path, status_code=204, tags=[tag])
+    return delete(path, status_code=status, tags=[tag])

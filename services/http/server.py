@@ -11,13 +11,14 @@ from litestar.exceptions import HTTPException
 
 from services.api.contract import Service
 from services.api.errors import ServiceError
-from services.http import billing, buying, catalogue, identity, openapi, resources, wallets
+from services.http import billing, buying, catalogue, identity, openapi, paying, resources, support, wallets
 from services.http.call import Call, StrictBody
 from services.http.docs_page import show_docs
 from services.http.fresh import Fresh
-from services.http.payment_page import show_test_payment
+from services.http.payment_page import show_return, show_test_payment
 from services.http.replay import Replays
 from services.http.reply import on_bug, on_http_error, on_service_error
+from services.http.webhooks import take_webhook
 
 LARGEST_BODY = 64 * 1024
 READABLE_HEADERS = [
@@ -34,16 +35,18 @@ HANDLERS = [
     *catalogue.HANDLERS,
     *identity.HANDLERS,
     *buying.HANDLERS,
+    *paying.HANDLERS,
     *resources.HANDLERS,
     *wallets.HANDLERS,
     *billing.HANDLERS,
+    *support.HANDLERS,
 ]
 
 
 def create_app(service: Service, *, allowed_origins: Sequence[str] = ()) -> Litestar:
     """The application. `service` acts for a guest and is bound anew to whoever makes each request."""
     return Litestar(
-        [*HANDLERS, show_docs, show_test_payment],
+        [*HANDLERS, take_webhook, show_docs, show_test_payment, show_return],
         request_class=Call,
         dto=StrictBody,
         return_dto=None,

@@ -9,18 +9,19 @@ import msgspec
 
 from services.api.types import (
     Account,
-    Action,
     DeploymentStep,
     Order,
     OrderState,
     Organization,
-    Placed,
+    PaymentMethod,
+    PaymentState,
     Project,
     Resource,
     ResourceState,
     Session,
     SummaryLine,
 )
+from services.http.placed import ActionShape, TransferShape, action, transfer
 from services.http.shapes import CALLS, OFFERINGS
 from services.wire import price
 
@@ -70,23 +71,6 @@ class ProjectShape(msgspec.Struct):
     customer_name: str
 
 
-class PlacedShape(msgspec.Struct):
-    """201: paid, or nothing to pay."""
-
-    order_uuid: str
-    resource_uuid: str
-    organization_uuid: str
-    project_uuid: str
-    access_url: str
-
-
-class ToConfirmShape(msgspec.Struct):
-    """202: the buyer must confirm at `action.url` first."""
-
-    order_uuid: str
-    action: Action
-
-
 class OrderShape(msgspec.Struct):
     url: str
     uuid: str
@@ -116,7 +100,12 @@ class OrderShape(msgspec.Struct):
     paid_with: str
     paid_at: datetime | None
     renews_at: datetime | None
-    action: Action | None
+    action: ActionShape | None
+    invoice_uuid: str
+    payment_state: PaymentState | None
+    payment_method: PaymentMethod
+    undo_until: datetime | None
+    transfer: TransferShape | None
 
 
 class EndpointShape(msgspec.Struct):
@@ -199,15 +188,6 @@ def project(base: str, value: tuple[Organization, Project]) -> ProjectShape:
     return ProjectShape(f"{base}/api/projects/{own.uuid}/", own.uuid, own.name, owner.url, owner.uuid, owner.name)
 
 
-def placed(_base: str, value: Placed) -> PlacedShape | ToConfirmShape:
-    """A placed order, exactly as API.md says."""
-    if value.action:
-        return ToConfirmShape(value.order_uuid, value.action)
-    return PlacedShape(
-        value.order_uuid, value.resource_uuid, value.organization_uuid, value.project_uuid, value.access_url
-    )
-
-
 def order(base: str, value: Order) -> OrderShape:
     """An order."""
     resource_uuid = value.resource_uuids[0] if value.resource_uuids else None
@@ -240,7 +220,12 @@ def order(base: str, value: Order) -> OrderShape:
         paid_with=value.paid_with,
         paid_at=value.paid_at,
         renews_at=value.renews_at,
-        action=value.action,
+        action=action(value.action) if value.action else None,
+        invoice_uuid=value.invoice_uuid,
+        payment_state=value.payment_state,
+        payment_method=value.payment_method,
+        undo_until=value.undo_until,
+        transfer=transfer(value.transfer) if value.transfer else None,
     )
 
 

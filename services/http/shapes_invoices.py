@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from services.api.types import Invoice, InvoiceKind, InvoiceLine, InvoiceState, TaxLine
+from services.http.placed import TransferShape, transfer
 from services.wire import price, unit_price
 
 INVOICES = "/api/invoices"
@@ -71,6 +72,7 @@ class InvoiceShape(msgspec.Struct, omit_defaults=True):
     due_date: str = ""
     corrects_uuid: str = ""
     replaced_by_uuid: str = ""
+    transfer: TransferShape | None = None
 
 
 def _day(instant: datetime | None) -> str:
@@ -109,6 +111,7 @@ def invoice(base: str, value: Invoice) -> InvoiceShape:
         due_date=_day(value.due_at),
         corrects_uuid=value.corrects_uuid,
         replaced_by_uuid=value.replaced_by_uuid,
+        transfer=transfer(value.transfer) if value.transfer else None,
     )
 
 

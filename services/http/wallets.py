@@ -32,6 +32,7 @@ from services.http.reply import Reply
 from services.http.routes import reads, removes, writes
 
 TAG = "wallet"
+_NOT_YET = (PaymentState.ACTION_REQUIRED, PaymentState.PROCESSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def organization_of(call: Call) -> str:
 
 
 def reply_paid(call: Call, paid: Paid, status: int = 201) -> Reply[Paid]:
-    """202 while the buyer must confirm first."""
-    return call.reply_same(paid, 202 if paid.state is PaymentState.ACTION_REQUIRED else status)
+    """202 while the buyer must do something first, or the money is under way."""
+    return call.reply_same(paid, 202 if paid.state in _NOT_YET else status)
 
 
 @reads("/api/wallets/", TAG)
@@ -111,7 +112,8 @@ async def quote_top_up(request: Call, data: JSONBody[TopUp]) -> Reply[TopUpQuote
 
 @writes("/api/wallets/top-up/", TAG, 201)
 async def top_up(request: Call, data: JSONBody[TopUp]) -> Reply[Paid]:
-    """Buys credit, usable by the very next call. 202 with `action` when the buyer must confirm first."""
+    """Buys credit, usable by the very next call. Without `payment_token` a page is opened for `payment_method`: 202
+    with `action`, as when the buyer must confirm."""
     return reply_paid(request, await request.service.top_up(data, key=request.key))
 
 

@@ -6,11 +6,12 @@ import httpx
 
 from services.api.contract import Actor
 from services.remote.money import RemoteMoney
+from services.remote.payments import RemotePayments
 from services.remote.shop import RemoteShop
 from services.remote.transport import LIMITS, TIMEOUT
 
 
-class RemoteService(RemoteShop, RemoteMoney):
+class RemoteService(RemoteShop, RemoteMoney, RemotePayments):
     """A Service for one actor."""
 
     def for_actor(self, actor: Actor) -> RemoteService:

@@ -24,6 +24,7 @@ from services.api.types import (
     MovementQuery,
     MoveTime,
     Paid,
+    PaymentMethod,
     Placed,
     PlanComparison,
     Quote,
@@ -66,6 +67,12 @@ class RemoteMoney(Transport):
 
     async def confirm_payment(self, uuid: str, *, approve: bool) -> Paid:
         return await self.pay(Paid, f"/api/payments/{segment(uuid)}/confirm/", {"approve": approve}, "")
+
+    async def refresh_payment(self, uuid: str) -> Paid:
+        return await self.post(Paid, f"/api/payments/{segment(uuid)}/refresh/")
+
+    async def cancel_payment(self, uuid: str) -> Paid:
+        return await self.pay(Paid, f"/api/payments/{segment(uuid)}/cancel/", None, "")
 
     async def rehearse_auto_top_up(self, request: SetAutoTopUp) -> Rehearsal:
         return await self.post(Rehearsal, f"{_WALLET}/rehearse-auto-top-up/", request)
@@ -122,8 +129,11 @@ class RemoteMoney(Transport):
     async def list_upcoming(self, organization_uuid: str = "") -> tuple[Invoice, ...]:
         return await self.get(tuple[Invoice, ...], f"{_INVOICES}/upcoming/", organization_uuid=organization_uuid)
 
-    async def pay_invoice(self, uuid: str, payment_token: str, *, key: str) -> Paid:
-        return await self.pay(Paid, f"{_INVOICES}/{segment(uuid)}/pay/", {"payment_token": payment_token}, key)
+    async def pay_invoice(
+        self, uuid: str, payment_token: str, *, key: str, page: PaymentMethod | None = None, return_url: str = ""
+    ) -> Paid:
+        body = {"payment_token": payment_token, "page": page, "return_url": return_url}
+        return await self.pay(Paid, f"{_INVOICES}/{segment(uuid)}/pay/", body, key)
 
     async def export_invoice(self, uuid: str, document_format: DocumentFormat) -> Document:
         return await self.get(Document, f"{_INVOICES}/{segment(uuid)}/{document_format.value}/")

@@ -20,6 +20,7 @@ from services.api.types import (
     Order,
     OrderSummary,
     PaymentOptions,
+    PayOrder,
     Placed,
     QuickCheckout,
     QuoteRequested,
@@ -105,6 +106,15 @@ class RemoteShop(Transport):
 
     async def confirm_order(self, uuid: str, *, approve: bool) -> Placed:
         return await self.pay(Placed, f"{_ORDERS}/{segment(uuid)}/confirm/", {"approve": approve}, "")
+
+    async def refresh_order(self, uuid: str) -> Placed:
+        return await self.post(Placed, f"{_ORDERS}/{segment(uuid)}/refresh/")
+
+    async def cancel_order(self, uuid: str) -> Order:
+        return await self.pay(Order, f"{_ORDERS}/{segment(uuid)}/cancel/", None, "")
+
+    async def pay_order(self, uuid: str, request: PayOrder, *, key: str) -> Placed:
+        return await self.pay(Placed, f"{_ORDERS}/{segment(uuid)}/pay/", request, key)
 
     async def get_order(self, uuid: str) -> Order:
         return await self.get(Order, f"{_ORDERS}/{segment(uuid)}/")

@@ -10,7 +10,7 @@ import httpx
 
 from services import wire
 from services.api.contract import Actor
-from services.api.errors import InvalidInput, Offline, PaymentUnknown, ServiceError
+from services.api.errors import EventRejected, InvalidInput, Offline, PaymentUnknown, ServiceError
 from services.api.types import AnswerPart
 
 T = TypeVar("T")
@@ -19,6 +19,8 @@ TIMEOUT = httpx.Timeout(connect=5, read=30, write=15, pool=5)
 CHAT_TIMEOUT = httpx.Timeout(connect=5, read=120, write=15, pool=5)  # a model may think before its first word
 LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30)
 
+# They say how one message was sent, not what it said.
+_OF_ONE_HOP = frozenset({"connection", "content-length", "host", "keep-alive", "te", "transfer-encoding", "upgrade"})
 # Raised before anything was sent, so nothing can have happened at the other end.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
@@ -44,6 +46,9 @@ class Transport:
     async def post(self, kind: type[T], path: str, body: object = None, *, key: str = "") -> T:
         return _read(await self.send("POST", path, body, key=key), kind)
 
+    async def delete(self, kind: type[T], path: str) -> T:
+        return _read(await self.send("DELETE", path), kind)
+
     async def pay(self, kind: type[T], path: str, body: object, key: str) -> T:
         """A call that may move money: when its answer is lost, nobody may say that nothing happened."""
         try:
@@ -66,6 +71,19 @@ class Transport:
         if answer.is_success:
             return answer.content
         raise wire.error_from(answer.status_code, answer.content)
+
+    async def hand_on(self, path: str, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
+        """What somebody else sent, byte for byte and under their headers."""
+        try:
+            kept = [(name.encode("ascii"), text.encode("latin-1")) for name, text in headers if name not in _OF_ONE_HOP]
+        except UnicodeEncodeError:
+            raise EventRejected from None
+        try:
+            answer = await self._client.post(path, content=body, headers=kept)
+        except httpx.RequestError as error:
+            raise Offline from error
+        if not answer.is_success:
+            raise wire.error_from(answer.status_code, answer.content)
 
     def _headers(self, accept: str, key: str) -> dict[str, str]:
         headers = {"Accept": accept, "Content-Type": "application/json"}
