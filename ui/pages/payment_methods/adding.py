@@ -47,12 +47,16 @@ class AddButtons(QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
-    def show_options(self, options: PaymentOptions | None, *, is_busy: bool) -> None:
+    def show_options(
+        self, options: PaymentOptions | None, *, is_busy: bool, opening: PaymentMethod | None = None
+    ) -> None:
+        """`opening`: the page of this one is on its way; its button keeps the keyboard."""
         offered = addable(options)
         self._tests = options.test_cards if options is not None and options.is_test_mode and not offered else ()
         for method, button in self._buttons.items():
             button.setVisible(method in offered)
-            button.setEnabled(not is_busy)
+            button.set_busy(method is opening)
+            button.setEnabled(not is_busy or method is opening)
         self.test_button.setVisible(bool(self._tests))
         self.test_button.setEnabled(not is_busy)
 

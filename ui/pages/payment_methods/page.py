@@ -118,8 +118,10 @@ class PaymentMethodsPage(ArrangedPage):
     # -- state -----------------------------------------------------------------------------------------------------
     def _on_changed(self) -> None:
         state = self.vm.state
+        adding = self.vm.adding.state
+        opening = adding.method if adding.is_busy else None
         for buttons in (self._add, self._first):
-            buttons.show_options(state.options, is_busy=self.vm.adding.state.is_busy or bool(state.busy))
+            buttons.show_options(state.options, is_busy=adding.is_busy or bool(state.busy), opening=opening)
         self._show_rows(state)
         self._show_question(state)
         self._show_view(state)
