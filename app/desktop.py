@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable
 
 import qasync
-from PySide6.QtCore import QEvent, QMessageLogContext, QObject, Qt, QTimer, QtMsgType, qInstallMessageHandler
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QMessageLogContext, QObject, Qt, QTimer, QtMsgType, QUrl, qInstallMessageHandler
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app import crash
@@ -23,6 +23,7 @@ from app.clock import SystemClock, SystemIds
 from app.collector import MainThreadCollector
 from app.device import KeyringTokens, device_token
 from app.pending import pending_service
+from app.returns import Returns
 from app.settings import Settings
 from app.single import SingleInstance
 from app.version import VERSION
@@ -30,6 +31,7 @@ from app.window import build_view_models, page_makers
 from services.api.clock import Clock, Ids
 from services.api.contract import Actor, Service
 from services.api.errors import DatabaseTooNew, ServiceError
+from services.api.types import PaymentState, Placed
 from services.embedded import first_page
 from ui.bridge import Bridge
 from ui.pages.rescue import RescueSheet
@@ -38,6 +40,7 @@ from ui.shell import Shell
 from ui.text import error_text, tr
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder
+from ui.viewmodels.browser import Browser
 
 
 def make_application() -> QApplication:
@@ -98,12 +101,51 @@ class Desktop(QObject):
         actor = Actor(device=device_token(settings.data, self._ids))
         holder = ServiceHolder(pending_service(self._ready, actor))
         self._tokens = KeyringTokens(settings.data)
-        self.vms = build_view_models(self.bridge, holder, self._tokens, self._ids.uuid)
+        self.browser = self._lend_browser()
+        self.vms = build_view_models(self.bridge, holder, self._tokens, self._ids.uuid, self.browser)
         if not settings.remote:
             self.vms.marketplace.first_page(*first_page.load(settings.database_file))
         pages = page_makers(self.vms, self.theme, self.prefs, settings, VERSION)
         self.shell = Shell(self.vms, pages, self.bridge, self.theme, self.prefs)
         self.bridge.crashed.connect(self._on_crashed)
+        self._connect_payments()
+
+    # ---- paying in the browser
+
+    def _lend_browser(self) -> Browser:
+        """Where pages lead back to an address of ours on the web, or a server's, nobody listens on this machine."""
+        listens = not self.settings.remote and not self.settings.return_page
+        browser = Browser(_open_url, attention=self._ask_attention, returns=Returns() if listens else None, parent=self)
+        self._application.applicationStateChanged.connect(self._on_application_state_changed)
+        return browser
+
+    def _connect_payments(self) -> None:
+        vms, navigator = self.vms, self.shell.navigator
+        vms.confirmation.again_wanted.connect(vms.checkout.buy_again)
+        vms.checkout.reopened.connect(navigator.resume_checkout)
+        for source in (vms.checkout, vms.pending_cart):
+            source.settled.connect(self._on_settled)
+
+    def _on_application_state_changed(self, state: Qt.ApplicationState) -> None:
+        if state is Qt.ApplicationState.ApplicationActive:
+            self.browser.activated.emit()
+
+    def _ask_attention(self) -> None:
+        """A payment has come to its end while another program, probably the browser, is in front."""
+        if not self.shell.isActiveWindow():
+            QApplication.alert(self.shell)
+            self.shell.raise_()
+
+    def _on_settled(self, placed: Placed) -> None:
+        """Paid while something else was looked at, or while Souk was closed."""
+        is_slow = placed.state is PaymentState.PROCESSING
+        words = tr("Your bank is paying.") if is_slow else tr("Your payment went through.")
+        self.shell.toasts.show_toast(
+            words,
+            action=tr("Show the order"),
+            on_action=lambda: self.shell.navigator.show_order(placed.order_uuid),
+            icon="circle-check",
+        )
 
     # ---- after the first frame
 
@@ -194,6 +236,11 @@ class Desktop(QObject):
 
 def _nothing() -> None:
     pass
+
+
+def _open_url(url: str) -> bool:
+    """In the browser of the system; False when there is none."""
+    return QDesktopServices.openUrl(QUrl(url, QUrl.ParsingMode.StrictMode))
 
 
 def _warm_up() -> None:

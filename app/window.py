@@ -16,6 +16,7 @@ from ui.shell import MoneyMakers, Pages, ViewModels
 from ui.theme import Theme
 from ui.viewmodels.agent import AgentViewModel
 from ui.viewmodels.base import ServiceHolder
+from ui.viewmodels.browser import Browser
 from ui.viewmodels.chat import ChatViewModel
 from ui.viewmodels.checkout import CheckoutViewModel
 from ui.viewmodels.comparison import ComparisonViewModel
@@ -53,27 +54,32 @@ if TYPE_CHECKING:
 
 
 def build_view_models(
-    bridge: Bridge, holder: ServiceHolder, tokens: TokenStore, new_key: Callable[[], str]
+    bridge: Bridge,
+    holder: ServiceHolder,
+    tokens: TokenStore,
+    new_key: Callable[[], str],
+    browser: Browser | None = None,
 ) -> ViewModels:
-    """One of each, all on the same service holder."""
+    """One of each, all on the same service holder. `browser`: opens the pages of payment providers; None: there is
+    none, and their links are shown."""
     session = SessionViewModel(bridge, holder, tokens)
     return ViewModels(
         session=session,
         marketplace=MarketplaceViewModel(bridge, holder),
         agent=AgentViewModel(bridge, holder, new_key),
-        checkout=CheckoutViewModel(bridge, holder, session, new_key),
-        confirmation=ConfirmationViewModel(bridge, holder),
+        checkout=CheckoutViewModel(bridge, holder, session, new_key, browser),
+        confirmation=ConfirmationViewModel(bridge, holder, browser),
         chat=ChatViewModel(bridge, holder, new_key),
         my_agents=MyAgentsViewModel(bridge, holder),
         configure=ConfigureViewModel(bridge, holder),
         palette=PaletteViewModel(bridge, holder, ()),
         pending_cart=PendingCartViewModel(bridge, holder),
         low_balance=LowBalanceViewModel(bridge, holder, session),
-        wallet=WalletViewModel(bridge, holder, new_key),
+        wallet=WalletViewModel(bridge, holder, new_key, browser),
         subscriptions=SubscriptionsViewModel(bridge, holder),
-        plan_change=PlanChangeViewModel(bridge, holder, new_key),
+        plan_change=PlanChangeViewModel(bridge, holder, new_key, browser),
         quotes=QuotesViewModel(bridge, holder, new_key),
-        invoices=InvoicesViewModel(bridge, holder, new_key),
+        invoices=InvoicesViewModel(bridge, holder, new_key, browser),
         explain=ExplainViewModel(bridge, holder),
         comparison=ComparisonViewModel(bridge, holder),
         timeline=TimelineViewModel(bridge, holder),
