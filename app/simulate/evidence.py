@@ -24,6 +24,7 @@ class Life:
     ledger_key: bytes
     charges: dict[str, tuple[int, int]]
     now: datetime
+    disputed: int = 0  # micros of them that banks took back
 
 
 Check = Callable[[Life], Iterator[str]]  # yields what does not hold, in words

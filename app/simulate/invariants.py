@@ -9,16 +9,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.simulate import fees
+from app.simulate import access, fees
 from app.simulate.evidence import Check, Life, sums
 from services.api.money import Money
-from services.api.types import InvoiceKind, InvoiceState, OrderState
+from services.api.types import InvoiceKind, InvoiceState
 from services.db import models as m
 from services.db import money_models as mm
+from services.db import payment_models as pm
 from services.domain.ledger import AccountKind
 from services.embedded.money import due, ledger, rollups
 from services.embedded.money.finalising import SERIES
 from services.embedded.money.months import month_of
+from services.embedded.orders import PENDING
+from services.embedded.ways import TRANSFER
 
 _E, _I, _L = mm.LedgerEntry, mm.InvoiceRow, mm.InvoiceLineRow
 _S, _U = mm.SubscriptionRow, m.UsageEvent
@@ -27,7 +30,7 @@ Rows = Any  # rows of SQLAlchemy
 
 def broken(life: Life) -> list[str]:
     """Everything that does not hold, in words; empty for a good life."""
-    return [f"{check.__name__}: {found}" for check in (*CHECKS, *fees.CHECKS) for found in check(life)]
+    return [f"{check.__name__}: {found}" for check in (*CHECKS, *fees.CHECKS, *access.CHECKS) for found in check(life)]
 
 
 def books_are_sound(life: Life) -> Iterator[str]:
@@ -50,8 +53,8 @@ def floors_hold(life: Life) -> Iterator[str]:
 
 def provider_agrees(life: Life) -> Iterator[str]:
     """What the provider charged and gave back is what our clearing account says, to the micro."""
-    ours = -sum(sums(life, AccountKind.CLEARING).values())
-    theirs = sum(charged - refunded for charged, refunded in life.charges.values())
+    ours = -sum(micros for (_, sub), micros in sums(life, AccountKind.CLEARING).items() if sub != TRANSFER)
+    theirs = sum(charged - refunded for charged, refunded in life.charges.values()) - life.disputed
     if ours != theirs:
         yield f"clearing says {ours}, the provider {theirs}"
 
@@ -59,7 +62,9 @@ def provider_agrees(life: Life) -> Iterator[str]:
 def nobody_is_charged_twice(life: Life) -> Iterator[str]:
     """Each succeeded charge belongs to exactly one payment of ours, and each paid payment to one charge."""
     orders = life.connection.execute(
-        sa.select(m.PaymentRow.charge_id).where(m.PaymentRow.state == "succeeded", m.PaymentRow.charge_id != "")
+        sa.select(m.PaymentRow.charge_id).where(
+            m.PaymentRow.state == "succeeded", m.PaymentRow.charge_id != "", m.PaymentRow.provider != TRANSFER
+        )
     ).scalars()
     intents = life.connection.execute(
         sa.select(mm.PaymentIntent.charge_id).where(
@@ -242,11 +247,21 @@ def nothing_is_left_undone(life: Life) -> Iterator[str]:
     coming = due.next_due(life.connection)
     if coming is not None and coming.at <= life.now:
         yield f"{coming.key} was due {coming.at}"
-    intents = sa.select(mm.PaymentIntent.uuid).where(mm.PaymentIntent.state == "sent")
-    orders = sa.select(m.OrderRow.uuid).where(m.OrderRow.state == OrderState.PENDING_PROVIDER.value)
+    by_hand = (mm.PaymentIntent.provider == TRANSFER, m.PaymentRow.provider == TRANSFER)
+    intents = sa.select(mm.PaymentIntent.uuid).where(
+        mm.PaymentIntent.state.in_(["sent", "action_required", "processing"]), sa.not_(by_hand[0])
+    )
+    orders = (
+        sa.select(m.OrderRow.uuid)
+        .join(m.PaymentRow, m.PaymentRow.order_uuid == m.OrderRow.uuid)
+        .where(m.OrderRow.state.in_(PENDING), sa.not_(by_hand[1]))
+    )
     for what, statement in (("payment", intents), ("order", orders)):
         for uuid in life.connection.execute(statement).scalars():
             yield f"{what} {uuid} has no outcome"
+    events = life.connection.execute(sa.select(pm.ProviderEvent.event_id).where(pm.ProviderEvent.state == "new"))
+    for event_id in events.scalars():
+        yield f"event {event_id} was not looked at"
 
 
 def bills_are_complete(life: Life) -> Iterator[str]:

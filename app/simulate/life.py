@@ -28,6 +28,7 @@ from services.gateways.providers import Providers
 START = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)  # a month's end, late in the day: the hardest anchor
 LEDGER_KEY = b"the key of simulated books only"
 PEOPLE = 3
+UNDO = timedelta(seconds=60)
 # Small allowances, so that a few calls reach what is charged.
 ALLOWANCES = {"free": 3, "starter": 6, "pro": 15}
 CALM_PASSES = 4
@@ -89,6 +90,7 @@ class Life:
             shutil.copyfile(template, folder / "souk.db")
         self._open()
         self.people: list[Person] = []
+        self.at_the_end: Callable[[Life], Awaitable[None]] = _nothing  # what others bring to an end before it is calm
 
     def _open(self) -> None:
         self._builds += 1
@@ -100,6 +102,8 @@ class Life:
             payments=Providers(self.provider),
             agents=ShakyAgents(self.fate),
             ledger_key=LEDGER_KEY,
+            undo_window=UNDO,
+            bank_account=(("holder", "Souk"), ("iban", "DE89370400440532013000")),
         )
         self.service = EmbeddedService(self.core)
 
@@ -193,16 +197,21 @@ class Life:
         self.fate.is_calm = True
         for _ in range(CALM_PASSES):
             self.clock.advance(timedelta(hours=9))
+            await self.at_the_end(self)
             await self.work()
 
     async def look(self) -> list[str]:
         """What does not hold, in words."""
-        charges, now = self.provider.record(), self.clock.now()
-        return self.surprises + await self.core.db.read(partial(_look, charges=charges, now=now))
+        charges, now, disputed = self.provider.record(), self.clock.now(), self.provider.disputed()
+        return self.surprises + await self.core.db.read(partial(_look, charges=charges, now=now, disputed=disputed))
 
 
-def _look(connection: Connection, charges: dict[str, tuple[int, int]], now: datetime) -> list[str]:
-    return invariants.broken(evidence.Life(connection, LEDGER_KEY, charges, now))
+async def _nothing(_life: Life) -> None:
+    pass
+
+
+def _look(connection: Connection, charges: dict[str, tuple[int, int]], now: datetime, disputed: int) -> list[str]:
+    return invariants.broken(evidence.Life(connection, LEDGER_KEY, charges, now, disputed))
 
 
 def dollars(chance: random.Random, low: int, high: int) -> Money:

@@ -21,7 +21,7 @@ INVOICES_AWAITED = 2
 PAGE = 200
 HARMLESS = ("recognise", "hold_expires", "trial_reminder", "alert", "quote_expires")  # move no amount of an invoice
 ROUNDED = ("invoice:", "line:", "upcoming:")  # whose sums are whole minor units; all others are exact
-OWN_TREES = ("payment",)  # children that are shown with what was paid, and open the whole invoice
+OWN_TREES = ("payment", "refund")  # shown with what was paid or sent, and open the whole document
 
 
 async def seen(life: Life) -> list[str]:

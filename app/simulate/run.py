@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from app.simulate import outside
+from app.simulate import outside, paying
 from app.simulate.life import START, Life, Lived
-from app.simulate.wishes import WISHES
+from app.simulate.wishes import PAYING, WISHES
 from services.db import migrate
 from services.db.session import Database
 from services.embedded import catalogue_store
 
-WISHES_A_MONTH = 18
+WISHES_A_MONTH = 24
 STORY_LINES = 60  # of a broken life that are printed
 _FAST = Path("/dev/shm")  # noqa: S108  memory: a life is not kept, and its fsyncs would be most of its time
 
@@ -44,7 +44,7 @@ def template() -> Iterator[Path]:
 
 async def live_on(life: Life, months: int) -> int:
     """Everything that is wished for in `months`, until nothing is under way any more. Returns how many wishes."""
-    wishes, weights = zip(*WISHES, strict=True)
+    wishes, weights = zip(*WISHES, *PAYING, strict=True)
     end, count = START + timedelta(days=30 * months), 0
     while life.clock.now() < end and count < WISHES_A_MONTH * months:
         person = life.chance.choice(life.people)
@@ -61,6 +61,7 @@ async def live(seed: int, stocked: Path, months: int, server: str = "") -> tuple
     with tempfile.TemporaryDirectory(prefix=f"life-{seed}-", dir=stocked.parent) as folder:
         life, count = Life(seed, Path(folder), stocked, server), 0
         try:
+            life.at_the_end = paying.settle_everything
             await life.begin()
             count = await live_on(life, months)
             broken = [*await outside.seen(life), *await life.look()]

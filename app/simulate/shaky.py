@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from services.api.money import Money
 from services.api.types import PaymentMethod
+from services.gateways import test_record
 from services.gateways.agents import AgentSpec, Answer, DeploymentFailed, HostUnavailable, ScriptedAgents, Turn
 from services.gateways.payments import Charge, ChargeRequest, Lookup, ProviderUnreachable
 from services.gateways.test_provider import TestProvider
@@ -72,6 +73,37 @@ class ShakyProvider(TestProvider):
         if kills and self._fate.happens(0.02):
             raise Killed
         return answer
+
+    def _rows(self, sql: str, *values: object) -> list[Any]:  # Any: rows of SQLite
+        if not self.file.exists():  # nobody has bought anything
+            return []
+        with closing(test_record.connect(self.file)) as db:
+            return db.execute(sql, values).fetchall()
+
+    def charges_in(self, state: str) -> list[str]:
+        """Charges in a state, the oldest first."""
+        return [row[0] for row in self._rows("SELECT id FROM charges WHERE state = ? ORDER BY rowid", state)]
+
+    def undisputed(self) -> list[tuple[str, Money]]:
+        """Charges that a bank could take back, with what is left of them."""
+        sql = (
+            "SELECT id, micros - refunded_micros, currency FROM charges WHERE state = 'succeeded' "
+            "AND micros > refunded_micros AND id NOT IN (SELECT charge_id FROM disputes) ORDER BY rowid"
+        )
+        return [(charge_id, Money(left, currency)) for charge_id, left, currency in self._rows(sql)]
+
+    def disputes_open(self) -> list[str]:
+        """Disputes that no bank has decided."""
+        return [row[0] for row in self._rows("SELECT id FROM disputes WHERE state = 'open' ORDER BY rowid")]
+
+    def events(self) -> int:
+        """How many events there were."""
+        return int(next(iter(self._rows("SELECT COALESCE(MAX(seq), 0) FROM events")), (0,))[0])
+
+    def disputed(self) -> int:
+        """Micros that banks took back and keep, or have not decided about."""
+        rows = self._rows("SELECT COALESCE(SUM(micros), 0) FROM disputes WHERE state <> 'won'")
+        return int(next(iter(rows), (0,))[0])
 
     def record(self) -> dict[str, tuple[int, int]]:
         """Charge id -> (micros charged, micros given back), of those that succeeded; a checked card is charged 0."""

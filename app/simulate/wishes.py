@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
+from app.simulate import paying
 from app.simulate.life import Life, Person, dollars
 from services.api.contract import Service
 from services.api.money import Money
@@ -321,4 +322,19 @@ WISHES: tuple[tuple[Wish, int], ...] = (
     (answer_quote, 4),
     (details, 4),
     (die, 2),
+)
+
+# How they pay, and what comes of it outside.
+PAYING: tuple[tuple[Wish, int], ...] = (
+    (paying.buy_on_page, 12),
+    (paying.top_up_on_page, 5),
+    (paying.add_method, 4),
+    (paying.remove_method, 1),
+    (paying.answer_pages, 4),
+    (paying.banks_decide, 8),
+    (paying.hear, 8),
+    (paying.go_on, 10),
+    (paying.ask_about_payments, 4),
+    (paying.receive, 6),
+    (paying.refund_by_support, 4),
 )
