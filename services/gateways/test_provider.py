@@ -145,7 +145,7 @@ class TestProvider:
             raise EventForged
         told = json.loads(body)
         names = ("id", "topic", "kind", "subject", "charge", "key", "reference")
-        return _event(datetime.fromisoformat(told["at"]), *(told[name] for name in names))
+        return _event(record.instant(told.get("at", ""), told["id"]), *(told[name] for name in names))
 
     async def get_dispute(self, dispute_id: str) -> DisputeFacts | None:
         return await self._do(lambda db: record.dispute(db, dispute_id))

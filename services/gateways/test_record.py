@@ -345,10 +345,11 @@ def events_after(
         "WHERE e.seq > ? AND (? > 0 OR COALESCE(t.at, '') = '' OR t.at >= ?) ORDER BY e.seq LIMIT ?"
     )
     rows = db.execute(sql, (seq, seq, since.astimezone(UTC).isoformat(), limit)).fetchall()
-    return [(_instant(at, number), number, *rest) for at, number, *rest in rows]
+    return [(instant(at, number), number, *rest) for at, number, *rest in rows]
 
 
-def _instant(at: str | None, seq: int) -> datetime:
+def instant(at: str | None, seq: int) -> datetime:
+    """Of an event; of one that was written without a clock, one that grows with its number."""
     return datetime.fromisoformat(at) if at else _EPOCH + timedelta(seconds=seq)
 
 
@@ -384,7 +385,7 @@ def dispute(db: sqlite3.Connection, dispute_id: str) -> DisputeFacts | None:
         "WHERE e.subject = ? ORDER BY e.seq LIMIT 1",
         (dispute_id,),
     ).fetchone()
-    answer_by = _instant(*opened) + timedelta(days=_ANSWER_DAYS)
+    answer_by = instant(*opened) + timedelta(days=_ANSWER_DAYS)
     return DisputeFacts(dispute_id, charge_id, Money(micros, currency), state, reason, answer_by)
 
 
