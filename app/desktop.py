@@ -43,6 +43,9 @@ from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.browser import Browser
 
 
+WITHOUT_A_DESKTOP = ("offscreen", "minimal")
+
+
 def make_application() -> QApplication:
     """The one QApplication, with our name on it."""
     application = QApplication.instance() or QApplication(sys.argv[:1])
@@ -240,6 +243,8 @@ def _nothing() -> None:
 
 def _open_url(url: str) -> bool:
     """In the browser of the system; False when there is none."""
+    if QGuiApplication.platformName() in WITHOUT_A_DESKTOP:  # Qt would say so on stderr
+        return False
     return QDesktopServices.openUrl(QUrl(url, QUrl.ParsingMode.StrictMode))
 
 
