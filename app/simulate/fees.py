@@ -78,7 +78,9 @@ def refunds_are_at_most_what_was_paid(life: Life) -> Iterator[str]:
     for charge, micros in (*life.connection.execute(done), *life.connection.execute(sent)):
         ours[charge] += micros
     for charge in sorted({*ours, *life.charges}):
-        charged, refunded = life.charges.get(charge, (0, 0))
+        if charge not in life.charges:  # it was only held, and let go
+            continue
+        charged, refunded = life.charges[charge]
         if refunded != ours[charge] or refunded > charged:
             yield f"{charge} over {charged}: the provider gave {refunded} back, we say {ours[charge]}"
 

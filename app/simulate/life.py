@@ -202,6 +202,10 @@ class Life:
 
     async def look(self) -> list[str]:
         """What does not hold, in words."""
+        for _ in range(2):  # what time brought since it was calm
+            await self.at_the_end(self)
+            self.clock.advance(timedelta(minutes=16))
+            await self.work()
         charges, now, disputed = self.provider.record(), self.clock.now(), self.provider.disputed()
         return self.surprises + await self.core.db.read(partial(_look, charges=charges, now=now, disputed=disputed))
 

@@ -66,7 +66,7 @@ _SET_PAYMENT = (
         state=sa.bindparam("new_state"), charge_id=sa.bindparam("charge"), action_url=sa.bindparam("url"),
         expires_at=sa.bindparam("until"),
     )
-    .returning(_P.provider, _P.method, _P.provider_token, _P.key)
+    .returning(_P.provider, _P.method, _P.provider_token, _P.attempt)
 )  # fmt: skip
 _LEASE = sa.update(_P).where(_OF_ORDER).values(leased_until=sa.bindparam("lease"))
 _CAPTURE_AT = sa.update(_P).where(_OF_ORDER).values(capture_at=sa.bindparam("at"))
@@ -152,7 +152,7 @@ def _start(connection: Connection, order_uuid: str) -> Any:  # Any: a row of _SE
 
 
 def _set_payment(connection: Connection, order_uuid: str, state: PaymentState, answer: Charge) -> Any:
-    """Returns provider, method, token and key the order was paid with."""
+    """Returns provider, method and token the order was paid with, and which attempt it was."""
     values = {"order": order_uuid, "new_state": state.value, "charge": answer.id, "url": answer.action_url,
               "until": answer.expires_at}  # fmt: skip
     return connection.execute(_SET_PAYMENT, values).one()
@@ -176,6 +176,8 @@ def _deliver(core: Core, connection: Connection, order: Any, answer: Charge) -> 
         payment = Payment(PAID_BY_TRANSFER, "", TRANSFER, later_days=TRANSFER_DAYS)
     else:
         payment = Payment(label, card, way.provider)
+        if row.attempt > 1:  # perhaps it was to be paid by transfer first
+            transferred.to_credit(core, connection, order.organization_uuid, order.uuid, now)
     if state is PaymentState.AUTHORIZED:
         ends = now + core.undo_window
         connection.execute(_CAPTURE_AT, {"order": order.uuid, "at": ends})

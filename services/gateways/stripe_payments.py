@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import httpx
-
 from services.api.clock import Clock
 from services.api.money import Money
 from services.api.types import PaymentMethod, TestCard
@@ -28,8 +26,9 @@ from services.gateways.payments import (
 )
 from services.gateways.stripe_charges import StripeCharges
 from services.gateways.stripe_check import check
-from services.gateways.stripe_client import LIST_MAX, LiveKeyRefused, NotThere, StripeClients, kind_of
+from services.gateways.stripe_client import ITSELF, LIST_MAX, LiveKeyRefused, NotThere, StripeClients, kind_of
 from services.gateways.stripe_shapes import Doc
+from services.gateways.stripe_web import Line
 
 PAGE_HOST = "checkout.stripe.com"
 TEST_CARDS = (
@@ -46,7 +45,7 @@ _GONE = frozenset({"request_invalid", "method_unavailable"})  # how Stripe says 
 class StripePayments:
     """Implements `Payments`. `api_base` "" is Stripe itself, else a test provider on this machine. LiveKeyRefused for a
     full secret key of a live account unless `allow_secret_key`: a restricted key can do all that is needed here.
-    `webhook_secret`: several, with commas, while they are changed. `transport` stands in for the network."""
+    `webhook_secret`: several, with commas, while they are changed. `line` is for tests."""
 
     def __init__(
         self,
@@ -58,12 +57,12 @@ class StripePayments:
         webhook_secret: str = "",
         allow_secret_key: bool = False,
         default_return_url: str = "",
-        transport: httpx.AsyncBaseTransport | None = None,
+        line: Line = ITSELF,
     ) -> None:
         self._kind, self._is_live = kind_of(key)
         if self._is_live and self._kind == "secret" and not allow_secret_key:
             raise LiveKeyRefused("a full secret key of a live account")
-        self._clients = StripeClients(key, api_base, transport)
+        self._clients = StripeClients(key, api_base, line)
         back = default_return_url or (f"{api_base}/c/done/" if api_base else f"https://{PAGE_HOST}/")
         self._charges = StripeCharges(self._clients, clock, back)
         self._page_hosts = page_hosts

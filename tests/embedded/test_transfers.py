@@ -193,3 +193,14 @@ async def test_buyers_see_their_own_and_staff_sees_all(shop: Shop) -> None:
     await shop.write(sa.update(m.User).where(m.User.email == "eve@example.com").values(is_staff=True))
     assert len(await stranger.list_transfers()) == 1
     assert (await stranger.receive_transfer(request, key="k")).received_by == "eve@example.com"
+
+
+@story
+async def test_what_came_by_transfer_is_credit_when_a_card_pays_after_all(shop: Shop) -> None:
+    life, placed = await promised(shop)
+    await life.buyer.receive_transfer(arrived((await due(life)).reference, "20"), key="r")
+    await life.buyer.pay_order(placed.order_uuid, PayOrder(payment_token=await shop.market.card()), key="p")
+    assert (await life.buyer.get_wallet()).balance == usd("20")
+    assert await life.balance(AccountKind.REFUNDS) == usd("0")
+    assert await life.balance(AccountKind.CLEARING) == usd("-49")
+    await life.check_books()

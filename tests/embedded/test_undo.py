@@ -15,6 +15,7 @@ from services.api.types import (
     PaymentState,
     Placed,
     QuickCheckout,
+    RefundRequest,
     ResourceState,
     SubscriptionState,
 )
@@ -174,3 +175,33 @@ async def test_a_free_order_and_one_from_the_wallet_are_not_held(shop: Shop) -> 
     offering, plan = await market.plan(BillingModel.FREE)
     await market.buy(buyer, QuickCheckout(offering.card.uuid, plan.uuid, terms_accepted=True))
     assert (await order_of(buyer)).undo_until is None
+
+
+@story
+async def test_a_refund_by_support_waits_until_the_money_is_taken(shop: Shop) -> None:
+    life, _ = await bought(shop)
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    request = RefundRequest(invoice.uuid, usd("9"))
+    done = await life.buyer.refund_invoice(request, (await life.buyer.preview_refund(request)).hash, key="r")
+    assert done.state is PaymentState.SENT
+    shop.clock.advance(seconds=ONE_MINUTE)
+    await shop.market.run_jobs()
+    shop.clock.advance(seconds=30)
+    await shop.market.run_jobs()
+    assert shop.provider.balance() == usd("20")
+    await life.check_books()
+
+
+@story
+async def test_a_hold_that_is_gone_after_all_was_credited_owes_nothing_to_anybody(shop: Shop) -> None:
+    life, _ = await bought(shop)
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    request = RefundRequest(invoice.uuid)
+    await life.buyer.refund_invoice(request, (await life.buyer.preview_refund(request)).hash, key="r")
+    await shop.provider.lose_hold(await shop.value(sa.select(P.charge_id)))
+    shop.clock.advance(seconds=ONE_MINUTE)
+    await shop.market.run_jobs()
+    shop.clock.advance(seconds=30)
+    await shop.market.run_jobs()
+    assert (await books(life), shop.provider.balance()) == (["0", "0", "0"], usd("0"))
+    await life.check_books()

@@ -33,7 +33,6 @@ from services.embedded.ways import TRANSFER
 from services.gateways.payments import SUCCEEDED, Charge
 
 ORDER, INVOICE, REFUND = "order", "invoice", "refund"
-SURPLUS = "transfer"  # the source of credit that came as too much
 REFERENCE_MAX, NOTE_MAX = 140, 2_000  # as SEPA has it; characters
 _REFUND_LENGTH = 10
 
@@ -197,8 +196,8 @@ def receive(
         raise InvalidInput(fields={"bank_reference": "already_used"})
     _DO[subject.subject](core, connection, uuid, subject, part, now)
     if not surplus.is_zero:
-        grant = NewGrant(subject.organization_uuid, GrantKind.PAID, SURPLUS, surplus, now, provider=TRANSFER)
-        grants.create(core, connection, grant, now, {"source": SURPLUS, "reference": subject.reference})
+        grant = NewGrant(subject.organization_uuid, GrantKind.PAID, transferred.SOURCE, surplus, now, provider=TRANSFER)
+        grants.create(core, connection, grant, now, {"source": transferred.SOURCE, "reference": subject.reference})
         after_change(core, connection, subject.organization_uuid, now)
     note_happening(core, connection, subject.organization_uuid, "transfer_received", now,
                    ref=f"{subject.subject}:{subject.uuid}", number=subject.reference,

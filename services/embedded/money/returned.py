@@ -36,12 +36,14 @@ def order_unpaid(core: Core, connection: Connection, order_uuid: str, provider: 
 
 
 def unpay(core: Core, connection: Connection, invoice_uuid: str, provider: str, code: str, at: datetime) -> None:
-    """paid -> open, with its dunning calendar from `at` on. What was credited meanwhile stays credited."""
+    """paid -> open, with its dunning calendar from `at` on. What was credited meanwhile stays credited: its refund goes
+    its own way, and ends where the money never was."""
     row = finalising.row_of(connection, invoice_uuid)
-    state = invoicing.after(InvoiceState(row.state), InvoiceAction.RETURN)
-    amount = Money(row.paid_micros, row.currency)
+    amount = Money(row.paid_micros - min(row.paid_micros, row.credited_micros), row.currency)
     if amount.is_zero:
+        connection.execute(sa.update(_I).where(_I.uuid == invoice_uuid).values(paid_micros=0))
         return
+    state = invoicing.after(InvoiceState(row.state), InvoiceAction.RETURN)
     stamp = Stamp(row.organization_uuid, f"returned:{invoice_uuid}:{at.isoformat()}", at,
                   {"number": row.number, "invoice": row.uuid})  # fmt: skip
     ledger.post(core, connection, movements.return_payment(stamp, amount=amount, provider=provider))

@@ -18,11 +18,15 @@ from services.db import payment_models as pm
 from services.db import portable
 from services.domain import movements
 from services.domain.movements import Stamp
+from services.domain.wallet import GrantKind
 from services.embedded.core import Core
-from services.embedded.money import ledger
+from services.embedded.money import grants, ledger
+from services.embedded.money.alerts import after_change
+from services.embedded.money.grants import NewGrant
 from services.embedded.ways import TRANSFER
 from services.gateways.payments import PROCESSING, Charge
 
+SOURCE = "transfer"  # of credit that came by one
 NET_DAYS = 14  # from the order to its due date
 _REFERENCE_LENGTH = 10
 
@@ -74,6 +78,19 @@ def note_arrival(core: Core, connection: Connection, organization_uuid: str, tra
     """Money came in for an order that is not delivered yet."""
     stamp = Stamp(organization_uuid, f"transfer:{transfer_uuid}", at, {"transfer": transfer_uuid})
     ledger.post(core, connection, movements.receive_transfer(stamp, amount=amount, provider=TRANSFER))
+
+
+def to_credit(core: Core, connection: Connection, organization_uuid: str, order_uuid: str, at: datetime) -> None:
+    """Another way has paid the order: what had come in for it is the buyer's credit."""
+    currency = sa.select(_P.currency).where(_P.order_uuid == order_uuid)
+    amount = Money(received(connection, order_uuid), connection.execute(currency).scalar_one())
+    if amount.is_zero:
+        return
+    stamp = Stamp(organization_uuid, f"transfer_credited:{order_uuid}", at, {"order": order_uuid})
+    ledger.post(core, connection, movements.apply_transfer(stamp, amount=amount, provider=TRANSFER))
+    grant = NewGrant(organization_uuid, GrantKind.PAID, SOURCE, amount, at, provider=TRANSFER)
+    grants.create(core, connection, grant, at, {"source": SOURCE, "order": order_uuid})
+    after_change(core, connection, organization_uuid, at)
 
 
 def clear(core: Core, connection: Connection, organization_uuid: str, order_uuid: str, at: datetime) -> None:
