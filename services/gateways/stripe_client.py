@@ -9,14 +9,13 @@ from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import httpx
-
 from services.gateways.payments import AUTHENTICATION_REQUIRED, KeyMismatch, ProviderRefused, ProviderUnreachable
 from services.gateways.stripe_shapes import Doc
-from services.gateways.stripe_web import web_client
+from services.gateways.stripe_web import Line, web_client
 
 RETRIES = 2  # of the client itself, under its own key
 LIST_MAX = 100  # what Stripe lists at once
+ITSELF = Line()
 HERE = ("127.0.0.1", "::1", "localhost")
 
 _REASONS = {
@@ -60,12 +59,12 @@ class NotThere(ProviderRefused):
 
 
 class StripeClients:
-    """Asks Stripe. `api_base` "" is Stripe itself; `transport` stands in for the network."""
+    """Asks Stripe. `api_base` "" is Stripe itself."""
 
-    def __init__(self, key: str, api_base: str = "", transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, key: str, api_base: str = "", line: Line = ITSELF) -> None:
         self._key = key
         self._api_base = api_base
-        self._transport = transport
+        self._line = line
         self._v1: Any = None  # Any: as above
         self._lock = threading.Lock()
 
@@ -114,7 +113,7 @@ class StripeClients:
             # It would write an id of this machine into its user's home, and send that and the platform along.
             stripe.enable_telemetry = False
             # No proxy leads back to this machine.
-            web = web_client(self._transport, is_here=urlsplit(self._api_base).hostname in HERE)
+            web = web_client(self._line, is_here=urlsplit(self._api_base).hostname in HERE)
             bases: Any = {"api": self._api_base} if self._api_base else {}  # Any: a type of the library's own
             client = stripe.StripeClient(self._key, http_client=web, max_network_retries=RETRIES, base_addresses=bases)
             _warm(client.v1)

@@ -6,7 +6,8 @@ Its own client for httpx is not used: it cannot be given a proxy with httpx 0.28
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -14,7 +15,15 @@ import httpx
 TIMEOUT = httpx.Timeout(20, connect=10)
 
 
-def web_client(transport: httpx.AsyncBaseTransport | None, *, is_here: bool) -> Any:  # Any: stripe is imported late
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What stands in for the network and for waiting, in tests."""
+
+    transport: httpx.AsyncBaseTransport | None = None
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+def web_client(line: Line, *, is_here: bool) -> Any:  # Any: stripe is imported late
     """For `stripe.StripeClient(http_client=...)`. `is_here`: it asks this machine, where no proxy leads. Reads the
     certificates, which takes a while."""
     import stripe  # lazy: the better part of a second
@@ -29,7 +38,7 @@ def web_client(transport: httpx.AsyncBaseTransport | None, *, is_here: bool) -> 
             # A connection is not kept: it would belong to one event loop, and `close` may be called without any.
             limits = httpx.Limits(max_keepalive_connections=0)
             self._web = httpx.AsyncClient(
-                timeout=TIMEOUT, limits=limits, trust_env=not is_here, transport=transport, follow_redirects=False
+                timeout=TIMEOUT, limits=limits, trust_env=not is_here, transport=line.transport, follow_redirects=False
             )
 
         async def request_async(
@@ -45,6 +54,6 @@ def web_client(transport: httpx.AsyncBaseTransport | None, *, is_here: bool) -> 
             raise lost(what, should_retry=True)
 
         def sleep_async(self, secs: float) -> Awaitable[None]:
-            return asyncio.sleep(secs)
+            return line.pause(secs)
 
     return Web()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
 
@@ -15,7 +16,8 @@ from services.api.money import Money
 from services.api.types import PaymentMethod
 from services.gateways.payments import Charge, ChargeRequest, Customer, Lookup
 from services.gateways.stripe_payments import StripePayments
-from services.twin.http import TwinRequest
+from services.gateways.stripe_web import Line
+from services.twin.http import TwinRequest, TwinResponse
 from services.twin.server import Twin
 from services.twin.stripe import StripeTwin
 from services.twin.stripe_checkout import Typed
@@ -44,22 +46,31 @@ class MovedClock:
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """Hands requests over to the twin. `lose` = "before" or "after": that many calls under `path` bring no answer;
-    `while_asked` is done before the next call under a path arrives."""
+    """Hands requests over to the twin. `lose` = "before" or "after": that many calls under `path` bring no answer."""
 
     def __init__(self, twin: StripeTwin) -> None:
         self.twin = twin
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.headers: list[httpx.Headers] = []
+        self._forgotten = ""
         self._lost: list[tuple[str, str]] = []
-        self._before: list[tuple[str, Callable[[], object]]] = []
+        self._before: list[tuple[str, str, Callable[[], object]]] = []
 
     def lose(self, when: str, path: str, *, times: int = 3) -> None:
         """Three: the client asks twice again by itself."""
         self._lost += [(when, path)] * times
 
-    def while_asked(self, path: str, work: Callable[[], object]) -> None:
-        self._before.append((path, work))
+    def lost_nothing(self) -> None:
+        """From now on everything arrives."""
+        self._lost.clear()
+
+    def while_posted(self, path: str, work: Callable[[], object]) -> None:
+        """Done when the next call under a path is on its way."""
+        self._before.append(("POST", path, work))
+
+    def forget_keys(self) -> None:
+        """As Stripe does after a day: no key it knew is known to it any more."""
+        self._forgotten += "again:"
 
     def keys(self, path: str) -> list[str]:
         """The idempotency keys under a path."""
@@ -74,13 +85,14 @@ class Wire(httpx.AsyncBaseTransport):
         return [form for method, asked, form in self.asked if (method, asked) == ("POST", path)]
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)  # as anything that comes over a wire
         body = b"".join([part async for part in request.stream])  # type: ignore[union-attr] # it is an async one
         path = request.url.path
         self.asked.append((request.method, path, dict(parse_qsl(body.decode()))))
         self.headers.append(request.headers)
-        for one in [one for one in self._before if path.startswith(one[0])][:1]:
+        for one in [one for one in self._before if request.method == one[0] and path.startswith(one[1])][:1]:
             self._before.remove(one)
-            one[1]()
+            one[2]()
         lost = next((one for one in self._lost if path.startswith(one[1])), None)
         if lost is not None:
             self._lost.remove(lost)
@@ -88,6 +100,8 @@ class Wire(httpx.AsyncBaseTransport):
             raise httpx.ReadTimeout("lost before", request=request)
         bits = urlsplit(str(request.url))
         names = {"host": HOST} | {name.lower(): value for name, value in request.headers.items()}
+        if "idempotency-key" in names:
+            names["idempotency-key"] = self._forgotten + names["idempotency-key"]
         asked = TwinRequest(request.method, bits.path, parse_qs(bits.query, keep_blank_values=True), names, body)
         response = self.twin.handle(asked)
         if lost is not None or response.status == 0:
@@ -113,7 +127,7 @@ class Rig:
             page_hosts=(HOST,),
             webhook_secret=secret,
             default_return_url="http://127.0.0.1:9/default",
-            transport=self.wire,
+            line=Line(self.wire, no_pause),
         )
 
     async def customer(self) -> str:
@@ -123,9 +137,9 @@ class Rig:
         self, charge: Charge, number: str = VISA, *, confirm: bool | None = None, bank: str = ""
     ) -> dict[str, str]:
         """What the buyer types on the page; what is wrong with it."""
-        typed = Typed(number, "12 / 34", "123", "Kim Doe", KIM.email, bank)
+        typed = Typed(number=number, expiry="12 / 34", cvc="123", name="Kim Doe", email=KIM.email)
         if bank:
-            typed = Typed(email=KIM.email, bank=bank)
+            typed = Typed(name="Kim Doe", email=KIM.email, bank=bank)
         return self.twin.pay_page(session_of(charge), typed, confirm=confirm)
 
     async def pay(self, request: ChargeRequest, *, key: str = KEY, number: str = VISA, bank: str = "") -> Charge:
@@ -139,6 +153,18 @@ class Rig:
         charge_id = charge if isinstance(charge, str) else charge.id
         found = await self.pays.find(Lookup(key, charge_id, request, START))
         assert found is not None
+        return found
+
+    def post(self, path: str, form: dict[str, str] | None = None) -> TwinResponse:
+        """What another program of ours does at the same time."""
+        headers = {"host": HOST, "authorization": f"Bearer {TEST_KEY}"}
+        return self.twin.handle(TwinRequest("POST", path, {}, headers, urlencode(form or {}).encode()))
+
+    def listed(self, path: str) -> list[dict[str, Any]]:  # Any: JSON
+        """What Stripe has, the newest first."""
+        headers = {"host": HOST, "authorization": f"Bearer {TEST_KEY}"}
+        response = self.twin.handle(TwinRequest("GET", path, {"limit": ["100"]}, headers, b""))
+        found: list[dict[str, Any]] = json.loads(response.body)["data"]
         return found
 
     def close(self) -> None:
@@ -171,7 +197,8 @@ def wish(
     )  # fmt: skip
 
 
-Answer = Callable[[httpx.Request], httpx.Response]
+async def no_pause(_seconds: float) -> None:
+    """Tries at once again."""
 
 
 class Said(httpx.AsyncBaseTransport):
@@ -197,15 +224,4 @@ def error(status: int, kind: str, code: str = "", **more: Any) -> httpx.Response
 def scripted(*answers: httpx.Response | Exception, key: str = TEST_KEY) -> tuple[StripePayments, Said]:
     """A gateway before answers that are known beforehand."""
     said = Said(*answers)
-    return StripePayments(key=key, clock=MovedClock(), transport=said), said
-
-
-async def all_at_once(work: Callable[[], Awaitable[Charge]], times: int) -> list[Charge]:
-    import asyncio
-
-    return list(await asyncio.gather(*(work() for _ in range(times))))
-
-
-def as_json(response: httpx.Response) -> dict[str, Any]:  # Any: JSON
-    found: dict[str, Any] = json.loads(response.content)
-    return found
+    return StripePayments(key=key, clock=MovedClock(), line=Line(said, no_pause)), said
