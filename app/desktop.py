@@ -42,7 +42,6 @@ from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.browser import Browser
 
-
 WITHOUT_A_DESKTOP = ("offscreen", "minimal")
 
 

@@ -186,7 +186,7 @@ class WaitingSheet(Sheet):
         self._ends.setVisible(bool(state.countdown))
 
     def _show_buttons(self, state: Waited, *, is_waiting: bool) -> None:
-        had_focus = self.isVisible() and self.focusWidget() is not None
+        before = self.first_focus
         self.paid.setVisible(is_waiting)
         self.paid.setEnabled(not state.is_busy)
         self.again.setEnabled(not state.is_busy)
@@ -198,7 +198,7 @@ class WaitingSheet(Sheet):
         self.cancel.set_busy(is_waiting and state.is_busy)
         self.is_dismissible = not state.is_busy
         self.first_focus = self.renew if state.is_over else self.cancel if state.is_refused else self.paid
-        if had_focus and not self.focusWidget().isVisibleTo(self):
+        if self.isVisible() and self.first_focus is not before:
             self.take_focus()
 
     def copy_link(self) -> None:
