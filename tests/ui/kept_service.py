@@ -269,7 +269,7 @@ class KeptService(FakeService):
         self.desk.received.append(done)
         return done
 
-    def _refund(self, request: RefundRequest) -> RefundPreview:
+    def _refund_as_shown(self, request: RefundRequest) -> RefundPreview:
         _, invoice = self._own_invoice(request.invoice_uuid)
         refundable = invoice.paid - invoice.credited
         amount = request.amount or refundable
@@ -286,12 +286,12 @@ class KeptService(FakeService):
     async def preview_refund(self, request: RefundRequest) -> RefundPreview:
         await self._enter("preview_refund")
         self._support()
-        return self._refund(request)
+        return self._refund_as_shown(request)
 
     async def refund_invoice(self, request: RefundRequest, preview_hash: str, *, key: str) -> Refunded:
         await self._enter("refund_invoice")
         self._support()
-        preview = self._refund(request)
+        preview = self._refund_as_shown(request)
         if preview.hash != preview_hash:
             raise SumMoved
         if key not in self.desk.keys:

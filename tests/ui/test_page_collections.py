@@ -324,7 +324,8 @@ def paid(holder: ServiceHolder, signed_in: SessionViewModel, run: Run) -> Invoic
     service = holder.service
     assert isinstance(service, KeptService)
     run(history(service))
-    found = run(service.list_invoices(InvoiceQuery(state=InvoiceState.PAID, kind=InvoiceKind.INVOICE))).items
+    query = InvoiceQuery(state=InvoiceState.PAID, kind=InvoiceKind.INVOICE)
+    found: tuple[Invoice, ...] = run(service.list_invoices(query)).items
     return next(one for one in found if one.credited.is_zero and not one.paid.is_zero)
 
 
