@@ -16,7 +16,7 @@ MODULES = (
     "app/compose.py ui/shell.py ui/bridge.py ui/theme.py ui/prefs.py ui/text.py ui/viewmodels/wallet.py "
     "ui/pages/wallet.py ui/pages/chat.py ui/widgets/cards.py services/api/types.py services/domain/billing.py "
     "services/db/models.py services/gateways/payments.py services/embedded/wallet.py services/remote.py "
-    "services/wire.py services/http/server.py resources/__init__.py"
+    "services/wire.py services/http/server.py services/twin/server.py resources/__init__.py"
 ).split()
 
 # contract -> (the module that does wrong, what it imports)

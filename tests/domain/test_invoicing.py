@@ -368,13 +368,14 @@ ALLOWED = {
     (OPEN, InvoiceAction.PAY): PAID,
     (OPEN, InvoiceAction.VOID): VOID,
     (OPEN, InvoiceAction.WRITE_OFF): LOST,
+    (PAID, InvoiceAction.RETURN): OPEN,
     (LOST, InvoiceAction.PAY): PAID,
     (LOST, InvoiceAction.VOID): VOID,
 }
 
 
 def test_actions_have_the_names_they_are_recorded_under() -> None:
-    assert [action.value for action in InvoiceAction] == ["finalize", "pay", "void", "write_off"]
+    assert [action.value for action in InvoiceAction] == ["finalize", "pay", "void", "write_off", "return"]
 
 
 @pytest.mark.parametrize("state", list(InvoiceState))
