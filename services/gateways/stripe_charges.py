@@ -84,21 +84,26 @@ class StripeCharges:
     async def _declined(self, request: ChargeRequest, key: str, declined: Declined) -> Charge:
         intent_id = str(declined.intent.get("id", ""))
         if declined.code == AUTHENTICATION_REQUIRED:
-            await self._drop(intent_id, key)
+            if (after_all := await self._drop(intent_id, key)) is not None:
+                return after_all
             if request.is_attended:
                 return await self._open_page(request, f"{key}:page", key)
         return Charge(intent_id, FAILED, request.amount, declined.code, key=key, reference=request.reference)
 
-    async def _drop(self, intent_id: str, key: str) -> None:
-        """What asks for a confirmation nobody can give is given up, so that it is never charged beside a page."""
+    async def _drop(self, intent_id: str, key: str) -> Charge | None:
+        """What asks for a confirmation nobody can give is given up, so that it is never charged beside a page. What
+        became of it when it cannot be."""
         if not intent_id.startswith("pi_"):
-            return
+            return None
         options = {"idempotency_key": f"{key}:drop"}
         try:
             await self._clients.ask(lambda v1: v1.payment_intents.cancel_async(intent_id, {}, options))
-        except ProviderRefused:
-            if (await self._intent(intent_id))["status"] != "canceled":
+        except ProviderRefused as refused:
+            if refused.code in _OF_THE_KEY:
                 raise
+            found = stripe_shapes.of_intent(await self._intent(intent_id))
+            return None if found.state == CANCELED else found
+        return None
 
     async def _open_page(self, request: ChargeRequest, key: str, our_key: str) -> Charge:
         until = request.page_until

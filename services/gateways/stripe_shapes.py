@@ -72,7 +72,7 @@ def of_session(session: Doc) -> Charge:
     charge_id, key, reference = session["id"], *_ours(session)
     if session["status"] == "expired":
         return Charge(charge_id, CANCELED, amount, EXPIRED, key=key, reference=reference)
-    if session["status"] == "complete":  # and the payment is not there yet
+    if session["status"] != "open":  # complete, and the payment is not there yet; or what Stripe thinks of next
         return Charge(charge_id, PROCESSING, amount, key=key, reference=reference)
     return Charge(
         charge_id, ACTION_REQUIRED, amount, action_url=session.get("url") or "",
@@ -95,12 +95,17 @@ def of_intent(intent: Doc) -> Charge:
 
 
 def _state_of(intent: Doc, refunded: int) -> str:
-    """`requires_action`: the bank asks on a page, or sends small amounts to an account and waits for what they were."""
-    states = {"requires_capture": AUTHORIZED, "processing": PROCESSING, "requires_action": PROCESSING,
-              "canceled": CANCELED}  # fmt: skip
     if intent["status"] == "succeeded":
         return REFUNDED if refunded and refunded >= intent["amount"] else SUCCEEDED
-    return states.get(intent["status"], FAILED)
+    return AUTHORIZED if intent["status"] == "requires_capture" else _state_before(intent)
+
+
+def _state_before(intent: Doc) -> str:
+    """What is not known is no end. `requires_action`: the bank asks on a page, or has sent small amounts
+    to an account and waits to hear what they were."""
+    return {"canceled": CANCELED, "requires_payment_method": FAILED, "requires_confirmation": FAILED}.get(
+        intent["status"], PROCESSING
+    )
 
 
 def _code_of(error: Doc | None) -> str:
@@ -118,8 +123,7 @@ def _ours(doc: Doc) -> tuple[str, str]:
 
 def of_setup(intent: Doc, amount: Money) -> Charge:
     """A method that is kept without paying anything: `amount` is zero, and says in which currency."""
-    states = {"succeeded": SUCCEEDED, "processing": PROCESSING, "requires_action": PROCESSING, "canceled": CANCELED}
-    state = states.get(intent["status"], FAILED)
+    state = SUCCEEDED if intent["status"] == "succeeded" else _state_before(intent)
     code = _code_of(intent.get("last_setup_error")) if state in (FAILED, CANCELED) else ""
     key, reference = _ours(intent)
     return Charge(
@@ -129,8 +133,8 @@ def of_setup(intent: Doc, amount: Money) -> Charge:
 
 def of_refund(refund: Doc, charge_id: str, amount: Money) -> Charge:
     """Money on its way back."""
-    states = {"succeeded": SUCCEEDED, "pending": PROCESSING, "requires_action": PROCESSING}
-    state = states.get(refund["status"], FAILED)
+    states = {"succeeded": SUCCEEDED, "failed": FAILED, "canceled": FAILED}
+    state = states.get(refund["status"], PROCESSING)
     back = Money.zero(amount.currency) if state == FAILED else amount
     return Charge(charge_id, state, amount, str(refund.get("failure_reason") or ""), refunded=back)
 

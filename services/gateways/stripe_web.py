@@ -46,7 +46,8 @@ def web_client(line: Line, *, is_here: bool) -> Any:  # Any: stripe is imported 
         ) -> tuple[bytes, int, Mapping[str, str]]:
             try:
                 response = await self._web.request(method, url, headers=headers, content=post_data or None)
-            except httpx.RequestError as error:
+                response.content.decode()  # the library trips over anything else
+            except (httpx.RequestError, UnicodeDecodeError) as error:
                 what = type(error).__name__
             else:
                 return response.content, response.status_code, response.headers

@@ -88,7 +88,7 @@ class Wire(httpx.AsyncBaseTransport):
         await asyncio.sleep(0)  # as anything that comes over a wire
         body = b"".join([part async for part in request.stream])  # type: ignore[union-attr] # it is an async one
         path = request.url.path
-        self.asked.append((request.method, path, dict(parse_qsl(body.decode()))))
+        self.asked.append((request.method, path, dict(parse_qsl(body.decode() or request.url.query.decode()))))
         self.headers.append(request.headers)
         for one in [one for one in self._before if request.method == one[0] and path.startswith(one[1])][:1]:
             self._before.remove(one)
