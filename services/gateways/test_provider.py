@@ -107,7 +107,8 @@ class TestProvider:
         return charge
 
     async def find(self, lookup: Lookup) -> Charge | None:
-        return await self._do(lambda db: record.read(db, "key", lookup.key))
+        column, value = ("id", lookup.charge_id) if lookup.charge_id else ("key", lookup.key)
+        return await self._do(lambda db: record.read(db, column, value))
 
     async def confirm(self, charge_id: str, *, approve: bool) -> Charge:
         return await self._do(lambda db: record.confirm(db, charge_id, approve=approve))
