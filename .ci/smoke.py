@@ -51,6 +51,13 @@ def check_version(program: Path, home: Path) -> None:
         sys.exit(f"smoke: souk --version does not say {version}")
 
 
+def check_payments(program: Path, home: Path) -> None:
+    """The twin and the clients that talk to it are all in the build: their parts are imported by name."""
+    report = json.loads(run(program, home, "doctor", "payments", "--json", "--data", str(home / "payments")))
+    if not report["is_well"] or not report["is_test_mode"]:
+        sys.exit("smoke: the payment providers of test mode are not well:\n" + json.dumps(report, indent=2))
+
+
 def check_journey(program: Path, home: Path) -> None:
     pictures, data = home / "pictures", home / "data"
     pictures.mkdir()
@@ -70,6 +77,7 @@ def main() -> None:
     program = folder / ("souk.exe" if os.name == "nt" else "souk")
     with tempfile.TemporaryDirectory(prefix="souk-smoke-", ignore_cleanup_errors=True) as home:
         check_version(program, Path(home))
+        check_payments(program, Path(home))
         check_journey(program, Path(home))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     print(f"smoke: good; the build has {size / 1e6:.0f} MB")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -10,7 +12,7 @@ import httpx
 from app.clock import SystemClock, SystemIds
 from app.ledger_key import ledger_key
 from app.providers import open_till
-from app.settings import Settings, SettingsError
+from app.settings import INLINE, TWIN, Settings, SettingsError
 from services.api.clock import Clock, Ids
 from services.db import migrate, postgres
 from services.db.session import Database, ServerDatabase
@@ -70,30 +72,36 @@ async def build_embedded(
 ) -> EmbeddedService:
     """The embedded service, started: schema current, catalogue loaded, crash leftovers settled. Preparing blocks;
     a caller with a window does it in a thread and says `is_prepared`. `moves_in_time`: in test mode the time of a
-    workspace in a file may be simulated. `address`: where it will answer over HTTP, "" for a window."""
+    workspace in a file may be simulated. `address`: where it will answer over HTTP, "" for a window. SettingsError for
+    payments that cannot be taken as the settings say."""
     clock, ids = clock or SystemClock(), ids or SystemIds()
     workspace_clock = WorkspaceClock(clock)
     if not is_prepared and not read_only:
         prepare_database(settings, clock)
+    if read_only and settings.payments == TWIN:
+        settings = replace(settings, payments=INLINE)  # nothing can be bought, and nothing more is to be opened
     till = await asyncio.to_thread(open_till, settings, workspace_clock, address=address)
-    records = till.records if moves_in_time and not settings.database else None
-    core = Core(
-        db=_open(settings, read_only=read_only),
-        clock=workspace_clock,
-        real_clock=clock,
-        workspace=Workspace(workspace_clock, settings.timeline, records) if records else None,
-        ids=ids,
-        payments=till.providers,
-        agents=agents or build_agents(settings),
-        ledger_key=ledger_key(settings.data, settings.ledger_key, ids),
-        backups=None if settings.database else settings.backups,  # a server's database has backups of its own
-        undo_window=timedelta(seconds=settings.undo_seconds),
-        bank_account=till.bank_account,
-    )
-    service = EmbeddedService(core)
+    close: Callable[[], None] = till.providers.close
     try:
+        db = _open(settings, read_only=read_only)
+        records = till.records if moves_in_time and not settings.database else None
+        core = Core(
+            db=db,
+            clock=workspace_clock,
+            real_clock=clock,
+            workspace=Workspace(workspace_clock, settings.timeline, records) if records else None,
+            ids=ids,
+            payments=till.providers,
+            agents=agents or build_agents(settings),
+            ledger_key=ledger_key(settings.data, settings.ledger_key, ids),
+            backups=None if settings.database else settings.backups,  # a server's database has backups of its own
+            undo_window=timedelta(seconds=settings.undo_seconds),
+            bank_account=till.bank_account,
+        )
+        service = EmbeddedService(core)
+        close = service.close
         await service.start()
     except BaseException:  # whoever restores a backup next needs the files to be free
-        service.close()
+        close()
         raise
     return service

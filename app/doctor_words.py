@@ -24,8 +24,8 @@ _WORDS = {
     "dashboard.",
     "clock_skewed": "this machine's clock is {seconds} s away from {provider}'s. Set it (switch on NTP), or webhooks "
     "are refused.",
-    "behind": "this machine's clock is at least {seconds} s behind {provider}'s. Set it (switch on NTP), or webhooks are "
-    "refused.",
+    "behind": "this machine's clock is at least {seconds} s behind {provider}'s. Set it (switch on NTP), or webhooks "
+    "are refused.",
     "webhook_unknown": "{provider} does not know this webhook. Copy its id or secret again from the dashboard.",
     "no_endpoint": "a webhook secret is set, but {provider} has no active endpoint. Add one that ends in "
     "/api/webhooks/{name}/, or take the secret away.",

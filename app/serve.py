@@ -141,7 +141,7 @@ def serve(settings: Settings, *, moves_in_time: bool = False) -> int:
 
 
 async def _serve(settings: Settings, bound: socket.socket, *, moves_in_time: bool = False) -> None:
-    service = await build_embedded(settings, moves_in_time=moves_in_time)
+    service = await build_embedded(settings, moves_in_time=moves_in_time, address=address_of(bound))
     try:
         app = create_app(service, allowed_origins=settings.allowed_origins)
         text = await welcome(service, address_of(bound))

@@ -75,9 +75,9 @@ class Settings:
         return self.data / "test-provider.db"
 
     @property
-    def twin_file(self) -> Path:
-        """The record of the twin, our own Stripe and PayPal for test mode."""
-        return self.data / "twin.db"
+    def twin_folder(self) -> Path:
+        """The records of the twin, our own Stripe and PayPal for test mode."""
+        return self.data / "twin"
 
     @property
     def bank_account(self) -> tuple[tuple[str, str], ...]:

@@ -36,11 +36,11 @@ def test_a_start_that_fails_lets_go_of_every_file(
     monkeypatch.setattr(EmbeddedService, "start", start)
     monkeypatch.setattr(EmbeddedService, "close", note)
     with pytest.raises(DiskFull):
-        loop.run(build_embedded(Settings(data_dir), agents=ScriptedAgents()))
+        loop.run(build_embedded(Settings(data_dir, payments="inline"), agents=ScriptedAgents()))
     assert len(closed) == 1
 
 
 def test_daily_backups_go_to_the_data_folder(data_dir: Path, loop: asyncio.Runner) -> None:
-    service = loop.run(build_embedded(Settings(data_dir), agents=ScriptedAgents()))
+    service = loop.run(build_embedded(Settings(data_dir, payments="inline"), agents=ScriptedAgents()))
     assert service._core.backups == data_dir / "backups"
     service.close()

@@ -23,6 +23,12 @@ from tests.contract.money import offered, usd
 Souk = Callable[..., tuple[int, Any]]  # words of the command -> exit code, its JSON
 
 
+@pytest.fixture(autouse=True)
+def without_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider inside the program: no sockets are wanted here."""
+    monkeypatch.setenv("SOUK_PAYMENTS", "inline")
+
+
 @pytest.fixture
 def souk(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> Souk:
     """Runs a command on the data of this test."""
@@ -40,7 +46,7 @@ def books(data_dir: Path) -> Path:
     """The file of a shop where somebody bought 20 dollars of credit."""
 
     async def buy() -> None:
-        service = await build_embedded(Settings(data_dir), agents=ScriptedAgents())
+        service = await build_embedded(Settings(data_dir, payments="inline"), agents=ScriptedAgents())
         market = Market(service, lambda: asyncio.sleep(0))
         buyer = await market.buyer()
         await buyer.top_up(TopUp(usd("20"), await market.card()), key="top-up")
@@ -153,7 +159,7 @@ def owing(data_dir: Path) -> list[str]:
     """The numbers of two open invoices, of accepted quotes."""
 
     async def accept() -> list[str]:
-        service = await build_embedded(Settings(data_dir), agents=ScriptedAgents())
+        service = await build_embedded(Settings(data_dir, payments="inline"), agents=ScriptedAgents())
         market = Market(service, lambda: asyncio.sleep(0))
         buyer = await market.buyer()
         for key in ("one", "two"):
