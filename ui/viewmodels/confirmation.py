@@ -114,7 +114,7 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
 
     def give_up(self) -> None:
         """Cancels an order that is not paid."""
-        if self.state.phase is DeploymentPhase.UNPAID:
+        if self.state.can_give_up:
             self._cancel()
 
     def buy_again(self) -> None:

@@ -154,6 +154,13 @@ class ConfirmationState:
         return self.undo_left > 0 and self.order is not None and self.order.undo_until is not None
 
     @property
+    def can_give_up(self) -> bool:
+        """An order that is not paid; of a transfer only while nothing has arrived."""
+        transfer = self.order.transfer if self.order is not None else None
+        is_begun = transfer is not None and not transfer.received.is_zero
+        return self.waits_for in (Waiting.PAGE, Waiting.ANSWER, Waiting.TRANSFER) and not is_begun
+
+    @property
     def can_buy_again(self) -> bool:
         """Nothing is left of the order."""
         return self.phase is DeploymentPhase.TAKEN_BACK or (self.phase is DeploymentPhase.FAILED and not self.resources)

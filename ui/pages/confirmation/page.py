@@ -224,7 +224,7 @@ class ConfirmationPage(QWidget):
         self.refund.setEnabled(state.can_refund)
         waits = state.waits_for
         self.go_on.setVisible(waits is Waiting.PAGE)
-        self.give_up.setVisible(waits in (Waiting.PAGE, Waiting.ANSWER, Waiting.TRANSFER))
+        self.give_up.setVisible(state.can_give_up)
         self.give_up.set_busy(state.is_undoing)
         self.again.setVisible(state.can_buy_again)
         self._hint.setText(_hint(state))
