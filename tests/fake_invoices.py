@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from services.api.errors import NotFound, WrongState
+from services.api.errors import NotFound, PaymentCanceled, RequestInProgress, WrongState
 from services.api.types import (
     BillingDetails,
     Corrected,
@@ -18,12 +18,16 @@ from services.api.types import (
     InvoiceState,
     MovementKind,
     Paid,
+    PaymentMethod,
+    PaymentState,
+    Transfer,
 )
 from services.domain import identity
 from services.domain.vat_ids import OK, check_vat
 from tests.fake_books import ZERO, Books, compose, issued, settled
 from tests.fake_documents import document
 from tests.fake_money import refuse, tidy_details
+from tests.fake_pages import is_ours
 from tests.fake_subscriptions import FakeSubscriptions
 
 PAGE_MAX = 300
@@ -51,7 +55,10 @@ class FakeInvoices(FakeSubscriptions):
 
     async def get_invoice(self, uuid: str) -> Invoice:
         await self._enter("get_invoice")
-        return self._own_invoice(uuid)[1]
+        found, account = self._own_invoice(uuid)[1], self.world.bank_account
+        if not account or found.due.is_zero or found.due_at is None or not found.number:
+            return found
+        return replace(found, transfer=Transfer(found.number, found.due, found.due_at, account, found.paid))
 
     async def list_upcoming(self, organization_uuid: str = "") -> tuple[Invoice, ...]:
         await self._enter("list_upcoming")
@@ -60,22 +67,47 @@ class FakeInvoices(FakeSubscriptions):
         dated = [(one.expected_at, one) for one in found if one and one.expected_at]
         return tuple(one for _, one in sorted(dated, key=lambda pair: pair[0]))
 
-    async def pay_invoice(self, uuid: str, payment_token: str, *, key: str) -> Paid:
+    async def pay_invoice(
+        self, uuid: str, payment_token: str, *, key: str, page: PaymentMethod | None = None, return_url: str = ""
+    ) -> Paid:
         await self._enter("pay_invoice")
         books, invoice = self._own_invoice(uuid)
-        token = payment_token or self._default_card()
+        token = "" if page else payment_token or self._default_card()
         if self._is_new("pay_invoice", key):
+            self._call_off(uuid)
+            invoice = books.invoices[uuid]
             if invoice.state is not InvoiceState.OPEN:
                 raise WrongState(state=invoice.state.value)
-            refuse({"payment_token": self._token_problem(token)})
-        attempt = self._attempt(self._owner, "pay_invoice", key, (uuid, payment_token))
-        owner, name = books.organization.uuid, self._card_name(token)
+            refuse(self._invoice_problems(token, page, return_url))
+        attempt = self._attempt(self._owner, "pay_invoice", key, (uuid, payment_token, page))
+        owner, name = books.organization.uuid, self._card_name(token) if token else ""
 
         def finish() -> str:
             books = self.world.books[owner]
-            return self._pay_open(books, books.invoices[uuid], name).uuid
+            return self._pay_open(books, books.invoices[uuid], self._paid_with(name, attempt)).uuid
 
-        return self._collect(attempt, token, invoice.due, books, finish)
+        paid = self._collect(attempt, token, invoice.due, books, finish, page)
+        self.world.payments[paid.payment_uuid].invoice_uuid = uuid
+        return replace(paid, invoice_uuid=uuid)
+
+    def _invoice_problems(self, token: str, page: PaymentMethod | None, return_url: str) -> dict[str, str]:
+        if page is None:
+            return {"payment_token": self._token_problem(token)}
+        if page not in self.world.page_methods:
+            return {"payment_method": "not_available"}
+        return {"return_url": "" if is_ours(return_url) else "not_available"}
+
+    def _call_off(self, invoice_uuid: str) -> None:
+        """Another try: a page that is open for it is needed no more. RequestInProgress while money is under way."""
+        for uuid, payment in self.world.payments.items():
+            if payment.invoice_uuid != invoice_uuid:
+                continue
+            self._look_at_payment(uuid)
+            if payment.state is PaymentState.PROCESSING:
+                raise RequestInProgress
+            if payment.state is PaymentState.ACTION_REQUIRED:
+                self._close_page(uuid)
+                self._end_payment(payment, PaymentCanceled(payment_uuid=uuid))
 
     async def export_invoice(self, uuid: str, document_format: DocumentFormat) -> Document:
         await self._enter("export_invoice")

@@ -15,11 +15,12 @@ from services.api.errors import (
     WrongState,
 )
 from services.api.money import Money
-from services.api.types import Action, BillingDetails, Organization, Paid, PaymentState, Project
+from services.api.types import Action, BillingDetails, Organization, Paid, PaymentMethod, PaymentState, Project
 from services.domain import identity
 from services.domain.taxes import Treatment, parse_rates, tax_for
 from tests.fake_books import Books
-from tests.fake_world import DECLINES, Attempt, FakeBase, Payment
+from tests.fake_pages import LIFETIME, Pages, is_ours
+from tests.fake_world import DECLINES, Attempt, FakeBase, Page, Payment
 from tests.samples import TEST_CARDS
 
 SELLER_COUNTRY = "DE"
@@ -29,6 +30,11 @@ RATES = parse_rates(json.loads(_TABLE.read_text(encoding="utf-8")))
 
 class FakeMoney(FakeBase):
     """Books of the caller's organizations, and payments with the outcomes of the test cards."""
+
+    @property
+    def pages(self) -> Pages:
+        """What happens at the provider."""
+        return Pages(self.world)
 
     # ---- whose books
 
@@ -95,13 +101,50 @@ class FakeMoney(FakeBase):
     def _is_new(self, purpose: str, key: str) -> bool:
         return (self._owner, purpose, key) not in self.world.attempts
 
-    def _collect(self, attempt: Attempt, token: str, amount: Money, books: Books, finish: Callable[[], str]) -> Paid:
-        """Charges a card once per attempt; `finish` does what was paid for. PaymentFailed, PaymentUnknown."""
+    def _page_problems(self, method: PaymentMethod, token: str, return_url: str) -> dict[str, str]:
+        """What is wrong with a saved method or, without a token, with a page for one."""
+        if token:
+            return {"payment_token": self._token_problem(token)}
+        if method not in self.world.page_methods:
+            is_card = method is PaymentMethod.CARD
+            return {"payment_token": "required"} if is_card else {"payment_method": "not_available"}
+        return {"return_url": "" if is_ours(return_url) else "not_available"}
+
+    def _open_page(self, uuid: str, method: PaymentMethod, *, saves: bool = True) -> Page:
+        """The provider's page for an order, a payment or a setup."""
+        world = self.world
+        number = len(world.pages) + 1
+        url = f"https://{world.page_hosts[0]}/c/pay/cs_fake_{number}" if world.page_hosts else f"/pay/test/{uuid}/"
+        world.pages[uuid] = Page(url, method, world.clock.now() + LIFETIME, saves)
+        return world.pages[uuid]
+
+    def _begin_debit(self, uuid: str, token: str) -> Page:
+        """A bank account on file is debited: days go by."""
+        page = self._open_page(uuid, PaymentMethod.BANK, saves=False)
+        page.state, page.token = "processing", token
+        return page
+
+    def _action(self, uuid: str) -> Action:
+        """Where the buyer goes on."""
+        page = self.world.pages.get(uuid)
+        return Action("redirect", page.url, page.expires_at) if page else Action("redirect", f"/pay/test/{uuid}/")
+
+    def _collect(
+        self,
+        attempt: Attempt,
+        token: str,
+        amount: Money,
+        books: Books,
+        finish: Callable[[], str],
+        page: PaymentMethod | None = None,
+    ) -> Paid:
+        """Charges a card, or opens a page, once per attempt; `finish` does what was paid for. PaymentFailed,
+        PaymentUnknown."""
         if attempt.payment:
-            return attempt.payment
+            return self._payment_now(attempt.payment.payment_uuid)
         if attempt.error:
             raise attempt.error
-        outcome = self.world.outcomes[token]
+        outcome = self.world.outcomes[token] if page is None else "page"
         if outcome in DECLINES:
             attempt.error = DECLINES[outcome]()
             raise attempt.error
@@ -111,20 +154,36 @@ class FakeMoney(FakeBase):
         uuid = self.world.ids.uuid()
         payment = Payment(self._owner, token, PaymentState.ACTION_REQUIRED, amount, books.organization.uuid, finish)
         self.world.payments[uuid] = payment
-        if outcome == "needs_confirmation":
-            action = Action("redirect", f"/pay/test/{uuid}/")
-            attempt.payment = Paid(uuid, payment.state, amount, action=action)
-            return attempt.payment
-        attempt.payment = self._succeed(uuid)
+        attempt.payment = Paid(uuid, payment.state, amount)
+        if page is not None:
+            self._open_page(uuid, page)
+        if outcome in ("page", "needs_confirmation"):
+            return self._payment_now(uuid)
+        if outcome == "debits":
+            self._begin_debit(uuid, token)
+            payment.state = PaymentState.PROCESSING
+            return self._payment_now(uuid)
+        self._succeed(uuid)
         if outcome == "lost_after":
             raise PaymentUnknown
-        return attempt.payment
+        return self._payment_now(uuid)
 
     def _succeed(self, uuid: str) -> Paid:
         payment = self.world.payments[uuid]
-        self._charge(self.world.books[payment.books], payment.amount)
-        payment.state = PaymentState.SUCCEEDED
-        return Paid(uuid, payment.state, payment.amount, payment.finish())
+        if payment.state is not PaymentState.SUCCEEDED:
+            self._charge(self.world.books[payment.books], payment.amount)
+            payment.state = PaymentState.SUCCEEDED
+            payment.invoice_uuid = payment.finish()
+        return self._payment_now(uuid)
+
+    def _payment_now(self, uuid: str) -> Paid:
+        """As it is told: how it stands, or why it came to nothing."""
+        payment = self.world.payments[uuid]
+        if payment.error is not None:
+            raise payment.error
+        waits = payment.state is PaymentState.ACTION_REQUIRED
+        action = self._action(uuid) if waits else None
+        return Paid(uuid, payment.state, payment.amount, payment.invoice_uuid, action)
 
     def _charge(self, books: Books, amount: Money) -> None:
         self.world.charges.append(amount)
@@ -137,10 +196,21 @@ class FakeMoney(FakeBase):
             raise NotFound
         if payment.state is not PaymentState.ACTION_REQUIRED:
             raise WrongState(state=payment.state.value)
+        if uuid in self.world.pages:
+            self._answer_page(uuid, approve=approve)
         if approve:
             return self._succeed(uuid)
-        payment.state = PaymentState.FAILED
-        raise ConfirmationDeclined
+        payment.state, payment.error = PaymentState.FAILED, ConfirmationDeclined(payment_uuid=uuid)
+        raise payment.error
+
+    def _answer_page(self, uuid: str, *, approve: bool) -> None:
+        """In our own window; what lies elsewhere cannot be answered there."""
+        if self.world.page_hosts:
+            raise PaymentUnknown
+        if approve:
+            Pages(self.world).pay(uuid)
+        else:
+            self.world.pages[uuid].state = "closed"
 
 
 def tidy_details(details: BillingDetails) -> BillingDetails:

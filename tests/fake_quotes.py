@@ -18,12 +18,12 @@ from services.api.types import (
 from services.domain import identity
 from services.domain.catalogue import yearly_price
 from tests.fake_books import ZERO
-from tests.fake_buying import FakeBuying
 from tests.fake_money import refuse
+from tests.fake_paying import FakePaying
 from tests.fake_worth import price_of
 
 
-class FakeQuotes(FakeBuying):
+class FakeQuotes(FakePaying):
     """Asked by anybody, offered by anybody concerned (test mode), accepted by who asked."""
 
     async def request_quote(self, request: RequestQuote) -> QuoteRequested:

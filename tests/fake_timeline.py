@@ -30,7 +30,7 @@ from tests.fake_books import ZERO, Books, Held, issued, settled
 from tests.fake_money import refuse
 from tests.fake_quotes import FakeQuotes
 from tests.fake_subscriptions import resumed
-from tests.fake_world import Payment
+from tests.fake_world import Page, Payment, Setup
 
 RETRY_DAYS = (1, 3, 5, 7)  # after the first failure (BILLING, "Dunning")
 REMINDER = timedelta(days=3)
@@ -45,6 +45,11 @@ KEPT = (
     "charges",
     "offers",
     "payments",
+    "pages",
+    "setups",
+    "arrivals",
+    "disputes",
+    "frozen",
     "answers",
 )
 RUNNING = (SubscriptionState.ACTIVE, SubscriptionState.TRIALING)
@@ -70,7 +75,7 @@ def _copied(value: object) -> object:
         for one in fields(twin):
             setattr(twin, one.name, _copied(getattr(twin, one.name)))
         return twin
-    return copy(value) if isinstance(value, Held | Payment) else value
+    return copy(value) if isinstance(value, Held | Page | Payment | Setup) else value
 
 
 class FakeTimeline(FakeQuotes):

@@ -39,13 +39,14 @@ from services.api.types import (
 from services.domain import caps, top_ups, wallet
 from services.domain.taxes import tax_on
 from tests.fake_books import ZERO, Books, compose, issued, settled
-from tests.fake_money import FakeMoney, refuse
+from tests.fake_methods import FakeMethods
+from tests.fake_money import refuse
 from tests.samples import CREDIT_CODES
 
 PAGE_MAX = 500
 
 
-class FakeWallet(FakeMoney):
+class FakeWallet(FakeMethods):
     """Credit of the caller's organizations."""
 
     async def get_wallet(self, organization_uuid: str = "") -> Wallet:
@@ -117,17 +118,18 @@ class FakeWallet(FakeMoney):
         await self._enter("top_up")
         books = self._books(request.organization_uuid)
         if self._is_new("top_up", key):
-            token_problem = self._token_problem(request.payment_token)
-            refuse({"amount": _amount_problem(request.amount), "payment_token": token_problem})
-        attempt = self._attempt(self._owner, "top_up", key, request)
+            problems = self._page_problems(request.payment_method, request.payment_token, request.return_url)
+            refuse({"amount": _amount_problem(request.amount)} | problems)
+        attempt = self._attempt(self._owner, "top_up", key, replace(request, return_url=""))
         books = books or self._organization()
         total = self._quote(books, request.amount).total
-        uuid, name = books.organization.uuid, self._card_name(request.payment_token)
+        token, page = request.payment_token, None if request.payment_token else request.payment_method
+        uuid, name = books.organization.uuid, self._card_name(token) if token else ""
 
         def finish() -> str:
-            return self._topped_up(self.world.books[uuid], request.amount, name).uuid
+            return self._topped_up(self.world.books[uuid], request.amount, self._paid_with(name, attempt)).uuid
 
-        return self._collect(attempt, request.payment_token, total, books, finish)
+        return self._collect(attempt, token, total, books, finish, page)
 
     def _topped_up(self, books: Books, amount: Money, paid_with: str, *, is_automatic: bool = False) -> Invoice:
         ids, now = self.world.ids, self.world.clock.now()
@@ -225,7 +227,7 @@ class FakeWallet(FakeMoney):
         problem = decision.reason.value if decision.reason is top_ups.Reason.MONTHLY_LIMIT else ""
         if decision.charge is not None:
             outcome = self.world.outcomes.get(auto.payment_token, "")
-            if outcome == "pays":
+            if outcome in ("pays", "debits"):
                 self._charge(books, self._quote(books, decision.charge).total)
                 name = self._card_name(auto.payment_token)
                 self._topped_up(books, decision.charge, name, is_automatic=True)

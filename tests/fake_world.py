@@ -20,25 +20,31 @@ from services.api.errors import (
 )
 from services.api.money import Money
 from services.api.types import (
+    AddMethod,
     Cart,
     Category,
     Changed,
     ChatMessage,
     Corrected,
+    Credit,
+    Dispute,
     FunnelEvent,
     Offering,
     Order,
     Organization,
     Paid,
+    PaymentMethod,
     PaymentState,
     Placed,
     Plan,
     QuickCheckout,
     Quote,
+    Refunded,
     RequestQuote,
     Resource,
     SavedMethod,
     TimePoint,
+    TransferReceived,
     Wallet,
 )
 from tests.fake_bill import Bill
@@ -113,15 +119,33 @@ class Attempt:
     """One use of an idempotency key."""
 
     content: object
-    answer: Placed | ChatMessage | Paid | Wallet | Changed | Corrected | None = None
+    answer: Placed | ChatMessage | Paid | Wallet | Changed | Corrected | Refunded | TransferReceived | None = None
     error: ServiceError | None = None
     was_sent: bool = False
     payment: Paid | None = None
+    subject: str = ""  # the uuid of what was opened
+
+
+@dataclass
+class Page:
+    """A page of the provider's. `state`: open | paid | processing | failed | expired | closed; the service learns of it
+    when it looks. `token` is what a debit under way was asked with."""
+
+    url: str
+    method: PaymentMethod
+    expires_at: datetime
+    saves: bool = True
+    state: str = "open"
+    brand: str = ""
+    last4: str = ""
+    outcome: str = "pays"  # of what is kept, the next time
+    declines: int = 0
+    token: str = ""
 
 
 @dataclass
 class Payment:
-    """One payment by card. `finish` does what was paid for and gives the uuid of its invoice."""
+    """One payment that is no order's. `finish` does what was paid for and gives the uuid of its invoice."""
 
     owner: str
     token: str
@@ -129,6 +153,30 @@ class Payment:
     amount: Money
     books: str
     finish: Callable[[], str] = field(repr=False)
+    invoice_uuid: str = ""
+    error: ServiceError | None = None
+
+
+@dataclass
+class Setup:
+    """A way to pay that is being given on a page. `token` is set when it was."""
+
+    owner: str
+    request: AddMethod
+    state: PaymentState = PaymentState.ACTION_REQUIRED
+    token: str = ""
+    error_code: str = ""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Money that support has marked as received; `part` of it was for the subject."""
+
+    subject: str
+    owner: str
+    bank_reference: str
+    part: Money
+    told: TransferReceived
 
 
 @dataclass(frozen=True)
@@ -168,6 +216,18 @@ class World:
     books: dict[str, Books] = field(default_factory=dict)  # by organization
     bills: dict[str, Bill] = field(default_factory=dict)  # by order
     payments: dict[str, Payment] = field(default_factory=dict)
+    pages: dict[str, Page] = field(default_factory=dict)  # by order, payment or setup
+    setups: dict[str, Setup] = field(default_factory=dict)
+    arrivals: list[Arrival] = field(default_factory=list)
+    disputes: dict[str, tuple[str, Dispute]] = field(default_factory=dict)  # uuid -> owner, dispute
+    frozen: dict[str, Credit] = field(default_factory=dict)  # by dispute
+    events: set[str] = field(default_factory=set)  # ids of webhooks that were taken
+    page_hosts: tuple[str, ...] = ()  # empty: pages are answered in our own window
+    page_methods: tuple[PaymentMethod, ...] = ()  # what a page is opened for
+    bank_account: tuple[tuple[str, str], ...] = ()  # empty: nothing is paid by transfer
+    undo_seconds: int = 0
+    is_test_mode: bool = True
+    staff: set[str] = field(default_factory=set)  # e-mails
     answers: dict[str, list[Call]] = field(default_factory=dict)  # resource -> calls, in time order
     is_time_available: bool = True
     real_time: datetime | None = None  # by the real clock, once time was moved

@@ -12,6 +12,9 @@ FakeService obeys the contract by default (it passes the contract tests) and can
     await samples_money.history(service)                   # three months of subscriptions, invoices and credit
     service.world.books[organization_uuid]                 # what is kept of its money
     service.world.is_time_available = False                # time cannot be moved
+    service.pages.open(undo_seconds=60)                    # new ways to pay are given on pages (tests.fake_pages):
+    service.pages.pay(uuid), .decline(uuid), .expire(uuid), .debit(uuid), .settle_debit(uuid, is_paid=False)
+    service.world.staff.add("ada@example.com")             # support; service.dispute(uuid) and close_dispute
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ from services.api.types import (
     SortOrder,
 )
 from services.domain import identity
-from tests.fake_timeline import FakeTimeline
+from tests.fake_collections import FakeCollections
 from tests.fake_world import FakeClock, FakeIds, Gate, User, World
 
 __all__ = ["FakeClock", "FakeIds", "FakeService", "Gate", "World"]
@@ -50,7 +53,7 @@ __all__ = ["FakeClock", "FakeIds", "FakeService", "Gate", "World"]
 PASSWORD = "correct horse"
 
 
-class FakeService(FakeTimeline):
+class FakeService(FakeCollections):
     """The whole service for one actor, in memory."""
 
     def fail(self, method: str, error: ServiceError, *, times: int = 1) -> None:
@@ -139,11 +142,15 @@ class FakeService(FakeTimeline):
         user = self._user()
         books, now = self._books(), self.world.clock.now()
         if books is None:
-            return Account(user.uuid, user.email, user.full_name, (), Money.zero())
+            is_staff = user.email in self.world.staff
+            return Account(user.uuid, user.email, user.full_name, (), Money.zero(), is_staff=is_staff)
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         spent = sum((amount for at, amount in books.paid if at >= month), Money.zero())
         wallet = self._wallet(books)
-        return Account(user.uuid, user.email, user.full_name, user.organizations, spent, wallet.balance, wallet.is_low)
+        is_staff = user.email in self.world.staff
+        return Account(
+            user.uuid, user.email, user.full_name, user.organizations, spent, wallet.balance, wallet.is_low, is_staff
+        )  # fmt: skip
 
     async def suggest_names(self, typed: str) -> AutoNames:
         await self._enter("suggest_names")
