@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
+import os
 import socket
+import sys
 import threading
 from collections.abc import Callable
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from services.api.clock import Clock
-from services.twin.http import TwinHandler, TwinRequest, TwinResponse
+from services.twin.http import TwinRequest, TwinResponse
 from services.twin.paypal import ROOT as PAYPAL
 from services.twin.paypal import PayPalTwin
 from services.twin.stripe import StripeTwin
@@ -18,6 +24,9 @@ from services.twin.stripe import StripeTwin
 PORT = 8742
 BODY_MAX = 256 * 1024
 _QUIET_AFTER_S = 30
+
+logger = logging.getLogger(__name__)
+Answer = Callable[[TwinRequest], TwinResponse]
 
 
 class Twin:
@@ -27,18 +36,18 @@ class Twin:
         folder.mkdir(parents=True, exist_ok=True)
         self.stripe = StripeTwin(folder, clock=clock, seed=seed)
         self.paypal = PayPalTwin(folder, clock=clock, seed=seed)
+        self._clock = clock
         self._host = host
         self._port = port
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> str:
-        """Listens from now on; returns its address."""
-        handler = _handler(self._handler_of)
+        """Listens from now on; returns its address. OSError when it may not listen at all."""
         try:
-            self._server = _Server((self._host, self._port), handler)
-        except OSError:
-            self._server = _Server((self._host, 0), handler)
+            self._server = _Server((self._host, self._port), self._answer)
+        except OSError:  # somebody else has it
+            self._server = _Server((self._host, 0), self._answer)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="souk-twin")
         self._thread.start()
         return self.url
@@ -60,13 +69,26 @@ class Twin:
         """What was asked against the contracts, of either."""
         return [*self.stripe.breaches, *self.paypal.breaches]
 
-    def _handler_of(self, path: str) -> TwinHandler:
-        return self.paypal if path.startswith(f"{PAYPAL}/") else self.stripe
+    def _answer(self, request: TwinRequest) -> TwinResponse:
+        if not self._is_meant(request.headers.get("host", "")):
+            return TwinResponse(421)
+        handler = self.paypal if request.path.startswith(f"{PAYPAL}/") else self.stripe
+        response = handler.handle(request)
+        stamp = format_datetime(self._clock.now(), usegmt=True)
+        return TwinResponse(response.status, {"date": stamp} | response.headers, response.body)
+
+    def _is_meant(self, host: str) -> bool:
+        """Nobody's name leads here by itself: a page elsewhere whose name was turned to this machine gets nothing."""
+        if self._host not in ("127.0.0.1", "::1"):
+            return True
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or _is_loopback(name)
 
     def close(self) -> None:
         """Ends what is being answered and lets go of files and threads."""
         if self._server is not None:
             self._server.shutdown()
+            self._server.hang_up()
             self._server.server_close()
         if self._thread is not None:
             self._thread.join()
@@ -74,60 +96,90 @@ class Twin:
         self.paypal.close()
 
 
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
-    allow_reuse_address = True
+    # elsewhere it would let two programs listen at one port
+    allow_reuse_address = os.name == "posix"
     request_queue_size = 64
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Whoever went away in the middle is no news."""
+    def __init__(self, address: tuple[str, int], answer: Answer) -> None:
+        self.answer = answer
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # Any: as socketserver has them
+        with self._lock:
+            self._open.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._open.discard(request)
+
+    def hang_up(self) -> None:
+        """Browsers open connections that they may need later; nobody waits for those."""
+        with self._lock:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RD)
+                except OSError:
+                    logger.debug("a connection was gone already")
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # Any: as above
+        """Whoever goes away in the middle is no news; a fault of ours is."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError | TimeoutError):
+            logger.error("the test provider failed to answer", exc_info=error)
 
 
-def _handler(find: Callable[[str], TwinHandler]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = _QUIET_AFTER_S
+class _Handler(BaseHTTPRequestHandler):
+    timeout = _QUIET_AFTER_S
+    server: _Server
 
-        def do_GET(self) -> None:
-            self._work()
+    def do_GET(self) -> None:
+        self._work()
 
-        def do_POST(self) -> None:
-            self._work()
+    def do_POST(self) -> None:
+        self._work()
 
-        def do_DELETE(self) -> None:
-            self._work()
+    def do_DELETE(self) -> None:
+        self._work()
 
-        def do_PATCH(self) -> None:
-            self._work()
+    def do_PATCH(self) -> None:
+        self._work()
 
-        def _work(self) -> None:
-            length = int(self.headers.get("content-length") or 0)
-            if length > BODY_MAX:
-                self._send(TwinResponse(413))
-                return
-            parts = urlsplit(self.path)
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            request = TwinRequest(
-                self.command, parts.path, parse_qs(parts.query, keep_blank_values=True), headers,
-                self.rfile.read(length),
-            )  # fmt: skip
-            self._send(find(parts.path).handle(request))
+    def _work(self) -> None:
+        length = self.headers.get("content-length") or "0"
+        if not length.isdigit() or int(length) > BODY_MAX:
+            self._send(TwinResponse(413))
+            return
+        parts = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = self.rfile.read(int(length))
+        query = parse_qs(parts.query, keep_blank_values=True)
+        self._send(self.server.answer(TwinRequest(self.command, parts.path, query, headers, body)))
 
-        def _send(self, response: TwinResponse) -> None:
-            self.close_connection = True
-            if response.status == 0:  # lost on its way
-                self.connection.shutdown(socket.SHUT_RDWR)
-                return
-            self.send_response_only(response.status)
-            for name, value in response.headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(response.body)))
-            self.send_header("connection", "close")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(response.body)
+    def _send(self, response: TwinResponse) -> None:
+        self.close_connection = True
+        if response.status == 0:  # lost on its way
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.send_response_only(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(response.body)))
+        self.send_header("connection", "close")
+        self.end_headers()
+        self.wfile.write(response.body)
 
-        def log_message(self, *_args: object) -> None:
-            """Addresses hold ids; nothing is logged."""
-
-    return Handler
+    def log_message(self, *_args: object) -> None:
+        """Addresses hold ids; nothing is logged."""

@@ -22,13 +22,13 @@ from services.api.clock import Clock
 Doc = dict[str, Any]  # Any: JSON in the shape of a provider's interface, which knows no types
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS docs (
+CREATE TABLE IF NOT EXISTS objects (
     nr INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, created INTEGER NOT NULL,
     customer TEXT NOT NULL, ref TEXT NOT NULL, due INTEGER, doc TEXT NOT NULL, UNIQUE (kind, id));
-CREATE INDEX IF NOT EXISTS docs_by_kind ON docs (kind, nr);
-CREATE INDEX IF NOT EXISTS docs_by_customer ON docs (kind, customer, nr);
-CREATE INDEX IF NOT EXISTS docs_by_ref ON docs (kind, ref, nr);
-CREATE INDEX IF NOT EXISTS docs_by_due ON docs (due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (kind, nr);
+CREATE INDEX IF NOT EXISTS objects_by_customer ON objects (kind, customer, nr);
+CREATE INDEX IF NOT EXISTS objects_by_ref ON objects (kind, ref, nr);
+CREATE INDEX IF NOT EXISTS objects_by_due ON objects (due) WHERE due IS NOT NULL;
 CREATE TABLE IF NOT EXISTS counter (nr INTEGER NOT NULL);
 INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT * FROM counter);
 """
@@ -81,6 +81,13 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
 
+    def mark(self) -> None:
+        """From here on it can be undone, within the transaction."""
+        self._db.execute("SAVEPOINT mark")
+
+    def back_to_mark(self) -> None:
+        self._db.execute("ROLLBACK TO mark")
+
     @contextmanager
     def resting(self) -> Iterator[Path]:
         """Nothing is written while this lasts, and the file is closed: it may be copied or replaced."""
@@ -113,13 +120,13 @@ class Store:
     # ------------------------------------------------------------ documents
 
     def get(self, kind: str, doc_id: str) -> Doc | None:
-        row = self._db.execute("SELECT doc FROM docs WHERE kind = ? AND id = ?", (kind, doc_id)).fetchone()
+        row = self._db.execute("SELECT doc FROM objects WHERE kind = ? AND id = ?", (kind, doc_id)).fetchone()
         return None if row is None else json.loads(row[0])
 
     def put(self, kind: str, doc: Doc, *, customer: str = "", ref: str = "", due: int | None = None) -> Doc:
         """Makes it, or writes it anew; `due` (seconds) is when `ripe` gives it back."""
         self._db.execute(
-            "INSERT INTO docs (kind, id, created, customer, ref, due, doc) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "INSERT INTO objects (kind, id, created, customer, ref, due, doc) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (kind, id) DO UPDATE SET "
             "customer = excluded.customer, ref = excluded.ref, due = excluded.due, doc = excluded.doc",
             (kind, doc["id"], doc.get("created", 0), customer, ref, due, json.dumps(doc)),
@@ -127,17 +134,17 @@ class Store:
         return doc
 
     def drop(self, kind: str, doc_id: str) -> bool:
-        return self._db.execute("DELETE FROM docs WHERE kind = ? AND id = ?", (kind, doc_id)).rowcount == 1
+        return self._db.execute("DELETE FROM objects WHERE kind = ? AND id = ?", (kind, doc_id)).rowcount == 1
 
     def all(self, kind: str, *, ref: str = "", customer: str = "") -> list[Doc]:
         """In the order they were made."""
         where, values = _where(kind, Wanted(ref=ref, customer=customer))
-        sql = f"SELECT doc FROM docs WHERE {where} ORDER BY nr"  # noqa: S608  our own text
+        sql = f"SELECT doc FROM objects WHERE {where} ORDER BY nr"  # noqa: S608  our own text
         return [json.loads(row[0]) for row in self._db.execute(sql, values).fetchall()]
 
     def ripe(self) -> list[tuple[str, Doc]]:
         """What has come to its day, oldest first."""
-        sql = "SELECT kind, doc FROM docs WHERE due <= ? ORDER BY due, nr"
+        sql = "SELECT kind, doc FROM objects WHERE due <= ? ORDER BY due, nr"
         return [(kind, json.loads(doc)) for kind, doc in self._db.execute(sql, (self.seconds(),)).fetchall()]
 
     def page(self, kind: str, wanted: Wanted) -> tuple[list[Doc], bool]:
@@ -149,13 +156,13 @@ class Store:
                 where += f" AND nr {sign} ?"
                 values.append(self._place(kind, cursor))
         order = "ASC" if wanted.before else "DESC"
-        sql = f"SELECT doc FROM docs WHERE {where} ORDER BY nr {order} LIMIT ?"  # noqa: S608  our own text
+        sql = f"SELECT doc FROM objects WHERE {where} ORDER BY nr {order} LIMIT ?"  # noqa: S608  our own text
         found = [json.loads(row[0]) for row in self._db.execute(sql, (*values, wanted.limit + 1)).fetchall()]
         shown = found[: wanted.limit]
         return shown[::-1] if wanted.before else shown, len(found) > wanted.limit
 
     def _place(self, kind: str, doc_id: str) -> Any:  # Any: a column
-        row = self._db.execute("SELECT nr FROM docs WHERE kind = ? AND id = ?", (kind, doc_id)).fetchone()
+        row = self._db.execute("SELECT nr FROM objects WHERE kind = ? AND id = ?", (kind, doc_id)).fetchone()
         if row is None:
             raise KeyError(doc_id)
         return row[0]

@@ -9,333 +9,279 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.utils import format_datetime
 from pathlib import Path
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qsl
 
 from services.api.clock import Clock
 from services.twin import stripe_api as api
+from services.twin import stripe_back as back
 from services.twin import stripe_checkout as checkout
-from services.twin import stripe_pages as pages
 from services.twin import stripe_state as state
 from services.twin.http import TwinRequest, TwinResponse
-from services.twin.paypal_book import Book
 from services.twin.paypal_delivery import Delivery, Parcel
+from services.twin.store import Doc, Store
 from services.twin.stripe_checkout import Typed, Wrong
 from services.twin.stripe_contract import breaches, unbracketed
-from services.twin.stripe_state import Doc, Refusal
+from services.twin.stripe_objects import FRESH, HERE, TOLD, VERSION, Refusal, get, invalid, public, save, shape
+from services.twin.stripe_reading import READINGS, shown
+from services.twin.stripe_web import LOST, StripeWeb, base_of, replied
 
-SAVED_MARK = "{CHECKOUT_SESSION_ID}"
 Watch = Callable[[str, str, Doc], list[str]]
-_LOST = TwinResponse(0)  # no answer at all
+_KEY = re.compile(r"(sk|rk)_test_\S+")
+_ROUTES = [
+    (method, re.compile(path.replace("*", "([^/]+)")), work)
+    for method, table in (("POST", api.CHANGES), ("GET", READINGS))
+    for path, work in table.items()
+]
+BEFORE, AFTER = "before", "after"
+ENDPOINTS = "/v1/webhook_endpoints"
 
 
 class StripeTwin:
     """Implements `TwinHandler`. Its record is the file stripe.db in `folder`."""
 
     def __init__(self, folder: Path, *, clock: Clock, seed: int = 1) -> None:
-        self._book = Book(folder / "stripe.db", clock, seed=seed)
+        self._store = Store(folder / "stripe.db", clock, seed=seed)
+        self._web = StripeWeb(self._store, self)
         self._delivery = Delivery(seed=seed)
         self._lock = threading.Lock()
+        self._base = "http://127.0.0.1"
         self._watches: list[Watch] = []
+        self._secrets: dict[str, str] = {}  # of webhooks, by address
         self._lose: list[tuple[str, str]] = []
         self._busy: list[tuple[str, int]] = []
-        self._secrets: dict[str, str] = {}  # url -> secret; given anew at each start
         self.breaches: list[str] = []
         self.checked = 0  # requests that were held against the contract
 
     # ------------------------------------------------------------ being asked
 
     def handle(self, request: TwinRequest) -> TwinResponse:
-        """A page or a call; status 0 stands for an answer that is lost on its way."""
-        with self._book.writing():
-            state.ripen(self._book)
-        if request.path.startswith("/c/"):
-            response = self._page(request)
-        else:
-            response = self._call(request)
+        """A page, a handle of the twin or a call of Stripe's; status 0 stands for an answer that is lost on its way."""
+        self._base = base_of(request) or self._base
+        lost = self._taken(self._lose, request.path)
+        if lost == BEFORE:
+            return LOST
+        with self._store.writing():
+            state.ripen(self._store)
+        response = self._call(request) if request.path.startswith("/v1/") else self._web.handle(request)
         self._announce()
-        return response
+        return LOST if lost == AFTER else response
 
     def _call(self, request: TwinRequest) -> TwinResponse:
-        lost = self._next_lost(request.path)
-        if lost == "before":
-            return _LOST
+        key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
         try:
-            self._authorize(request)
-            self._refuse_when_busy(request.path)
-            response = self._answer(request)
+            _authorize(request)
+            if busy := self._taken(self._busy, request.path):
+                raise Refusal(int(busy), "api_error", "An error occurred while processing your request.")
+            status, body, is_old = self._answer(request, key)
         except Refusal as refusal:
-            response = _json(refusal.status, refusal.body)
-        return _LOST if lost == "after" else response
+            status, body, is_old = refusal.status, refusal.body, False
+        with self._store.writing():
+            request_id = f"req_{self._store.new_id(14)}"
+        headers = {"request-id": request_id, "stripe-version": VERSION}
+        headers["date"] = format_datetime(self._store.now(), usegmt=True)
+        if key:
+            headers["idempotency-key"] = key
+        if is_old:
+            headers["idempotent-replayed"] = "true"
+        return replied(status, body, self._base, headers)
 
-    def _authorize(self, request: TwinRequest) -> None:
-        """Any key but one that says it is no good."""
-        key = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if not key or key.endswith("revoked"):
-            raise Refusal(401, "invalid_request_error", "Invalid API Key provided.")
-        if key.endswith("restricted_away"):
-            raise Refusal(403, "invalid_request_error", "The provided key does not have the required permissions.")
-
-    def _answer(self, request: TwinRequest) -> TwinResponse:
+    def _answer(self, request: TwinRequest, key: str) -> tuple[int, Doc, bool]:
+        """Status and body, and whether they were given before. Refusal for what was not begun."""
         raw = request.body if request.method == "POST" else b""
         pairs = parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True) if raw else [
             (name, value) for name, values in request.query.items() for value in values
         ]  # fmt: skip
-        params = unbracketed(pairs)
-        self._check(request.method, request.path, params)
-        call = api.Call(request.method, request.path, params, _base(request))
-        key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
-        with self._book.writing():
-            if key and (known := api.remembered(self._book, key, call, raw)) is not None:
-                return _json(*known, headers={"idempotent-replayed": "true"})
-            status, body = self._worked_out(call, params)
-            if key:
-                api.remember(self._book, key, call, raw, status, body)
-        return _json(status, body)
-
-    def _worked_out(self, call: api.Call, params: Doc) -> tuple[int, Doc]:
-        """A refusal for what was tried is an answer too, and is remembered like one."""
         try:
-            if call.path == "/v1/webhook_endpoints":
-                return 200, self._endpoints(call)
-            doc = api.answer(self._book, call)
-        except Refusal as refusal:
-            return refusal.status, refusal.body
-        if doc["object"] == "list":
-            return 200, doc | {"data": [state.public(one) for one in doc["data"]]}
-        return 200, api.expanded(self._book, doc, list(params.get("expand", [])))
+            params = unbracketed(pairs)
+        except ValueError:
+            raise invalid("The parameters are malformed.") from None
+        self._check(request.method, request.path, params)
+        call = api.Call(request.method, request.path, params)
+        with self._store.writing():
+            if key and (known := api.remembered(self._store, key, call, raw)) is not None:
+                return *known, True
+            status, body = self._worked_out(call)
+            if key:
+                api.remember(self._store, key, call, raw, status, body)
+        return status, body, False
 
-    def _endpoints(self, call: api.Call) -> Doc:
-        data = [state.shape("webhook_endpoint") | {"id": f"we_{number}", "url": url, "status": "enabled"}
-                for number, url in enumerate(self._secrets)]  # fmt: skip
-        return {"object": "list", "data": data, "has_more": False, "url": call.path}
+    def _worked_out(self, call: api.Call) -> tuple[int, Doc]:
+        """A decline is an answer that leaves its traces; any other refusal leaves none."""
+        self._store.mark()
+        try:
+            doc = self._endpoints(call) if call.path == ENDPOINTS else _work_of(call, self._store)
+            return 200, shown(self._store, doc, list(call.params.get("expand", [])))
+        except Refusal as refusal:
+            if refusal.status != 402:
+                self._store.back_to_mark()
+            return refusal.status, refusal.body
 
     def _check(self, method: str, path: str, params: Doc) -> None:
         found = breaches(method, path, params)
         found += [breach for watch in self._watches for breach in watch(method, path, params)]
         self.checked += 1
-        if found:
-            self.breaches += [f"{method} {path} {breach}" for breach in found]
-            raise state.invalid(found[0], "parameter_unknown", found[0].partition(":")[0])
+        if not found:
+            return
+        self.breaches += [f"{method} {path} {breach}" for breach in found]
+        if not any(method == verb and form.fullmatch(path) for verb, form, _ in _ROUTES) and path != ENDPOINTS:
+            raise Refusal(404, "invalid_request_error", f"Unrecognized request URL ({method}: {path}).")
+        param, _, what = found[0].partition(": ")
+        code = {"unknown": "parameter_unknown", "missing": "parameter_missing"}.get(what, "parameter_invalid")
+        raise invalid(found[0], code, param)
 
-    def _next_lost(self, path: str) -> str:
+    def _taken(self, entries: list[tuple[str, str]] | list[tuple[str, int]], path: str) -> str:
+        """The first entry that is meant for a path, which is used up by it; "" when there is none."""
         with self._lock:
-            entry = next((one for one in self._lose if path.startswith(one[1])), None)
-            if entry is not None:
-                self._lose.remove(entry)
-        return "" if entry is None else entry[0]
+            for number, (prefix, what) in enumerate(entries):
+                if path.startswith(prefix):
+                    del entries[number]
+                    return str(what)
+        return ""
 
-    def _refuse_when_busy(self, path: str) -> None:
-        with self._lock:
-            entry = next((one for one in self._busy if path.startswith(one[0])), None)
-            if entry is not None:
-                self._busy.remove(entry)
-        if entry is not None:
-            raise Refusal(entry[1], "api_error", "An error occurred while processing your request.")
-
-    # ------------------------------------------------------------ the buyer
-
-    def _page(self, request: TwinRequest) -> TwinResponse:
-        _, _, kind, session_id = (*request.path.split("/", 3), "", "")[:4]
-        form = parse_qs(request.body.decode("utf-8", "replace")) if request.method == "POST" else {}
-        with self._book.writing():
-            session = self._book.get("checkout.session", session_id)
-            if session is None:
-                return _html(404, pages.said_page("There is no such page", "Go back to Souk and start again."))
-            if session["status"] != "open":
-                return _html(410, _ended(session))
-            if session.get("customer") and not session.get("_email"):
-                customer = self._book.get("customer", session["customer"]) or {}
-                session["_email"] = customer.get("email") or ""
-            if kind == "3ds":
-                return self._bank(session, request, form)
-            return self._pay(session, form)
-
-    def _pay(self, session: Doc, form: dict[str, list[str]]) -> TwinResponse:
-        saved = checkout.saved_methods(self._book, session)
-        typed = Typed.of(form)
-        if not form:
-            first = Typed(saved=saved[0]["id"] if saved else "")
-            return _html(200, pages.pay_page(session, saved, first, {}))
-        try:
-            asked = checkout.pay(self._book, session, typed)
-        except Wrong as wrong:
-            return _html(200, pages.pay_page(session, saved, typed, wrong.problems))
-        if asked is not None:
-            return _to(f"/c/3ds/{session['id']}?method={asked['id']}")
-        return _paid(session)
-
-    def _bank(self, session: Doc, request: TwinRequest, form: dict[str, list[str]]) -> TwinResponse:
-        method_id = (form.get("method") or request.query.get("method") or [""])[0]
-        method = self._book.get("payment_method", method_id)
-        if method is None:
-            return _to(f"/c/pay/{session['id']}")
-        if not form:
-            return _html(200, pages.bank_page(session, method))
-        saved = checkout.saved_methods(self._book, session)
-        if form.get("answer") != ["complete"]:
-            return _html(200, pages.pay_page(session, saved, Typed(), {"": checkout.AUTH_FAILED}))
-        try:
-            checkout.finish(self._book, session, method, is_confirmed=True)
-        except Wrong as wrong:
-            return _html(200, pages.pay_page(session, saved, Typed(), wrong.problems))
-        return _paid(session)
-
-    # ------------------------------------------------------------ making things happen
+    # ------------------------------------------------------------ handles
 
     def watch(self, watch: Watch) -> None:
         """Another look at every request: called with method, path and parameters, answers with what is wrong."""
         self._watches.append(watch)
 
-    def lose_next(self, when: str, path: str) -> None:
-        """The next answer under a path is lost: "before" anything was done, or "after"."""
+    def lose_next(self, when: str, path: str, *, times: int = 1) -> None:
+        """The next answers under a path are lost: "before" anything was done, or "after"."""
+        if when not in (BEFORE, AFTER):
+            raise ValueError(f"{when!r} is neither before nor after")
         with self._lock:
-            self._lose.append((when, path))
+            self._lose += [(path, when)] * times
 
     def busy_next(self, path: str, *, status: int = 500) -> None:
-        """The next call under a path is refused before anything is done."""
+        """The next call under a path is refused before anything is done: 409, 429, 500 or 503."""
         with self._lock:
             self._busy.append((path, status))
 
     def add_webhook(self, url: str, secret: str) -> None:
-        """Events are told there from now on, signed."""
+        """Events are told there from now on, signed; until `close`, as the secret is written down nowhere."""
         self._secrets[url] = secret
+
+    def _endpoints(self, call: api.Call) -> Doc:
+        data = [
+            shape("webhook_endpoint") | {"id": f"we_{number}", "url": url, "status": "enabled"}
+            for number, url in enumerate(self._secrets)
+        ]
+        return {"object": "list", "data": data, "has_more": False, "url": call.path}
+
+    @contextmanager
+    def _changing(self, kind: str, doc_id: str) -> Iterator[Doc]:
+        """One change of one object, told to webhooks. Refusal when there is none."""
+        with self._store.writing():
+            yield get(self._store, doc_id, kind)
+        self._announce()
 
     def pay_page(self, session_id: str, typed: Typed, *, confirm: bool | None = None) -> dict[str, str]:
         """What a buyer does on the page, and at the bank. What is wrong, by field; empty when it is paid."""
-        with self._book.writing():
-            session = state.get(self._book, session_id, "checkout.session")
+        with self._changing("checkout.session", session_id) as session:
             try:
-                asked = checkout.pay(self._book, session, typed)
-                if asked is not None and confirm:
-                    checkout.finish(self._book, session, asked, is_confirmed=True)
-                elif asked is not None:
-                    return {"": checkout.AUTH_FAILED}
+                asked = checkout.pay(self._store, session, typed)
+                if asked is not None:
+                    checkout.answer(self._store, asked, is_confirmed=bool(confirm))
             except Wrong as wrong:
                 return wrong.problems
-        self._announce()
         return {}
 
     def expire(self, session_id: str) -> None:
         """A page was left open too long."""
-        with self._book.writing():
-            state.expire(self._book, state.get(self._book, session_id, "checkout.session"))
-        self._announce()
+        with self._changing("checkout.session", session_id) as session:
+            state.expire(self._store, session)
 
-    def end_debit(self, intent_id: str, *, is_paid: bool) -> None:
+    def end_debit(self, intent_id: str, *, is_paid: bool, reason: str = "insufficient_funds") -> None:
         """The bank pays a debit now, or does not."""
-        with self._book.writing():
-            state.end_debit(self._book, state.get(self._book, intent_id, "payment_intent"), is_paid=is_paid)
-        self._announce()
+        with self._changing("payment_intent", intent_id) as intent:
+            state.end_debit(self._store, intent, is_paid=is_paid, reason=reason)
 
     def lose_hold(self, intent_id: str) -> None:
         """The bank lets a hold go before it was captured."""
-        with self._book.writing():
-            state.cancel(self._book, state.get(self._book, intent_id, "payment_intent"))
-        self._announce()
+        with self._changing("payment_intent", intent_id) as intent:
+            state.cancel(self._store, intent, "automatic")
 
-    def open_dispute(self, intent_id: str, amount: int, reason: str = "fraudulent") -> str:
-        """The buyer's bank takes minor units back while it decides."""
-        with self._book.writing():
-            intent = state.get(self._book, intent_id, "payment_intent")
-            made = state.open_dispute(self._book, intent, amount, reason)
-        self._announce()
-        return str(made["id"])
+    def open_dispute(self, intent_id: str, amount: int | None = None, reason: str = "fraudulent") -> str:
+        """The buyer's bank takes minor units back, or all, while it decides; the dispute's id."""
+        with self._changing("payment_intent", intent_id) as intent:
+            return str(back.open_dispute(self._store, intent, amount, reason)["id"])
 
     def close_dispute(self, dispute_id: str, *, is_won: bool) -> None:
-        with self._book.writing():
-            state.close_dispute(self._book, state.get(self._book, dispute_id, "dispute"), is_won=is_won)
-        self._announce()
+        """Won is what the seller calls it."""
+        with self._changing("dispute", dispute_id) as dispute:
+            back.close_dispute(self._store, dispute, is_won=is_won)
 
     # ------------------------------------------------------------ its books
 
     def balance(self, currency: str) -> int:
-        """What it owes the seller, in minor units."""
-        with self._book.writing():
-            return state.balance(self._book, currency.lower())
+        """What it owes the seller, in minor units: captured charges less refunds and lost disputes."""
+        with self._store.writing():
+            return back.balance(self._store, currency.lower())
 
     def held(self, currency: str) -> int:
         """What is held and not captured, in minor units."""
-        with self._book.writing():
-            return state.held(self._book, currency.lower())
+        with self._store.writing():
+            return back.held(self._store, currency.lower())
 
     def count_charges(self, reference: str = "") -> int:
-        """How many payments went through or are held, for one of our references or for all."""
-        with self._book.writing():
-            found = [
-                one for one in self._book.all("payment_intent") if one["status"] in ("succeeded", "requires_capture")
-            ]
-        return sum(1 for one in found if reference in ("", one["metadata"].get("souk_reference", "")))
+        """How many charges went through or are held, for one of our references or for all."""
+        with self._store.writing():
+            return back.count_charges(self._store, reference)
 
     async def between_writes(self, work: Callable[[Path], None]) -> None:
         """Work on the file of its record, while nothing is being written there: snapshots of a workspace."""
         await asyncio.to_thread(self._between_writes, work)
 
     def _between_writes(self, work: Callable[[Path], None]) -> None:
-        with self._book.resting() as path:
+        with self._store.resting() as path:
             work(path)
 
     def close(self) -> None:
         """Lets go of the file and the thread."""
         self._delivery.close()
-        self._book.close()
+        self._store.close()
 
     # ------------------------------------------------------------ telling
 
     def _announce(self) -> None:
         """Sends what has happened since to every webhook."""
-        with self._book.writing():
-            fresh = self._book.all("event", "fresh")
+        with self._store.writing():
+            fresh = self._store.all("event", ref=FRESH)
             for event in fresh:
-                self._book.put("event", event | {"_ref": "told"}, ref="told")
+                save(self._store, event | {"_ref": TOLD})
         for event in fresh:
-            body = json.dumps(state.public(event)).encode()
+            body = json.dumps(public(event)).replace(HERE, self._base).encode()
             for url, secret in self._secrets.items():
                 self._delivery.send(Parcel(url, body, self._signed(body, secret)))
 
     def _signed(self, body: bytes, secret: str) -> Callable[[], dict[str, str]]:
         def headers() -> dict[str, str]:
-            stamp = str(int(self._book.now().timestamp()))
+            stamp = str(int(self._store.now().timestamp()))
             signature = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
             return {"stripe-signature": f"t={stamp},v1={signature}", "content-type": "application/json"}
 
         return headers
 
 
-def _base(request: TwinRequest) -> str:
-    return f"http://{request.headers.get('host', '127.0.0.1')}"
+def _authorize(request: TwinRequest) -> None:
+    """Refusal for any key but one for tests that was not withdrawn."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme != "Bearer" or not _KEY.fullmatch(key):
+        raise Refusal(401, "invalid_request_error", "Invalid API Key provided.")
+    if key.endswith("revoked"):
+        raise Refusal(401, "invalid_request_error", "Expired API Key provided.", code="api_key_expired")
+    if key.endswith("restricted_away"):
+        raise Refusal(403, "invalid_request_error", "The provided key does not have the required permissions.")
 
 
-def _ended(session: Doc) -> str:
-    if session["status"] == "complete":
-        return pages.said_page("This is paid", "There is nothing left to do here.", _success(session))
-    text = "It was open for too long, or was given up. Nothing was charged. Go back to Souk to try again."
-    return pages.said_page("This page has ended", text, session.get("cancel_url") or "")
-
-
-def _success(session: Doc) -> str:
-    return str(session.get("success_url") or "").replace(SAVED_MARK, session["id"])
-
-
-def _paid(session: Doc) -> TwinResponse:
-    if back := _success(session):
-        return _to(back)
-    return _html(200, pages.said_page("Thank you", "You can close this page and go back to Souk."))
-
-
-def _to(url: str) -> TwinResponse:
-    return TwinResponse(303, {"location": url, "cache-control": "no-store"}, b"")
-
-
-def _html(status: int, text: str) -> TwinResponse:
-    headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": pages.POLICY,
-               "cache-control": "no-store", "x-content-type-options": "nosniff",
-               "referrer-policy": "no-referrer"}  # fmt: skip
-    return TwinResponse(status, headers, text.encode())
-
-
-def _json(status: int, body: Doc, headers: dict[str, str] | None = None) -> TwinResponse:
-    base = {"content-type": "application/json", "stripe-version": api.VERSION, "request-id": "req_twin"}
-    return TwinResponse(status, base | (headers or {}), json.dumps(body).encode())
+def _work_of(call: api.Call, store: Store) -> Doc:
+    for method, form, work in _ROUTES:
+        found = form.fullmatch(call.path)
+        if call.method == method and found is not None:
+            return work(store, call, found.group(1) if found.groups() else "")
+    raise Refusal(404, "invalid_request_error", f"Unrecognized request URL ({call.method}: {call.path}).")

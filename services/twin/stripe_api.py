@@ -1,22 +1,25 @@
-"""The calls of the twin's Stripe: which question is answered how, once per idempotency key."""
+"""The calls of the twin's Stripe that change something: which is answered how, once per idempotency key."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from services.twin import stripe_back as back
 from services.twin import stripe_state as state
-from services.twin.paypal_book import Book
-from services.twin.stripe_cards import NAMED
-from services.twin.stripe_state import MAXIMUM, MINIMA, Doc, Refusal, get, invalid, missing, new, public, save
+from services.twin.store import Doc, Store
+from services.twin.stripe_cards import BY_NAME, OWN_CODES, WORDS
+from services.twin.stripe_objects import HERE, Refusal, emit, get, invalid, new, public, save
 
-VERSION = "2026-10-28.endive"
-_LIMIT, _LIMIT_MAX = 10, 100
-PAGE_SECONDS = (30 * 60, 24 * 3600)  # how long a page may live
+DAY = 86_400
+MINIMA = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50, "kwd": 100}
+MAXIMUM = 99_999_999
+PAGE_SECONDS = (30 * 60, DAY)  # how long a page may live
+_ON_THE_WAY = 60  # seconds a request may take, so that exactly 24 hours are not too long
+DEBITS = {"usd": "us_bank_account", "eur": "sepa_debit"}
+KEY_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +27,19 @@ class Call:
     method: str
     path: str
     params: Doc
-    base: str  # where the twin is, for addresses of pages
 
 
-Answer = Callable[[Book, Call, str], Doc]
+Answer = Callable[[Store, Call, str], Doc]
 
 
-def answer(book: Book, call: Call) -> Doc:
-    """Refusal."""
-    for method, pattern, work in _ROUTES:
-        found = pattern.match(call.path)
-        if call.method == method and found is not None:
-            return work(book, call, found.group(1) if found.groups() else "")
-    raise Refusal(404, "invalid_request_error", f"Unrecognized request URL ({call.method}: {call.path}).")
+# ---------------------------------------------------------------- once
 
 
-# ---- once
-
-
-def remembered(book: Book, key: str, call: Call, raw: bytes) -> tuple[int, Doc] | None:
-    """What was answered under a key before. Refusal for another question under it."""
-    kept = book.get("answer", key)
+def remembered(store: Store, key: str, call: Call, raw: bytes) -> tuple[int, Doc] | None:
+    """What was answered under a key within a day. Refusal for another question under it."""
+    if len(key) > KEY_LENGTH:
+        raise invalid(f"An idempotency key has {KEY_LENGTH} letters at most.")
+    kept = store.get("answer", key)
     if kept is None:
         return None
     if kept["hash"] != _fingerprint(call, raw):
@@ -53,241 +48,299 @@ def remembered(book: Book, key: str, call: Call, raw: bytes) -> tuple[int, Doc] 
     return kept["status"], kept["body"]
 
 
-def remember(book: Book, key: str, call: Call, raw: bytes, status: int, body: Doc) -> None:
-    book.put("answer", {"id": key, "hash": _fingerprint(call, raw), "status": status, "body": body})
+def remember(store: Store, key: str, call: Call, raw: bytes, status: int, body: Doc) -> None:
+    """For a day, as Stripe promises; not what was refused for its form, which was never begun."""
+    if status != 400 or "payment_intent" in body["error"]:
+        kept = {"id": key, "hash": _fingerprint(call, raw), "status": status, "body": body}
+        store.put("answer", kept, due=store.seconds() + DAY)
 
 
 def _fingerprint(call: Call, raw: bytes) -> str:
     return hashlib.sha256(call.path.encode() + b"\n" + raw).hexdigest()
 
 
-# ---- objects
+# ---------------------------------------------------------------- customers and methods
 
 
-def _customer(book: Book, call: Call, _id: str) -> Doc:
+def _customer(store: Store, call: Call, _id: str) -> Doc:
     params = call.params
-    return new(book, "customer", name=params.get("name"), email=params.get("email"),
-               metadata=params.get("metadata", {}))  # fmt: skip
+    made = new(store, "customer", name=params.get("name"), email=params.get("email"),
+               description=params.get("description"), metadata=params.get("metadata") or {})  # fmt: skip
+    emit(store, "customer.created", made)
+    return made
 
 
-def _amount(book: Book, params: Doc) -> tuple[int, str]:
-    currency = str(params["currency"]).lower()
-    if currency not in MINIMA:
-        raise invalid(f"Invalid currency: {currency}.", param="currency")
-    amount = int(params["amount"])
-    if amount < MINIMA[currency]:
-        raise invalid("The amount is below the minimum.", "amount_too_small", "amount")
-    if amount > MAXIMUM:
-        raise invalid("The amount is above the maximum.", "amount_too_large", "amount")
-    return amount, currency
+def _attach(store: Store, call: Call, doc_id: str) -> Doc:
+    customer = get(store, call.params["customer"], "customer", "customer")
+    paid_by = state.method(store, doc_id)
+    state.check_owner(paid_by, customer["id"])
+    _check_keeps(paid_by)
+    return state.attach(store, paid_by, customer["id"])
 
 
-def _session(book: Book, call: Call, _id: str) -> Doc:
-    params, now = call.params, state.seconds(book)
-    mode = params["mode"]
-    lasts = int(params.get("expires_at", now + PAGE_SECONDS[1])) - now
-    if not PAGE_SECONDS[0] - 60 <= lasts <= PAGE_SECONDS[1] + 60:
-        raise invalid("The expiry must lie between 30 minutes and 24 hours from now.", param="expires_at")
-    for name in ("success_url", "cancel_url"):
-        if not re.match(r"https?://[^\s]+$", params.get(name, "http://x")):
-            raise invalid("Not a valid URL", "url_invalid", name)
-    total, currency, title = _sum_of(book, params)
-    kinds = params.get("allowed_payment_method_types") or ["card"]
-    if params.get("customer"):
-        get(book, params["customer"], "customer")
-    made = new(
-        book, "checkout.session", mode=mode, status="open", amount_total=total, amount_subtotal=total,
-        payment_status="no_payment_required" if mode == "setup" else "unpaid", currency=currency,
-        customer=params.get("customer"), customer_email=params.get("customer_email"),
-        client_reference_id=params.get("client_reference_id"), metadata=params.get("metadata", {}),
-        success_url=params.get("success_url"), cancel_url=params.get("cancel_url"), expires_at=now + lasts,
-        payment_method_types=kinds, payment_intent=None, setup_intent=None, _title=title,
-        _data=params.get("payment_intent_data") or params.get("setup_intent_data") or {}, _due=now + lasts,
-    )  # fmt: skip
-    made["url"] = f"{call.base}/c/pay/{made['id']}"
-    return save(book, made)
+def _check_keeps(paid_by: Doc, intent: Doc | None = None) -> None:
+    """A card is asked once when it is kept. Refusal 402."""
+    card = BY_NAME.get(paid_by.get("_card", ""))
+    if card is None or not card.decline or card.asks:
+        return
+    code = card.decline if card.decline in OWN_CODES else "card_declined"
+    text = WORDS.get(card.decline, WORDS["generic_decline"])
+    more = {"setup_intent": public(intent)} if intent is not None else {}
+    raise Refusal(402, "card_error", text, code=code, decline_code=card.decline, **more)
 
 
-def _sum_of(book: Book, params: Doc) -> tuple[int | None, str, str]:
-    if params["mode"] == "setup":
-        return None, str(params.get("currency", "usd")).lower(), ""
-    lines = params.get("line_items") or []
-    if not lines:
-        raise invalid("A payment needs line_items.", "parameter_missing", "line_items")
-    total = sum(int(line.get("quantity", 1)) * int(line["price_data"]["unit_amount"]) for line in lines)
-    first = lines[0]["price_data"]
-    amount, currency = _amount(book, {"amount": total, "currency": first["currency"]})
-    return amount, currency, str(first.get("product_data", {}).get("name", ""))
-
-
-def _expire(book: Book, _call: Call, doc_id: str) -> Doc:
-    return state.expire(book, get(book, doc_id, "checkout.session"))
-
-
-def _intent(book: Book, call: Call, _id: str) -> Doc:
-    params = call.params
-    amount, currency = _amount(book, params)
-    customer = params.get("customer")
-    made = new(
-        book, "payment_intent", amount=amount, currency=currency, customer=customer, status="requires_confirmation",
-        capture_method=params.get("capture_method", "automatic"), metadata=params.get("metadata", {}),
-        description=params.get("description"), amount_received=0, payment_method=params.get("payment_method"),
-        last_payment_error=None, next_action=None, processing=None, shipping=None,
-    )  # fmt: skip
-    if params.get("confirm") != "true":
-        return made
-    paid_by = state.method(book, params["payment_method"])
-    if paid_by.get("customer") != customer and params["payment_method"] not in NAMED:
-        raise invalid("The customer does not have this payment method.", "payment_method_unexpected_state")
-    if customer and not paid_by.get("customer"):
-        paid_by["customer"] = customer
-        save(book, paid_by)
-    return state.pay(book, made, paid_by, off_session=params.get("off_session") == "true")
-
-
-def _setup(book: Book, call: Call, _id: str) -> Doc:
-    params = call.params
-    paid_by = state.method(book, params["payment_method"])
-    if params.get("customer") and not paid_by.get("customer"):
-        paid_by["customer"] = params["customer"]
-        save(book, paid_by)
-    return new(book, "setup_intent", status="succeeded", payment_method=paid_by["id"], customer=params.get("customer"),
-               metadata=params.get("metadata", {}), last_setup_error=None, usage="off_session")  # fmt: skip
-
-
-def _capture(book: Book, _call: Call, doc_id: str) -> Doc:
-    return state.capture(book, get(book, doc_id, "payment_intent"))
-
-
-def _cancel(book: Book, _call: Call, doc_id: str) -> Doc:
-    return state.cancel(book, get(book, doc_id, "payment_intent"))
-
-
-def _detach(book: Book, _call: Call, doc_id: str) -> Doc:
-    found = get(book, doc_id, "payment_method")
+def _detach(store: Store, _call: Call, doc_id: str) -> Doc:
+    found = get(store, doc_id, "payment_method")
     if not found.get("customer"):
-        raise invalid("The payment method you provided is not attached to a customer.")
-    found["customer"] = None
-    state.emit(book, "payment_method.detached", save(book, found))
+        raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
+    found |= {"customer": None, "_detached": True}
+    emit(store, "payment_method.detached", save(store, found))
     return found
 
 
-def _refund(book: Book, call: Call, _id: str) -> Doc:
+# ---------------------------------------------------------------- hosted pages
+
+
+def check_amount(amount: int, currency: str, param: str = "amount") -> None:
+    """Refusal for what Stripe does not charge."""
+    if currency not in MINIMA:
+        raise invalid(f"Invalid currency: {currency}.", param="currency")
+    if amount < MINIMA[currency]:
+        raise invalid(f"The amount must be at least {MINIMA[currency]} {currency}.", "amount_too_small", param)
+    if amount > MAXIMUM:
+        raise invalid(f"The amount must be no more than {MAXIMUM} {currency}.", "amount_too_large", param)
+    if currency == "kwd" and amount % 10:  # three places behind the point, of which Stripe charges two
+        raise invalid("The last digit of an amount in this currency must be 0.", param=param)
+
+
+def _session(store: Store, call: Call, _id: str) -> Doc:
+    params = call.params
+    mode = params.get("mode")
+    if mode not in ("payment", "setup"):
+        raise invalid("This mode is not offered here.", "parameter_missing" if mode is None else "", "mode")
+    for name in ("success_url", "cancel_url"):
+        if not re.match(r"https?://[^\s/]+[^\s]*$", params.get(name, "http://none")):
+            raise invalid("Not a valid URL", "url_invalid", name)
+    if params.get("customer") and params.get("customer_email"):
+        raise invalid("You may only specify one of these parameters: customer, customer_email.")
+    if params.get("customer"):
+        get(store, params["customer"], "customer", "customer")
+    total, currency, lines = _lines(params, mode)
+    made = new(
+        store, "checkout.session", mode=mode, status="open", amount_total=total, amount_subtotal=total,
+        payment_status="no_payment_required" if mode == "setup" else "unpaid", currency=currency or None,
+        customer=params.get("customer"), customer_email=params.get("customer_email"),
+        client_reference_id=params.get("client_reference_id"), metadata=params.get("metadata") or {},
+        success_url=params.get("success_url"), cancel_url=params.get("cancel_url"), ui_mode="hosted_page",
+        expires_at=_expiry(store, params), payment_method_types=_kinds(params, mode, currency), _lines=lines,
+        _data=params.get(f"{mode}_intent_data") or {}, _creates=params.get("customer_creation", "if_required"),
+    )  # fmt: skip
+    made |= {"url": f"{HERE}/c/pay/{made['id']}", "_due": made["expires_at"]}
+    return save(store, made)
+
+
+def _expiry(store: Store, params: Doc) -> int:
+    now = store.seconds()
+    wanted = int(params.get("expires_at", now + PAGE_SECONDS[1]))
+    if not PAGE_SECONDS[0] - _ON_THE_WAY <= wanted - now <= PAGE_SECONDS[1] + _ON_THE_WAY:
+        text = "The `expires_at` timestamp must be at least 30 minutes and less than 24 hours from now."
+        raise invalid(text, param="expires_at")
+    return wanted
+
+
+def _lines(params: Doc, mode: str) -> tuple[int | None, str, list[Doc]]:
+    """The sum, its currency, and what is bought."""
+    if mode == "setup":
+        if "line_items" in params:
+            raise invalid("You can not pass `line_items` in `setup` mode.", param="line_items")
+        return None, str(params.get("currency", "")).lower(), []
+    if not params.get("line_items"):
+        raise invalid("You must provide line_items in `payment` mode.", "parameter_missing", "line_items")
+    lines = [_line(number, line) for number, line in enumerate(params["line_items"])]
+    total, currency = sum(line["amount"] for line in lines), lines[0]["currency"]
+    if any(line["currency"] != currency for line in lines):
+        raise invalid("All line items must have the same currency.", param="line_items")
+    check_amount(total, currency, "line_items")
+    return total, currency, lines
+
+
+def _line(number: int, line: Doc) -> Doc:
+    price, place = line.get("price_data"), f"line_items[{number}]"
+    if price is None or "unit_amount" not in price:
+        raise invalid(
+            "Only price_data with a unit_amount is offered here.", "parameter_missing", f"{place}[price_data]"
+        )
+    product = price.get("product_data")
+    if product is None:
+        raise invalid("product_data is missing.", "parameter_missing", f"{place}[price_data][product_data]")
+    count, each = int(line.get("quantity", 1)), int(price["unit_amount"])
+    if count < 1 or each < 0:
+        raise invalid("This value must be greater than or equal to 0.", "parameter_invalid_integer", place)
+    return {"name": product["name"], "about": product.get("description", ""), "quantity": count,
+            "amount": count * each, "currency": str(price["currency"]).lower()}  # fmt: skip
+
+
+def _kinds(params: Doc, mode: str, currency: str) -> list[str]:
+    """The ways to pay a page offers, of those there are here."""
+    if mode == "setup" and not currency and "allowed_payment_method_types" not in params:
+        raise invalid("A currency is needed to choose payment methods.", "parameter_missing", "currency")
+    offered = ["card", *filter(None, [DEBITS.get(currency)])]
+    allowed = params.get("allowed_payment_method_types") or offered
+    excluded = params.get("excluded_payment_method_types") or []
+    is_held = (params.get("payment_intent_data") or {}).get("capture_method") == "manual"
+    left = [one for one in offered if one in allowed and one not in excluded and not (is_held and one != "card")]
+    if mode == "setup" and not currency:
+        left = [one for one in ("card", *DEBITS.values()) if one in allowed and one not in excluded]
+    if not left:
+        raise invalid("No valid payment method types for this Checkout Session.", "payment_method_not_available",
+                      "allowed_payment_method_types")  # fmt: skip
+    return left
+
+
+def _expire(store: Store, _call: Call, doc_id: str) -> Doc:
+    return state.expire(store, get(store, doc_id, "checkout.session"))
+
+
+# ---------------------------------------------------------------- payments
+
+
+def _intent(store: Store, call: Call, _id: str) -> Doc:
+    params = call.params
+    amount, currency, customer = int(params["amount"]), str(params["currency"]).lower(), params.get("customer")
+    check_amount(amount, currency)
+    if customer:
+        get(store, customer, "customer", "customer")
+    if params.get("off_session") not in (None, "false") and params.get("confirm") != "true":
+        raise invalid("off_session is only allowed together with confirm.", param="off_session")
+    paid_by = _method_of(store, params, customer)
+    made = new(
+        store, "payment_intent", amount=amount, currency=currency, customer=customer,
+        status="requires_confirmation" if paid_by else "requires_payment_method",
+        capture_method=params.get("capture_method", "automatic"), metadata=params.get("metadata") or {},
+        description=params.get("description"), payment_method=paid_by["id"] if paid_by else None,
+        setup_future_usage=params.get("setup_future_usage"), _return_url=params.get("return_url"),
+        payment_method_types=[paid_by["type"]] if paid_by else ["card"],
+    )  # fmt: skip
+    emit(store, "payment_intent.created", made)
+    if params.get("confirm") != "true":
+        return made
+    return _confirmed(store, made, paid_by, params)
+
+
+def _method_of(store: Store, params: Doc, customer: str | None) -> Doc | None:
+    if "payment_method" not in params:
+        return None
+    paid_by = state.method(store, params["payment_method"])
+    state.check_owner(paid_by, customer)
+    return paid_by
+
+
+def _confirm(store: Store, call: Call, doc_id: str) -> Doc:
+    made = get(store, doc_id, "payment_intent")
+    if made["status"] not in ("requires_payment_method", "requires_confirmation", "requires_action"):
+        raise invalid("This PaymentIntent cannot be confirmed any more.", "payment_intent_unexpected_state",
+                      payment_intent=public(made))  # fmt: skip
+    paid_by = _method_of(
+        store, {"payment_method": made["payment_method"]} if made["payment_method"] else {}, made["customer"]
+    )
+    given = _method_of(store, call.params, made["customer"])
+    made["_return_url"] = call.params.get("return_url", made.get("_return_url"))
+    return _confirmed(store, made, given or paid_by, call.params)
+
+
+def _confirmed(store: Store, made: Doc, paid_by: Doc | None, params: Doc) -> Doc:
+    if paid_by is None:
+        raise invalid("A payment method is needed to confirm.", "parameter_missing", "payment_method")
+    off_session = params.get("off_session") not in (None, "false")
+    return state.pay(store, made, paid_by, off_session=off_session)
+
+
+def _capture(store: Store, call: Call, doc_id: str) -> Doc:
+    amount = call.params.get("amount_to_capture")
+    return state.capture(store, get(store, doc_id, "payment_intent"), None if amount is None else int(amount))
+
+
+def _cancel(store: Store, call: Call, doc_id: str) -> Doc:
+    made = get(store, doc_id, "payment_intent")
+    session = store.get("checkout.session", made.get("_session", ""))
+    if session is not None and session["status"] == "open":
+        raise invalid("This PaymentIntent belongs to an open Checkout Session. Expire the session instead.",
+                      "payment_intent_unexpected_state", payment_intent=public(made))  # fmt: skip
+    return state.cancel(store, made, call.params.get("cancellation_reason"))
+
+
+def _setup(store: Store, call: Call, _id: str) -> Doc:
+    params = call.params
+    customer = params.get("customer")
+    if customer:
+        get(store, customer, "customer", "customer")
+    paid_by = _method_of(store, params, customer)
+    made = new(
+        store, "setup_intent", status="requires_confirmation" if paid_by else "requires_payment_method",
+        payment_method=paid_by["id"] if paid_by else None, customer=customer, usage=params.get("usage", "off_session"),
+        metadata=params.get("metadata") or {}, description=params.get("description"),
+        _return_url=params.get("return_url"),
+    )  # fmt: skip
+    emit(store, "setup_intent.created", made)
+    if params.get("confirm") != "true":
+        return made
+    if paid_by is None:
+        raise invalid("A payment method is needed to confirm.", "parameter_missing", "payment_method")
+    return keep(store, made, paid_by)
+
+
+def keep(store: Store, made: Doc, paid_by: Doc, *, is_confirmed: bool = False) -> Doc:
+    """Keeps a method without paying. Refusal 402; `requires_action` when the buyer must confirm."""
+    made |= {"payment_method": paid_by["id"], "last_setup_error": None, "next_action": None}
+    card = BY_NAME.get(paid_by.get("_card", ""))
+    if card is not None and card.asks and not is_confirmed:
+        made |= {"status": "requires_action", "next_action": state.next_action(made)}
+        emit(store, "setup_intent.requires_action", save(store, made))
+        return made
+    try:
+        _check_keeps(paid_by, made)
+    except Refusal as refusal:
+        failed(store, made, refusal.body["error"])
+        raise
+    paid_by["_set_up"] = True
+    save(store, paid_by)
+    if made.get("customer"):
+        state.attach(store, paid_by, made["customer"])
+    made["status"] = "succeeded"
+    emit(store, "setup_intent.succeeded", save(store, made))
+    return made
+
+
+def failed(store: Store, made: Doc, error: Doc) -> None:
+    """The setup waits for another method."""
+    told = {name: value for name, value in error.items() if name != "setup_intent"}
+    made |= {"status": "requires_payment_method", "payment_method": None, "last_setup_error": told, "next_action": None}
+    emit(store, "setup_intent.setup_failed", save(store, made))
+
+
+def _refund(store: Store, call: Call, _id: str) -> Doc:
     params = call.params
     amount = int(params["amount"]) if "amount" in params else None
-    intent = get(book, params.get("payment_intent", ""), "payment_intent")
-    return state.refund(book, intent, amount, params.get("reason"), params.get("metadata", {}))
+    charge_id = params.get("charge")
+    if "payment_intent" in params:
+        intent = get(store, params["payment_intent"], "payment_intent", "payment_intent")
+        charge_id = intent["latest_charge"]
+    if not charge_id:
+        raise invalid("There is no successful charge to refund.", "parameter_missing", "payment_intent")
+    charge = get(store, charge_id, "charge", "charge")
+    return back.refund(store, charge, amount, params.get("reason"), params.get("metadata") or {})
 
 
-def _account(book: Book, _call: Call, _id: str) -> Doc:
-    return state.shape("account") | {"id": "acct_twin", "charges_enabled": True, "country": "US", "email": None}
-
-
-def _balance(book: Book, _call: Call, _id: str) -> Doc:
-    currencies = sorted(MINIMA)
-    available = [{"amount": state.balance(book, one), "currency": one, "source_types": {}} for one in currencies]
-    return state.shape("balance") | {"available": available, "pending": []}
-
-
-# ---- reading
-
-
-def _one(kind: str) -> Answer:
-    def read(book: Book, _call: Call, doc_id: str) -> Doc:
-        return get(book, doc_id, kind)
-
-    return read
-
-
-def _list(kind: str, *filters: str) -> Answer:
-    def read(book: Book, call: Call, _id: str) -> Doc:
-        docs = [one for one in reversed(book.all(kind)) if all(_has(one, name, call.params) for name in filters)]
-        return _page(docs, call)
-
-    return read
-
-
-def _has(doc: Doc, name: str, params: Doc) -> bool:
-    if name not in params:
-        return True
-    wanted = params[name]
-    if name == "types":
-        return doc["type"] in wanted
-    if name == "created":
-        low, high = int(wanted.get("gte", 0)), int(wanted.get("lte", 2**40))
-        return bool(low <= doc["created"] <= high)
-    return bool(doc.get(name) == wanted)
-
-
-def _page(docs: list[Doc], call: Call) -> Doc:
-    """Newest first, as Stripe lists."""
-    limit = int(call.params.get("limit", _LIMIT))
-    if not 1 <= limit <= _LIMIT_MAX:
-        raise invalid("The limit must lie between 1 and 100.", param="limit")
-    ids = [doc["id"] for doc in docs]
-    if after := call.params.get("starting_after"):
-        start = _place(ids, after) + 1
-        part, more = docs[start : start + limit], len(docs) > start + limit
-    elif before := call.params.get("ending_before"):
-        end = _place(ids, before)
-        part, more = docs[max(0, end - limit) : end], end > limit
-    else:
-        part, more = docs[:limit], len(docs) > limit
-    return {"object": "list", "data": part, "has_more": more, "url": call.path}
-
-
-def _place(ids: list[str], doc_id: str) -> int:
-    if doc_id not in ids:
-        raise missing("object", doc_id)
-    return ids.index(doc_id)
-
-
-def expanded(book: Book, doc: Doc, wanted: list[str]) -> Doc:
-    """With the objects that were asked for in the place of their ids."""
-    found = public(doc)
-    for path in wanted:
-        _expand(book, found, path.split("."))
-    return json.loads(json.dumps(found))  # type: ignore[no-any-return]  # JSON
-
-
-def _expand(book: Book, doc: Any, path: list[str]) -> None:  # Any: JSON
-    value = doc.get(path[0]) if isinstance(doc, dict) else None
-    if isinstance(value, str):
-        kind = state.KINDS.get(value.partition("_")[0])
-        inner = book.get(kind, value) if kind else None
-        value = doc[path[0]] = public(inner) if inner else value
-    if len(path) > 1:
-        _expand(book, value, path[1:])
-
-
-def _route(method: str, path: str, work: Answer) -> tuple[str, re.Pattern[str], Answer]:
-    return method, re.compile("^" + path.replace("*", "([^/]+)") + "$"), work
-
-
-_ROUTES = (
-    _route("POST", "/v1/customers", _customer),
-    _route("GET", "/v1/customers/*", _one("customer")),
-    _route("POST", "/v1/checkout/sessions", _session),
-    _route("GET", "/v1/checkout/sessions", _list("checkout.session", "customer", "created", "payment_intent")),
-    _route("POST", "/v1/checkout/sessions/*/expire", _expire),
-    _route("GET", "/v1/checkout/sessions/*", _one("checkout.session")),
-    _route("POST", "/v1/payment_intents", _intent),
-    _route("GET", "/v1/payment_intents", _list("payment_intent", "customer", "created")),
-    _route("POST", "/v1/payment_intents/*/capture", _capture),
-    _route("POST", "/v1/payment_intents/*/cancel", _cancel),
-    _route("GET", "/v1/payment_intents/*", _one("payment_intent")),
-    _route("POST", "/v1/setup_intents", _setup),
-    _route("GET", "/v1/setup_intents", _list("setup_intent", "customer", "created")),
-    _route("GET", "/v1/setup_intents/*", _one("setup_intent")),
-    _route("GET", "/v1/payment_methods", _list("payment_method", "customer", "type")),
-    _route("POST", "/v1/payment_methods/*/detach", _detach),
-    _route("GET", "/v1/payment_methods/*", _one("payment_method")),
-    _route("POST", "/v1/refunds", _refund),
-    _route("GET", "/v1/refunds", _list("refund", "payment_intent", "created")),
-    _route("GET", "/v1/refunds/*", _one("refund")),
-    _route("GET", "/v1/events", _list("event", "types", "created")),
-    _route("GET", "/v1/disputes/*", _one("dispute")),
-    _route("GET", "/v1/charges/*", _one("charge")),
-    _route("GET", "/v1/account", _account),
-    _route("GET", "/v1/balance", _balance),
-)
+CHANGES: dict[str, Answer] = {
+    "/v1/customers": _customer,
+    "/v1/checkout/sessions": _session,
+    "/v1/checkout/sessions/*/expire": _expire,
+    "/v1/payment_intents": _intent,
+    "/v1/payment_intents/*/confirm": _confirm,
+    "/v1/payment_intents/*/capture": _capture,
+    "/v1/payment_intents/*/cancel": _cancel,
+    "/v1/setup_intents": _setup,
+    "/v1/payment_methods/*/attach": _attach,
+    "/v1/payment_methods/*/detach": _detach,
+    "/v1/refunds": _refund,
+}

@@ -23,6 +23,7 @@ _ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", "/v1/checkout/sessions/*", "checkout.SessionRetrieveParams"),
     ("POST", "/v1/payment_intents", "PaymentIntentCreateParams"),
     ("GET", "/v1/payment_intents", "PaymentIntentListParams"),
+    ("POST", "/v1/payment_intents/*/confirm", "PaymentIntentConfirmParams"),
     ("POST", "/v1/payment_intents/*/capture", "PaymentIntentCaptureParams"),
     ("POST", "/v1/payment_intents/*/cancel", "PaymentIntentCancelParams"),
     ("GET", "/v1/payment_intents/*", "PaymentIntentRetrieveParams"),
@@ -30,12 +31,16 @@ _ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", "/v1/setup_intents", "SetupIntentListParams"),
     ("GET", "/v1/setup_intents/*", "SetupIntentRetrieveParams"),
     ("GET", "/v1/payment_methods", "PaymentMethodListParams"),
+    ("GET", "/v1/customers/*/payment_methods", "CustomerListPaymentMethodsParams"),
+    ("POST", "/v1/payment_methods/*/attach", "PaymentMethodAttachParams"),
     ("POST", "/v1/payment_methods/*/detach", "PaymentMethodDetachParams"),
     ("GET", "/v1/payment_methods/*", "PaymentMethodRetrieveParams"),
     ("POST", "/v1/refunds", "RefundCreateParams"),
     ("GET", "/v1/refunds", "RefundListParams"),
     ("GET", "/v1/refunds/*", "RefundRetrieveParams"),
     ("GET", "/v1/events", "EventListParams"),
+    ("GET", "/v1/events/*", "EventRetrieveParams"),
+    ("GET", "/v1/disputes", "DisputeListParams"),
     ("GET", "/v1/disputes/*", "DisputeRetrieveParams"),
     ("GET", "/v1/charges/*", "ChargeRetrieveParams"),
     ("GET", "/v1/account", "AccountRetrieveCurrentParams"),
@@ -46,14 +51,16 @@ _PATTERNS = [(method, re.compile("^" + path.replace("*", "[^/]+") + "$"), name) 
 
 
 def unbracketed(pairs: list[tuple[str, str]]) -> Params:
-    """`a[b][0]=c` as nested values; lists are those whose names are numbers."""
+    """`a[b][0]=c` as nested values; lists are those whose names are numbers. ValueError for what cannot be nested."""
     root: Params = {}
     for name, value in pairs:
-        path = re.findall(r"[^\[\]]+", name)
+        *above, last = re.findall(r"[^\[\]]+", name) or [""]
         place = root
-        for part in path[:-1]:
+        for part in above:
             place = place.setdefault(part, {})
-        place[path[-1]] = value
+            if not isinstance(place, dict):
+                raise ValueError(f"{name}: both a value and a parent of values")
+        place[last] = value
     return {name: _lists(value) for name, value in root.items()}
 
 
@@ -61,7 +68,7 @@ def _lists(value: Any) -> Any:  # Any: nested values
     if not isinstance(value, dict):
         return value
     inner = {name: _lists(one) for name, one in value.items()}
-    if inner and all(name.isdigit() for name in inner):
+    if inner and all(name.isascii() and name.isdigit() for name in inner):
         return [inner[name] for name in sorted(inner, key=int)]
     return inner
 

@@ -1,316 +1,288 @@
-"""What happens to payments in the twin's Stripe: charged, held, confirmed, refunded, disputed. No web, no words.
+"""What happens to payments in the twin's Stripe: charged, held, confirmed, declined, debited. No web.
 
-Everything runs inside one transaction of the book; amounts are minor units, instants whole seconds.
+Everything runs inside one transaction of the store.
 """
 
 from __future__ import annotations
 
-import copy
-import json
-from datetime import timedelta
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from services.twin.store import Doc, Store
+from services.twin.stripe_back import clear_refund, open_dispute
+from services.twin.stripe_cards import BANK_WORDS, BANKS, BY_NAME, NAMED, NAMED_BANKS, OWN_CODES, WORDS, Card
+from services.twin.stripe_objects import HERE, Refusal, emit, get, invalid, new, public, save
 
-from services.twin.paypal_book import Book
-from services.twin.stripe_cards import BY_NAME, NAMED, OWN_CODES, WORDS
-
-Doc = dict[str, Any]  # Any: JSON as Stripe has it; what begins with "_" stays here
-
-PREFIXES = {
-    "customer": "cus",
-    "checkout.session": "cs_test",
-    "payment_intent": "pi",
-    "setup_intent": "seti",
-    "payment_method": "pm",
-    "refund": "re",
-    "event": "evt",
-    "dispute": "dp",
-    "charge": "ch",
-}
-KINDS = {prefix.partition("_")[0]: kind for kind, prefix in PREFIXES.items()}
-DEBIT_DAYS = 4
-ANSWER_DAYS = 7
-BANKS = {
-    "pays": ("Test Bank", "6789", ""),
-    "fails": ("Bank of No Funds", "1116", "insufficient_funds"),
-    "closed": ("Closed Bank", "1113", "account_closed"),
-}
-MINIMA = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50, "kwd": 1}
-MAXIMUM = 99_999_999
+DAY = 86_400
+DEBIT_DAYS = 4  # until the bank has paid, or said no
+HOLD_DAYS = 7  # how long a card's bank keeps a hold
+NOT_CONFIRMED = "payment_intent_authentication_failure"
 
 
-class Refusal(Exception):
-    """An answer of Stripe's that is not the wished one."""
-
-    def __init__(self, status: int, kind: str, message: str, **more: Any) -> None:  # Any: fields of the error
-        super().__init__(message)
-        self.status = status
-        self.body: Doc = {"error": {"type": kind, "message": message, **more}}
+# ---------------------------------------------------------------- methods
 
 
-def missing(what: str, doc_id: str) -> Refusal:
-    return Refusal(404, "invalid_request_error", f"No such {what}: '{doc_id}'", code="resource_missing", param="id")
-
-
-def invalid(message: str, code: str = "", param: str = "") -> Refusal:
-    return Refusal(400, "invalid_request_error", message, code=code or None, param=param or None)
-
-
-@cache
-def _shapes() -> dict[str, Doc]:
-    text = files("services.twin").joinpath("stripe_shapes.json").read_text("utf-8")
-    return json.loads(text)  # type: ignore[no-any-return]  # JSON
-
-
-def shape(kind: str) -> Doc:
-    """An object as Stripe publishes it, to be filled."""
-    return copy.deepcopy(_shapes()[kind])
-
-
-def seconds(book: Book) -> int:
-    return int(book.now().timestamp())
-
-
-def new(book: Book, kind: str, **fields: Any) -> Doc:  # Any: fields of the object
-    """Makes an object of its published shape."""
-    doc = shape(kind) | {"livemode": False, "created": seconds(book)}
-    if "metadata" in doc:
-        doc["metadata"] = {}
-    doc |= {"id": f"{PREFIXES[kind]}_{book.new_id(24)}"} | fields
-    return save(book, doc)
-
-
-def save(book: Book, doc: Doc) -> Doc:
-    due = doc.get("_due")
-    at = book.now() + timedelta(seconds=due - seconds(book)) if due else None
-    return book.put(doc["object"], doc, ref=str(doc.get("_ref") or doc.get("customer") or ""), due=at)
-
-
-def get(book: Book, doc_id: str, kind: str) -> Doc:
-    """Refusal when there is none."""
-    doc = book.get(kind, doc_id)
-    if doc is None:
-        raise missing(kind, doc_id)
-    return doc
-
-
-def public(doc: Any) -> Any:  # Any: JSON
-    if isinstance(doc, dict):
-        return {name: public(value) for name, value in doc.items() if not name.startswith("_")}
-    return [public(one) for one in doc] if isinstance(doc, list) else doc
-
-
-def emit(book: Book, kind: str, doc: Doc) -> None:
-    """An event, told to webhooks afterwards."""
-    new(book, "event", type=kind, data={"object": public(doc)}, pending_webhooks=0, _ref="fresh")
-
-
-# ---- methods
-
-
-def method(book: Book, token: str) -> Doc:
+def method(store: Store, token: str) -> Doc:
     """A saved method, or a new one of those Stripe offers by name."""
     if token in NAMED:
-        return card_method(book, NAMED[token], None)
-    return get(book, token, "payment_method")
+        return card_method(store, NAMED[token])
+    if token in NAMED_BANKS:
+        return bank_method(store, NAMED_BANKS[token], "us_bank_account")
+    return get(store, token, "payment_method", "payment_method")
 
 
-def card_method(book: Book, name: str, customer: str | None, expiry: tuple[int, int] = (12, 2034)) -> Doc:
+def card_method(store: Store, name: str, expiry: tuple[int, int] = (12, 2034), holder: Doc | None = None) -> Doc:
     card = BY_NAME[name]
-    doc = shape("payment_method")
-    details = doc["card"] | {"brand": card.brand, "last4": card.last4, "exp_month": expiry[0], "exp_year": expiry[1],
-                             "fingerprint": f"fp{card.last4}{expiry[0]}{expiry[1]}", "wallet": None}  # fmt: skip
-    return new(book, "payment_method", type="card", card=details, customer=customer, billing_details={},
-               _card=name)  # fmt: skip
+    details = {
+        "brand": card.brand, "country": "US", "display_brand": card.brand, "exp_month": expiry[0],
+        "exp_year": expiry[1], "fingerprint": f"twin{card.last4}", "funding": "credit", "last4": card.last4,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "generated_from": None, "networks": {"available": [card.brand], "preferred": None}, "regulated_status": None,
+        "three_d_secure_usage": {"supported": True}, "wallet": None,
+    }  # fmt: skip
+    return _method(store, "card", details, holder, _card=name)
 
 
-def bank_method(book: Book, bank: str, customer: str | None, kind: str) -> Doc:
-    name, last4, _ = BANKS[bank]
-    doc = new(book, "payment_method", type=kind, customer=customer, billing_details={}, _bank=bank)
-    doc.pop("card", None)
-    doc[kind] = {"bank_name": name, "last4": last4, "fingerprint": f"fp{last4}"}
-    return save(book, doc)
+def bank_method(store: Store, name: str, kind: str, holder: Doc | None = None) -> Doc:
+    bank = BANKS[name]
+    details: Doc = {"last4": bank.last4, "fingerprint": f"twin{bank.last4}"}
+    if kind == "us_bank_account":
+        details |= {"bank_name": bank.title, "account_holder_type": "individual", "account_type": "checking",
+                    "routing_number": "110000000", "financial_connections_account": None, "networks": None,
+                    "status_details": None}  # fmt: skip
+    else:
+        details |= {"bank_code": "37040044", "branch_code": "", "country": "DE", "generated_from": None}
+    return _method(store, kind, details, holder, _bank=name)
 
 
-# ---- paying
+def _method(store: Store, kind: str, details: Doc, holder: Doc | None, **private: str) -> Doc:
+    address = {"city": None, "country": (holder or {}).get("country"), "line1": None, "line2": None,
+               "postal_code": None, "state": None}  # fmt: skip
+    billing = {"address": address, "email": (holder or {}).get("email"), "name": (holder or {}).get("name"),
+               "phone": None, "tax_id": None}  # fmt: skip
+    made = new(store, "payment_method", type=kind, billing_details=billing, **private)
+    made |= {kind: details}
+    if kind != "card":
+        made.pop("card", None)
+    return save(store, made)
 
 
-def pay(book: Book, intent: Doc, paid_by: Doc, *, off_session: bool, is_confirmed: bool = False) -> Doc:
+def attach(store: Store, paid_by: Doc, customer: str) -> Doc:
+    """Kept for the customer from now on."""
+    if paid_by.get("customer") != customer:
+        paid_by["customer"] = customer
+        emit(store, "payment_method.attached", save(store, paid_by))
+    return paid_by
+
+
+def check_owner(paid_by: Doc, customer: str | None) -> None:
+    """Refusal when a customer may not be charged by this method."""
+    owner = paid_by.get("customer")
+    if owner and owner != customer:
+        text = "The payment method is attached to a customer, who must be the one that is charged."
+        raise invalid(text, param="payment_method")
+    if not owner and (paid_by.get("_used") or paid_by.get("_detached")):
+        text = (
+            "This payment method was used or detached before and is attached to no customer; it may not be used again."
+        )
+        raise invalid(text, param="payment_method")
+
+
+# ---------------------------------------------------------------- paying
+
+
+def pay(store: Store, intent: Doc, paid_by: Doc, *, off_session: bool, is_confirmed: bool = False) -> Doc:
     """Charges an intent. Refusal 402 for a decline; `requires_action` when the buyer must confirm."""
-    intent |= {"payment_method": paid_by["id"], "last_payment_error": None}
+    intent |= {"payment_method": paid_by["id"], "last_payment_error": None, "next_action": None}
     if "_bank" in paid_by:
-        due = seconds(book) + DEBIT_DAYS * 86_400
-        intent |= {"status": "processing", "_due": due}
-        emit(book, "payment_intent.processing", save(book, intent))
-        return intent
+        return _debit(store, intent, paid_by)
     card = BY_NAME[paid_by["_card"]]
-    asks = card.asks == "always" or (card.asks == "first" and not paid_by.get("_confirmed"))
-    if asks and not is_confirmed:
+    if not is_confirmed and asks(card, paid_by, off_session=off_session):
         if off_session:
-            raise decline(book, intent, "authentication_required")
-        intent |= {"status": "requires_action"}
-        return save(book, intent)
-    reason = card.decline or (card.later if paid_by.get("_used") else "")
-    if reason:
-        raise decline(book, intent, reason)
-    paid_by |= {"_used": True, "_confirmed": is_confirmed or paid_by.get("_confirmed", False)}
-    save(book, paid_by)
-    return _take(book, intent, is_disputed=card.disputed)
-
-
-def _take(book: Book, intent: Doc, *, is_disputed: bool) -> Doc:
-    charge = new(
-        book, "charge", amount=intent["amount"], currency=intent["currency"], payment_intent=intent["id"],
-        customer=intent.get("customer"), status="succeeded", paid=True, amount_refunded=0, refunded=False,
-        payment_method=intent["payment_method"], disputed=False, receipt_url=None, metadata=intent["metadata"],
-    )  # fmt: skip
-    intent["latest_charge"] = charge["id"]
-    if intent["capture_method"] == "manual":
-        intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
-        emit(book, "payment_intent.amount_capturable_updated", save(book, intent))
+            raise decline(store, intent, paid_by, "authentication_required")
+        intent |= {"status": "requires_action", "next_action": next_action(intent)}
+        emit(store, "payment_intent.requires_action", save(store, intent))
         return intent
-    settle(book, intent)
-    if is_disputed:
-        open_dispute(book, intent, intent["amount"], "fraudulent")
+    if reason := card.decline or card.later:
+        raise decline(store, intent, paid_by, reason)
+    return _take(store, intent, paid_by, is_confirmed=is_confirmed)
+
+
+def asks(card: Card, paid_by: Doc, *, off_session: bool) -> bool:
+    """Whether the bank wants to hear the buyer first. A card that was set up is asked about only in their presence."""
+    return card.asks == "always" or (card.asks == "first" and not (off_session and paid_by.get("_set_up")))
+
+
+def next_action(intent: Doc) -> Doc:
+    url = f"{HERE}/c/3ds/{intent['id']}"
+    return {"type": "redirect_to_url", "redirect_to_url": {"url": url, "return_url": intent.get("_return_url")}}
+
+
+def _take(store: Store, intent: Doc, paid_by: Doc, *, is_confirmed: bool) -> Doc:
+    keeps = bool(intent.get("setup_future_usage") and intent.get("customer"))
+    paid_by |= {"_used": True, "_set_up": paid_by.get("_set_up") or (is_confirmed and keeps)}
+    save(store, paid_by)
+    if keeps:
+        attach(store, paid_by, intent["customer"])
+    is_held = intent["capture_method"] == "manual"
+    charge = new_charge(store, intent, paid_by, status="succeeded", captured=not is_held)
+    if is_held:
+        due = store.seconds() + HOLD_DAYS * DAY
+        intent |= {"status": "requires_capture", "amount_capturable": intent["amount"], "_due": due}
+        emit(store, "payment_intent.amount_capturable_updated", save(store, intent))
+        return intent
+    settle(store, intent, charge, intent["amount"])
+    if BY_NAME[paid_by["_card"]].disputed:
+        open_dispute(store, intent, intent["amount"], "fraudulent")
     return intent
 
 
-def settle(book: Book, intent: Doc) -> None:
-    intent |= {"status": "succeeded", "amount_received": intent["amount"], "amount_capturable": 0, "_due": None}
-    emit(book, "payment_intent.succeeded", save(book, intent))
+def new_charge(store: Store, intent: Doc, paid_by: Doc, **fields: object) -> Doc:
+    """The intent's newest charge."""
+    kind = paid_by["type"]
+    made = new(
+        store, "charge", amount=intent["amount"], currency=intent["currency"], payment_intent=intent["id"],
+        customer=intent.get("customer"), amount_captured=0, payment_method=paid_by["id"],
+        paid=fields.get("status") == "succeeded", description=intent.get("description"), metadata=intent["metadata"],
+        billing_details=paid_by["billing_details"], payment_method_details={"type": kind, kind: paid_by[kind]},
+        **fields,
+    )  # fmt: skip
+    made["receipt_url"] = f"{HERE}/c/receipt/{made['id']}" if made["paid"] else None
+    intent["latest_charge"] = made["id"]
+    emit(store, f"charge.{fields['status']}", save(store, made))
+    return made
 
 
-def decline(book: Book, intent: Doc, reason: str) -> Refusal:
+def settle(store: Store, intent: Doc, charge: Doc, amount: int) -> None:
+    """The money is the seller's."""
+    charge |= {"captured": True, "amount_captured": amount, "status": "succeeded", "paid": True,
+               "receipt_url": f"{HERE}/c/receipt/{charge['id']}"}  # fmt: skip
+    save(store, charge)
+    intent |= {"status": "succeeded", "amount_received": amount, "amount_capturable": 0, "_due": None}
+    emit(store, "payment_intent.succeeded", save(store, intent))
+
+
+def decline(store: Store, intent: Doc, paid_by: Doc, reason: str) -> Refusal:
     """The intent waits for another method; the refusal to be raised."""
-    code = reason if reason in OWN_CODES or reason == "authentication_required" else "card_declined"
-    error = {"type": "card_error", "code": code, "decline_code": reason,
-             "message": WORDS.get(reason, WORDS["generic_decline"])}  # fmt: skip
-    intent |= {"status": "requires_payment_method", "last_payment_error": error, "_due": None}
-    emit(book, "payment_intent.payment_failed", save(book, intent))
-    return Refusal(402, "card_error", error["message"], code=code, decline_code=reason, payment_intent=public(intent))
+    code = reason if reason in OWN_CODES or "_bank" in paid_by else "card_declined"
+    text = (BANK_WORDS if "_bank" in paid_by else WORDS).get(reason, WORDS["generic_decline"])
+    charge_id = ""
+    if reason != NOT_CONFIRMED and "_bank" not in paid_by:
+        outcome = {"type": "issuer_declined", "network_status": "declined_by_network", "reason": reason,
+                   "advice_code": None, "network_advice_code": None, "network_decline_code": None,
+                   "seller_message": text, "risk_level": "normal"}  # fmt: skip
+        charge = new_charge(store, intent, paid_by, status="failed", failure_code=code, failure_message=text,
+                            captured=False, outcome=outcome)  # fmt: skip
+        charge_id = charge["id"]
+    told = {"code": code, "decline_code": None if "_bank" in paid_by else reason, "charge": charge_id,
+            "payment_method": public(paid_by)}  # fmt: skip
+    told = {name: value for name, value in told.items() if value}
+    intent |= {"status": "requires_payment_method", "payment_method": None, "next_action": None, "_due": None,
+               "last_payment_error": {"type": "card_error", "message": text, **told}}  # fmt: skip
+    emit(store, "payment_intent.payment_failed", save(store, intent))
+    return Refusal(402, "card_error", text, **told, payment_intent=public(intent))
 
 
-def capture(book: Book, intent: Doc) -> Doc:
+def refuse(store: Store, intent: Doc) -> Refusal:
+    """The buyer's bank did not get its answer."""
+    return decline(store, intent, get(store, intent["payment_method"], "payment_method"), NOT_CONFIRMED)
+
+
+# ---------------------------------------------------------------- holds
+
+
+def capture(store: Store, intent: Doc, amount: int | None = None) -> Doc:
+    """Takes all that is held, or a part; the rest is let go."""
     if intent["status"] != "requires_capture":
         raise _wrong_state(intent, "captured", "requires_capture")
-    settle(book, intent)
+    wanted = intent["amount_capturable"] if amount is None else amount
+    if not 0 < wanted <= intent["amount_capturable"]:
+        raise invalid("The amount is greater than what can be captured.", "amount_too_large", "amount_to_capture")
+    charge = get(store, intent["latest_charge"], "charge")
+    settle(store, intent, charge, wanted)
+    emit(store, "charge.captured", charge)
+    paid_by = get(store, intent["payment_method"], "payment_method")
+    if BY_NAME[paid_by["_card"]].disputed:
+        open_dispute(store, intent, wanted, "fraudulent")
     return intent
 
 
-def cancel(book: Book, intent: Doc) -> Doc:
+def cancel(store: Store, intent: Doc, reason: str | None = None) -> Doc:
     if intent["status"] in ("succeeded", "canceled", "processing"):
         raise _wrong_state(intent, "canceled", "requires_payment_method, requires_capture, requires_action")
-    intent |= {"status": "canceled", "canceled_at": seconds(book), "amount_capturable": 0}
-    emit(book, "payment_intent.canceled", save(book, intent))
+    if intent["status"] == "requires_capture":
+        charge = get(store, intent["latest_charge"], "charge")
+        charge |= {"refunded": True, "amount_refunded": charge["amount"]}
+        emit(store, "charge.refunded", save(store, charge))
+    intent |= {"status": "canceled", "canceled_at": store.seconds(), "amount_capturable": 0, "next_action": None,
+               "cancellation_reason": reason, "_due": None}  # fmt: skip
+    emit(store, "payment_intent.canceled", save(store, intent))
     return intent
 
 
 def _wrong_state(intent: Doc, what: str, needed: str) -> Refusal:
     text = f"This PaymentIntent could not be {what} because it has a status of {intent['status']}. Needed: {needed}."
-    return Refusal(400, "invalid_request_error", text, code="payment_intent_unexpected_state",
-                   payment_intent=public(intent))  # fmt: skip
+    return invalid(text, "payment_intent_unexpected_state", payment_intent=public(intent))
 
 
-# ---- what comes in time
+# ---------------------------------------------------------------- debits
 
 
-def ripen(book: Book) -> None:
-    """Debits come to their day, pages to their end."""
-    for kind, doc in book.ripe():
-        if kind == "payment_intent":
-            end_debit(book, doc, is_paid=not BANKS[get(book, doc["payment_method"], "payment_method")["_bank"]][2])
-        elif kind == "checkout.session":
-            expire(book, doc)
+def _debit(store: Store, intent: Doc, paid_by: Doc) -> Doc:
+    if intent["capture_method"] == "manual":
+        raise invalid("A bank debit cannot be held.", "payment_method_not_available", "capture_method")
+    paid_by["_used"] = True
+    save(store, paid_by)
+    if intent.get("setup_future_usage") and intent.get("customer"):
+        attach(store, paid_by, intent["customer"])
+    new_charge(store, intent, paid_by, status="pending", captured=True)
+    intent |= {"status": "processing", "_due": store.seconds() + DEBIT_DAYS * DAY}
+    emit(store, "payment_intent.processing", save(store, intent))
+    return intent
 
 
-def end_debit(book: Book, intent: Doc, *, is_paid: bool) -> None:
+def end_debit(store: Store, intent: Doc, *, is_paid: bool, reason: str = "debit_not_authorized") -> None:
     """What the bank did in the end, told of the intent and of its page."""
     if intent["status"] != "processing":
-        return
-    session = book.get("checkout.session", intent.get("_session", ""))
+        raise _wrong_state(intent, "settled", "processing")
+    charge = get(store, intent["latest_charge"], "charge")
     if is_paid:
-        charge = new(
-            book, "charge", amount=intent["amount"], currency=intent["currency"], payment_intent=intent["id"],
-            customer=intent.get("customer"), status="succeeded", paid=True, amount_refunded=0, refunded=False,
-            payment_method=intent["payment_method"], disputed=False, metadata=intent["metadata"],
-        )  # fmt: skip
-        intent["latest_charge"] = charge["id"]
-        settle(book, intent)
+        settle(store, intent, charge, intent["amount"])
+        emit(store, "charge.succeeded", charge)
     else:
-        method_doc = get(book, intent["payment_method"], "payment_method")
-        reason = BANKS[method_doc["_bank"]][2] or "debit_not_authorized"
-        decline(book, intent, reason)
+        charge |= {"status": "failed", "failure_code": reason, "failure_message": BANK_WORDS[reason], "captured": False}
+        emit(store, "charge.failed", save(store, charge))
+        decline(store, intent, get(store, intent["payment_method"], "payment_method"), reason)
+    session = store.get("checkout.session", intent.get("_session", ""))
     if session is not None:
         session["payment_status"] = "paid" if is_paid else "unpaid"
         word = "succeeded" if is_paid else "failed"
-        emit(book, f"checkout.session.async_payment_{word}", save(book, session))
+        emit(store, f"checkout.session.async_payment_{word}", save(store, session))
 
 
-def expire(book: Book, session: Doc) -> Doc:
+# ---------------------------------------------------------------- what comes in time
+
+
+def ripen(store: Store) -> None:
+    """Debits come to their day, holds and pages to their end, keys are forgotten."""
+    for kind, doc in store.ripe():
+        if kind == "payment_intent" and doc["status"] == "processing":
+            reason = BANKS[get(store, doc["payment_method"], "payment_method")["_bank"]].decline
+            end_debit(store, doc, is_paid=not reason, reason=reason)
+        elif kind == "payment_intent":
+            cancel(store, doc, "automatic")
+        elif kind == "checkout.session":
+            expire(store, doc)
+        elif kind == "refund":
+            clear_refund(store, doc)
+        else:
+            store.drop(kind, doc["id"])
+
+
+def expire(store: Store, session: Doc) -> Doc:
+    """Ends an open page, and what was begun on it."""
     if session["status"] != "open":
         raise invalid(f"Only sessions that are open can be expired; this one is {session['status']}.")
     session |= {"status": "expired", "url": None, "_due": None}
-    emit(book, "checkout.session.expired", save(book, session))
+    intent = store.get("payment_intent", session.get("payment_intent") or "")
+    if intent is not None:
+        cancel(store, intent)
+    emit(store, "checkout.session.expired", save(store, session))
     return session
-
-
-# ---- going back
-
-
-def refund(book: Book, intent: Doc, amount: int | None, reason: str | None, metadata: Doc) -> Doc:
-    if intent["status"] != "succeeded" or not intent.get("latest_charge"):
-        raise invalid(f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.")
-    charge = get(book, intent["latest_charge"], "charge")
-    left = charge["amount"] - charge["amount_refunded"]
-    wanted = left if amount is None else amount
-    if left == 0:
-        raise invalid(f"Charge {charge['id']} has already been refunded.", "charge_already_refunded")
-    if not 0 < wanted <= left:
-        raise invalid(f"Refund amount ({wanted}) is greater than unrefunded amount on charge ({left})", param="amount")
-    made = new(
-        book, "refund", amount=wanted, currency=charge["currency"], charge=charge["id"], payment_intent=intent["id"],
-        reason=reason, status="succeeded", metadata=metadata, _ref=intent["id"],
-    )  # fmt: skip
-    charge["amount_refunded"] += wanted
-    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
-    emit(book, "charge.refunded", save(book, charge))
-    return made
-
-
-def open_dispute(book: Book, intent: Doc, amount: int, reason: str) -> Doc:
-    made = new(
-        book, "dispute", amount=amount, currency=intent["currency"], charge=intent["latest_charge"],
-        payment_intent=intent["id"], reason=reason, status="needs_response",
-        evidence_details={"due_by": seconds(book) + ANSWER_DAYS * 86_400, "has_evidence": False, "past_due": False,
-                          "submission_count": 0},
-    )  # fmt: skip
-    emit(book, "charge.dispute.created", made)
-    return made
-
-
-def close_dispute(book: Book, dispute: Doc, *, is_won: bool) -> Doc:
-    dispute["status"] = "won" if is_won else "lost"
-    emit(book, "charge.dispute.closed", save(book, dispute))
-    return dispute
-
-
-# ---- sums
-
-
-def balance(book: Book, currency: str) -> int:
-    """Charges that were captured, less what went back and what banks took back; minor units."""
-    taken: int = 0
-    for intent in book.all("payment_intent"):
-        if intent["status"] == "succeeded" and intent["currency"] == currency:
-            charge = get(book, intent["latest_charge"], "charge")
-            taken += charge["amount"] - charge["amount_refunded"]
-    disputes = [one for one in book.all("dispute") if one["currency"] == currency and one["status"] != "won"]
-    lost: int = sum(one["amount"] for one in disputes)
-    return taken - lost
-
-
-def held(book: Book, currency: str) -> int:
-    waiting = [one for one in book.all("payment_intent") if one["status"] == "requires_capture"]
-    found: int = sum(one["amount"] for one in waiting if one["currency"] == currency)
-    return found
