@@ -300,6 +300,8 @@ class CheckoutPage(ArrangedPage):
                 self._on_problems_found(refused)
             elif self.paying.focus_failure(self.vm.state):
                 self._reveal(QApplication.focusWidget())
+        elif now is Phase.IDLE and before is Phase.AT_PROVIDER:
+            self.paying.payment.focus_chosen()  # another way is one key away
         elif self.vm.state.quote_sent and before is Phase.PAYING:
             self.quote_back.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -320,12 +322,9 @@ class CheckoutPage(ArrangedPage):
         self._show_state()
 
     def _on_waiting_closed(self) -> None:
-        """Back on the form: to another way when nothing came of it."""
-        state = self.vm.state
-        if state.phase is Phase.AT_PROVIDER:
+        """The page is still open: the keyboard goes to where its sheet comes from again."""
+        if self.vm.page.state.is_open:
             self.paying.notice.action_button.setFocus(Qt.FocusReason.OtherFocusReason)
-        elif state.phase in (Phase.IDLE, Phase.FAILED) and self.isVisible():
-            self.paying.payment.focus_chosen()
 
     # -- focus and geometry ----------------------------------------------------------------------------------------
     def _focus_when_due(self) -> None:
