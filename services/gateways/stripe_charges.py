@@ -33,6 +33,7 @@ from services.gateways.stripe_shapes import KEY, Doc
 
 EXPAND_SESSION = ["payment_intent.payment_method", "payment_intent.latest_charge", "setup_intent.payment_method"]
 SKEW = timedelta(minutes=5)  # between our clock and Stripe's
+SKEW_AT_MOST = timedelta(days=1)  # where little has to be looked through, so that no wrong clock hides a payment
 KEY_AGE_LEFT = timedelta(hours=1)  # before a page ends: from then on Stripe may have forgotten the key it came under
 PAGE_SHORTEST = timedelta(minutes=30)
 _REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
@@ -149,11 +150,12 @@ class StripeCharges:
     async def _search(self, lookup: Lookup) -> Charge | None:
         """By our key, among what was made for the customer since; Stripe's own search comes minutes late. A page comes
         first: a payment that asked for one lies beside it, given up."""
-        since: datetime = (lookup.sent_at or self._clock.now()) - SKEW
-        params: Doc = {"created": {"gte": int(since.timestamp())}}
         request = lookup.request
-        if request is not None and request.customer:
-            params["customer"] = request.customer
+        customer = request.customer if request is not None else ""
+        since = (lookup.sent_at or self._clock.now()) - (SKEW_AT_MOST if customer else SKEW)
+        params: Doc = {"created": {"gte": int(since.timestamp())}}
+        if customer:
+            params["customer"] = customer
         lists: list[List] = [_sessions]
         if request is None or not request.amount.is_zero:
             lists.append(_intents)

@@ -108,6 +108,15 @@ def test_what_is_looked_for_by_key_is_found_among_hundreds_of_others(rig: Rig, l
     assert loop.run(rig.pays.find(Lookup("charge 205", "", request, START))) is None
 
 
+@pytest.mark.parametrize("hours", [-24, 20])
+def test_a_wrong_clock_of_ours_hides_no_payment(rig: Rig, loop: asyncio.Runner, kim: str, hours: int) -> None:
+    request = wish(token="pm_card_visa", customer=kim)
+    charge = loop.run(rig.pays.charge(request, key=KEY))
+    found = loop.run(rig.pays.find(Lookup(KEY, "", request, START + timedelta(hours=hours))))
+    assert found is not None
+    assert found.id == charge.id
+
+
 def test_a_charge_of_another_customer_is_not_taken_for_it(rig: Rig, loop: asyncio.Runner, kim: str) -> None:
     loop.run(rig.pays.charge(wish(token="pm_card_visa", customer=kim), key=KEY))
     lookup = Lookup(KEY, "", wish(token="pm_card_visa", customer="cus_of_somebody"), START)
@@ -173,6 +182,23 @@ def test_a_bank_that_wants_to_ask_and_finds_nobody_has_refused(rig: Rig, loop: a
     assert rig.wire.sent(SESSIONS) == []
     found = loop.run(rig.find(charge, request))
     assert (found.state, found.decline_code) == ("canceled", "authentication_required")
+
+
+@pytest.mark.parametrize("path", [INTENTS, f"{INTENTS}/", SESSIONS])
+def test_wherever_the_way_to_the_page_breaks_off_only_one_thing_can_be_paid(
+    rig: Rig, loop: asyncio.Runner, kim: str, path: str
+) -> None:
+    request = wish(token="pm_card_authenticationRequired", customer=kim)
+    rig.wire.lose("after", path)
+    with pytest.raises(ProviderUnreachable):
+        loop.run(rig.pays.charge(request, key=KEY))
+    found = loop.run(rig.pays.find(Lookup(KEY, "", request, START)))
+    assert found is not None
+    assert found.state in ("failed", "canceled", "action_required")
+    charge = loop.run(rig.pays.charge(request, key=KEY))
+    assert [one["id"] for one in rig.listed(SESSIONS)] == [charge.id]
+    assert rig.fill(charge, ASKS, confirm=True) == {}
+    assert rig.twin.count_charges() == 1
 
 
 def test_a_lost_answer_on_the_way_to_the_page_leads_to_the_same_page(rig: Rig, loop: asyncio.Runner, kim: str) -> None:
@@ -353,6 +379,19 @@ def test_a_bank_debit_may_fail_days_later(rig: Rig, loop: asyncio.Runner, kim: s
     failed = loop.run(rig.find(under_way))
     assert (failed.state, failed.decline_code) == ("failed", "insufficient_funds")
     assert rig.twin.balance("USD") == 0
+
+
+def test_a_saved_bank_account_is_debited_without_a_page_and_never_held(
+    rig: Rig, loop: asyncio.Runner, kim: str
+) -> None:
+    first = loop.run(rig.pay(wish(customer=kim, method=PaymentMethod.BANK), bank="pays"))
+    assert first.method is not None
+    request = wish(customer=kim, method=PaymentMethod.BANK, token=first.method.token, holds=True)
+    charge = loop.run(rig.pays.charge(request, key="next month"))
+    assert (charge.state, charge.action_url) == ("processing", "")
+    rig.clock.move(days=5)
+    assert loop.run(rig.find(charge, key="next month")).state == "succeeded"
+    assert rig.twin.balance("USD") == 5800
 
 
 def test_what_nobody_ever_made_is_not_found(rig: Rig, loop: asyncio.Runner) -> None:
