@@ -26,21 +26,20 @@ from services.db import money_models as mm
 from services.db import payment_models as pm
 from services.db import portable
 from services.embedded import inbox
-from services.embedded.core import Area, Caller
+from services.embedded.core import Area, Caller, is_staff
 from services.embedded.identity import organizations_of
 from services.embedded.money import commands, finalising, outcomes, payments, receiving, support_refunds
 
 RECEIVE, REFUND_INVOICE = "receive_transfer", "refund_invoice"
 
 _T, _D, _G, _A = pm.TransferRow, pm.DisputeRow, mm.GrantRow, mm.LedgerAccount
-_STAFF = sa.select(m.User.is_staff).where(m.User.uuid == sa.bindparam("user"))
 
 
 class EmbeddedCollections(Area):
     def _concerned(self, connection: Connection) -> tuple[Caller, list[str] | None]:
         """The caller, and the organizations they act for: None is all of them. NotFound for a buyer who may not."""
         caller = self._caller(connection)
-        if connection.execute(_STAFF, {"user": caller.uuid}).scalar():
+        if is_staff(connection, caller):
             return caller, None
         if not self._core.payments.is_test_mode:
             raise errors.NotFound

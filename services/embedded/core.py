@@ -68,6 +68,9 @@ _CALLER = (
 )
 
 
+_IS_STAFF = sa.select(m.User.is_staff).where(m.User.uuid == sa.bindparam("user"))
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     uuid: str
@@ -78,6 +81,11 @@ class Caller:
     def owner(self) -> str:
         """The key under which this person's cart and samples are kept."""
         return f"user:{self.uuid}"
+
+
+def is_staff(connection: Connection, caller: Caller) -> bool:
+    """Whether somebody belongs to sales or support."""
+    return bool(connection.execute(_IS_STAFF, {"user": caller.uuid}).scalar())
 
 
 def hashed(token: str) -> str:

@@ -17,7 +17,7 @@ from services.api.types import Account, AutoNames, FunnelStep, Organization, Pro
 from services.db import models as m
 from services.domain import identity as rules
 from services.embedded.carts import move_cart
-from services.embedded.core import Area, Caller, hashed
+from services.embedded.core import Area, Caller, hashed, is_staff
 from services.embedded.funnel import note
 from services.embedded.money import alerts, grants, spending
 from services.embedded.money.alerts import CURRENCY
@@ -157,7 +157,7 @@ class EmbeddedIdentity(Area):
             spent,
             balance=balances[0] if balances else None,
             is_balance_low=any(alerts.is_low(connection, uuid) for uuid in first),
-            is_staff=connection.execute(_IS_STAFF, {"user": caller.uuid}).scalar_one(),
+            is_staff=is_staff(connection, caller),
         )
 
     async def suggest_names(self, typed: str) -> AutoNames:
@@ -170,7 +170,6 @@ def _find(connection: Connection, email: str) -> _Known | None:
     return None if row is None else _Known(*row)
 
 
-_IS_STAFF = sa.select(m.User.is_staff).where(m.User.uuid == sa.bindparam("user"))
 _ORGANIZATIONS = (
     sa.select(m.OrganizationRow.uuid, m.OrganizationRow.name, m.ProjectRow.uuid, m.ProjectRow.name)
     .join(m.Membership, m.Membership.organization_uuid == m.OrganizationRow.uuid)

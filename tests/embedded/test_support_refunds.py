@@ -14,6 +14,7 @@ from services.api.types import (
     ResourceState,
     SubscriptionState,
 )
+from services.db import models as m
 from services.db import money_models as mm
 from services.domain.ledger import AccountKind
 from tests.contract.market import raises
@@ -110,3 +111,16 @@ async def test_a_stranger_finds_no_invoice(shop: Shop) -> None:
     eve = await shop.market.buyer("eve@example.com", device="device-2")
     await raises(errors.NotFound, eve.preview_refund(RefundRequest(invoice.uuid)))
     await raises(errors.NotFound, eve.refund_invoice(RefundRequest(invoice.uuid), "x", key="k"))
+
+
+@story
+async def test_staff_reads_and_refunds_a_buyers_invoice_and_pays_nothing_for_them(shop: Shop) -> None:
+    _, invoice = await paid(shop)
+    sales = await shop.market.buyer("sales@souk.example", device="device-2")
+    await raises(errors.NotFound, sales.get_invoice(invoice.uuid))
+    await shop.write(sa.update(m.User).where(m.User.email == "sales@souk.example").values(is_staff=True))
+    assert (await sales.get_invoice(invoice.uuid)).number == invoice.number
+    await raises(errors.NotFound, sales.get_invoice("nothing"))
+    request = RefundRequest(invoice.uuid, usd("1"))
+    assert (await sales.refund_invoice(request, (await sales.preview_refund(request)).hash, key="r")).amount == usd("1")
+    await raises(errors.NotFound, sales.pay_invoice(invoice.uuid, "", key="p"))

@@ -25,7 +25,7 @@ from services.api.types import (
 from services.db import models as m
 from services.domain import billing
 from services.embedded import delivery, placing
-from services.embedded.core import Area, Caller, Core, insert_into
+from services.embedded.core import Area, Caller, Core, insert_into, is_staff
 from services.embedded.money import agreed, commands, due
 from services.embedded.money.due import Due
 from services.embedded.money.happenings import note_happening
@@ -38,7 +38,6 @@ _ACCEPT, _EXPIRES = "accept_quote", "quote_expires"
 _OPEN = (QuoteState.REQUESTED, QuoteState.OFFERED)
 
 _Q = m.QuoteRow
-_STAFF = sa.select(m.User.is_staff).where(m.User.uuid == sa.bindparam("user"))
 _ORDER = sa.select(*m.OrderRow.__table__.c).where(m.OrderRow.uuid == sa.bindparam("order"))
 
 
@@ -48,7 +47,7 @@ class EmbeddedQuotes(Area):
 
     def _list_quotes(self, connection: Connection) -> tuple[Quote, ...]:
         caller = self._caller(connection)
-        condition = sa.true() if _is_staff(connection, caller) else _concerns(caller)
+        condition = sa.true() if is_staff(connection, caller) else _concerns(caller)
         return tuple(self._shown(connection, caller, row) for row in _rows(connection, condition))
 
     def _shown(self, connection: Connection, caller: Caller, row: Any) -> Quote:
@@ -56,13 +55,13 @@ class EmbeddedQuotes(Area):
 
     def _may_answer(self, connection: Connection, caller: Caller) -> bool:
         """Sales does; in a test-mode workspace there is nobody else, so the buyer may."""
-        return self._core.payments.is_test_mode or _is_staff(connection, caller)
+        return self._core.payments.is_test_mode or is_staff(connection, caller)
 
     def _quote_of(self, connection: Connection, uuid: str) -> tuple[Caller, Any, Quote]:
         """A quote the caller is concerned with, locked. NotSignedIn, NotFound."""
         caller = self._caller(connection)
         connection.execute(sa.select(_Q.uuid).where(_Q.uuid == uuid).with_for_update())
-        mine = sa.true() if _is_staff(connection, caller) else _concerns(caller)
+        mine = sa.true() if is_staff(connection, caller) else _concerns(caller)
         rows = _rows(connection, sa.and_(_Q.uuid == uuid, mine))
         if not rows:
             raise NotFound(what="quote")
@@ -111,10 +110,6 @@ class EmbeddedQuotes(Area):
         due.drop(connection, uuid, _EXPIRES)
         commands.note(connection, caller, key, _ACCEPT, uuid, answer.order_uuid, now)
         return answer
-
-
-def _is_staff(connection: Connection, caller: Caller) -> bool:
-    return bool(connection.execute(_STAFF, {"user": caller.uuid}).scalar())
 
 
 def _concerns(caller: Caller) -> sa.ColumnElement[bool]:
