@@ -182,4 +182,4 @@ def _deliver(core: Core, connection: Connection, order: Any, answer: Charge) -> 
         ends = now + core.undo_window
         connection.execute(_CAPTURE_AT, {"order": order.uuid, "at": ends})
         due.schedule(connection, CAPTURE, order.uuid, order.organization_uuid, ends)
-    return delivery.deliver(core, connection, order, now, payment, paid_at=now)
+    return replace(delivery.deliver(core, connection, order, now, payment, paid_at=now), state=state)
