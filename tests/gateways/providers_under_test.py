@@ -25,15 +25,16 @@ from tests.twin import paypal_rig
 from tests.twin.paypal_rig import BACK, START, MovedClock
 
 KEY, REFERENCE = "order-1:charge", "order-1"
-PAYS, DECLINES, ASKS = "pays", "declines", "asks"  # what a buyer's card or account does
+PAYS, DECLINES, ASKS, SLOW = "pays", "declines", "asks", "slow"  # what a buyer's card or account does
 EARLIER = START - timedelta(hours=1)
 A_DAY = timedelta(days=1)
 
 
 class Case(ABC):
-    """One provider. `method`: what its pages are opened for."""
+    """One provider. `method`: what its pages are opened for; `slow_method`: what takes days to arrive."""
 
     method: ClassVar[PaymentMethod] = PaymentMethod.CARD
+    slow_method: ClassVar[PaymentMethod] = PaymentMethod.BANK
     pays: Payments
     clock: Any  # Any: each rig has its own; it has `now()` and `move(hours=1)`
     customer: str
@@ -47,6 +48,14 @@ class Case(ABC):
     @abstractmethod
     async def answer(self, charge: Charge, how: str = PAYS) -> None:
         """The buyer on the page: pays, or uses what is declined, or what has to be asked about each time."""
+
+    @abstractmethod
+    async def settle(self, charge: Charge, *, is_paid: bool) -> None:
+        """What was under way arrives, or does not."""
+
+    @abstractmethod
+    async def lose_hold(self, charge: Charge) -> None:
+        """The bank lets a hold go before it was captured."""
 
     @abstractmethod
     def lose(self, when: str, step: str, charge: Charge | None = None) -> None:
@@ -132,8 +141,14 @@ class InProcess(Case):
         self.pays = self.double
 
     async def answer(self, charge: Charge, how: str = PAYS) -> None:
-        cards = {PAYS: "tok_visa", DECLINES: "tok_declined", ASKS: "tok_needs_confirmation"}
-        await self.double.answer(charge.id, cards[how])
+        cards = {DECLINES: "tok_declined", ASKS: "tok_needs_confirmation"}
+        await self.double.answer(charge.id, cards.get(how, "tok_visa"))
+
+    async def settle(self, charge: Charge, *, is_paid: bool) -> None:
+        await self.double.settle_debit(charge.id, is_paid=is_paid)
+
+    async def lose_hold(self, charge: Charge) -> None:
+        await self.double.lose_hold(charge.id)
 
     def lose(self, when: str, step: str, charge: Charge | None = None) -> None:
         self.double.lose_next(when)
@@ -179,9 +194,16 @@ class Stripe(Case):
         self.customer = await self.rig.customer()
 
     async def answer(self, charge: Charge, how: str = PAYS) -> None:
-        numbers = {PAYS: stripe_rig.VISA, DECLINES: "4000000000000002", ASKS: stripe_rig.ASKS}
-        problems = self.rig.fill(charge, numbers[how], confirm=True)
+        numbers = {DECLINES: "4000000000000002", ASKS: stripe_rig.ASKS}
+        number = numbers.get(how, stripe_rig.VISA)
+        problems = self.rig.fill(charge, number, confirm=True, bank="pays" if how == SLOW else "")
         assert bool(problems) is (how == DECLINES), problems
+
+    async def settle(self, charge: Charge, *, is_paid: bool) -> None:
+        self.rig.twin.end_debit(charge.id, is_paid=is_paid)
+
+    async def lose_hold(self, charge: Charge) -> None:
+        self.rig.twin.lose_hold(charge.id)
 
     def lose(self, when: str, step: str, charge: Charge | None = None) -> None:
         intents = "/v1/payment_intents"
@@ -221,7 +243,7 @@ class Stripe(Case):
 class PayPal(Case):
     """The real gateway before the twin's PayPal."""
 
-    method = PaymentMethod.PAYPAL
+    method = slow_method = PaymentMethod.PAYPAL
 
     def __init__(self, folder: Path) -> None:
         self.rig = paypal_rig.Rig(folder)
@@ -229,7 +251,13 @@ class PayPal(Case):
         self.pays = self.rig.pays
 
     async def answer(self, charge: Charge, how: str = PAYS) -> None:
-        self.rig.agree(charge, {PAYS: "balance"}.get(how, how))
+        self.rig.agree(charge, {PAYS: "balance", SLOW: "review"}.get(how, how))
+
+    async def settle(self, charge: Charge, *, is_paid: bool) -> None:
+        self.rig.twin.clear_capture(charge.id.partition(":")[2], is_well=is_paid)
+
+    async def lose_hold(self, charge: Charge) -> None:
+        self.clock.move(days=40)  # it has no other end
 
     def lose(self, when: str, step: str, charge: Charge | None = None) -> None:
         own = charge.id.partition(":")[2] if charge is not None else ""

@@ -18,6 +18,7 @@ from services.gateways.payments import (
     AUTHORIZED,
     CANCELED,
     FAILED,
+    PROCESSING,
     REFUNDED,
     SUCCEEDED,
     Charge,
@@ -26,7 +27,7 @@ from services.gateways.payments import (
     ProviderRefused,
     ProviderUnreachable,
 )
-from tests.gateways.providers_under_test import CASES, EARLIER, KEY, REFERENCE, Case, story
+from tests.gateways.providers_under_test import CASES, EARLIER, KEY, REFERENCE, SLOW, Case, story
 from tests.twin.paypal_rig import START
 
 PRICE, NOTHING = Money.parse("29.00"), Money.zero()
@@ -101,6 +102,38 @@ async def test_a_refund_of_what_is_only_held_lets_it_go(case: Case) -> None:
     for _ in range(2):
         assert await give_back(case, held, PRICE, "back") in (REFUNDED, CANCELED)
     assert (case.held(), case.taken(), case.payments()) == (NOTHING, NOTHING, 0)
+
+
+@story
+async def test_a_hold_that_the_bank_let_go_is_not_taken(case: Case) -> None:
+    held = await case.charge(token=await case.saved(), holds=True)
+    await case.lose_hold(held)
+    assert (await case.find(held)).state == CANCELED
+    assert (await case.pays.capture(held.id, key=f"{KEY}:take")).state in (FAILED, CANCELED)
+    assert (await case.pays.cancel(held.id, key=f"{KEY}:cancel")).state == CANCELED
+    assert (case.held(), case.taken(), case.payments()) == (NOTHING, NOTHING, 0)
+
+
+# ---------------------------------------------------------------- what takes days
+
+
+@pytest.mark.parametrize("is_paid", [True, False])
+def test_what_takes_days_is_under_way_until_it_arrives_or_fails(
+    case: Case, loop: asyncio.Runner, is_paid: bool
+) -> None:
+    async def tell() -> None:
+        slow = await case.paid(how=SLOW, method=case.slow_method)
+        assert (slow.state, slow.key, slow.decline_code, slow.action_url) == (PROCESSING, KEY, "", "")
+        assert (await case.pays.cancel(slow.id, key=f"{KEY}:cancel")).state == PROCESSING
+        assert (case.taken(), case.held()) == (NOTHING, NOTHING)
+        await case.settle(slow, is_paid=is_paid)
+        found = await case.find(slow)
+        assert (found.state, bool(found.decline_code)) == ((SUCCEEDED, False) if is_paid else (FAILED, True))
+        assert case.taken() == (PRICE if is_paid else NOTHING)
+        about = [event for event in await told(case) if event.topic == "payment"]
+        assert KEY in {about[-1].key, *(event.key for event in about if event.charge_id == about[-1].charge_id)}
+
+    loop.run(tell())
 
 
 # ---------------------------------------------------------------- money back
