@@ -45,12 +45,12 @@ class Canaries:
             self.look(formatter.format(record), f"a log record of {record.name}")
             self.look(repr(record.args), f"the arguments of a log record of {record.name}")
 
-    def look_at_reprs(self, root: object) -> int:
-        """The repr of every object of ours, and of the libraries that hold keys, within reach; returns how many."""
-        seen = 0
+    def look_at_reprs(self, root: object) -> set[str]:
+        """The repr of every object of ours, and of the libraries that hold keys, within reach; returns their types."""
+        seen = set()
         for one in within_reach(root):
             self.look(repr(one), f"the repr of a {type(one).__qualname__}")
-            seen += 1
+            seen.add(type(one).__name__)
         return seen
 
 
