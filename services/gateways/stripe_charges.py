@@ -176,9 +176,7 @@ class StripeCharges:
         """See Payments.cancel."""
         try:
             await self._end(charge_id, key)
-        except ProviderRefused as refused:
-            if refused.code in _OF_THE_KEY:
-                raise
+        except ProviderRefused:  # over already, paid meanwhile, or not to be had: it says itself
             found = await self._read(charge_id, Money.zero())
             if found is not None and found.state == AUTHORIZED and found.id != charge_id:  # it was paid meanwhile
                 return await self.cancel(found.id, f"{key}:hold")
@@ -200,9 +198,7 @@ class StripeCharges:
         options, params = {"idempotency_key": key}, {"expand": EXPAND}
         try:
             made = await self._clients.ask(lambda v1: v1.payment_intents.capture_async(charge_id, params, options))
-        except ProviderRefused as refused:
-            if refused.code in _OF_THE_KEY:
-                raise
+        except ProviderRefused:
             made = await self._intent(charge_id)
             if made["status"] == "requires_capture":
                 raise

@@ -214,6 +214,21 @@ def test_a_payment_that_went_through_after_all_gets_no_page_beside_it(loop: asyn
     assert "/v1/checkout/sessions" not in [one.url.path for one in said.asked]
 
 
+def test_a_hold_that_is_still_there_is_not_reported_as_an_outcome(loop: asyncio.Runner) -> None:
+    """The key may read, and may neither take it nor let it go."""
+    for name in ("capture", "cancel"):
+        pays, _ = scripted(error(403, INVALID), httpx.Response(200, json=intent("requires_capture")))
+        with pytest.raises(ProviderRefused) as refused:
+            loop.run(getattr(pays, name)("pi_1", key="k"))
+        assert refused.value.code == "account_restricted"
+
+
+def test_a_page_that_cannot_be_closed_is_not_reported_as_closed(loop: asyncio.Runner) -> None:
+    pays, _ = scripted(error(403, INVALID), page("open"))
+    with pytest.raises(ProviderRefused):
+        loop.run(pays.cancel("cs_1", key="x"))
+
+
 # ---------------------------------------------------------------- keys
 
 
