@@ -339,6 +339,17 @@ def test_a_page_left_open_too_long_is_over(rig: Rig, loop: asyncio.Runner, kim: 
     assert (over.state, over.decline_code, over.key, over.reference) == ("canceled", "expired", KEY, "order-1")
 
 
+def test_a_page_ends_when_we_said_it_would(rig: Rig, loop: asyncio.Runner, kim: str) -> None:
+    until = START + timedelta(hours=2)
+    opened = loop.run(rig.pays.charge(wish(customer=kim, page_until=until), key=KEY))
+    assert opened.expires_at == until
+    unsaid = loop.run(rig.pays.charge(wish(customer=kim, page_until=None), key="another"))
+    assert unsaid.expires_at == START + timedelta(days=1)
+    rig.clock.move(hours=2, seconds=1)
+    assert loop.run(rig.find(opened)).state == "canceled"
+    assert loop.run(rig.find(unsaid)).state == "action_required"
+
+
 def test_a_page_that_was_opened_and_never_heard_of_is_found_by_its_key(
     rig: Rig, loop: asyncio.Runner, kim: str
 ) -> None:
