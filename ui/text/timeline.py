@@ -58,6 +58,7 @@ def _plain(kind: str) -> str:
         "trial_reminder": tr("trial reminder"),
         "payment_retry": tr("another payment attempt"),
         "collect": tr("payment attempt"),
+        "capture": tr("charge of a purchase that was held"),
         "suspended": tr("suspension"),
         "suspend": tr("suspension"),
         "resumed": tr("end of a pause"),
@@ -149,6 +150,20 @@ def _about_invoice(one: Happening, name: str, number: str) -> str:
         "quote_expired": ran_out or tr("A quote ran out."),
         "quote_accepted": tr("A quote was accepted."),
         "quote_offered": tr("A quote was offered."),
+    }
+    return sentences.get(one.kind, "") or _about_money(one, number)
+
+
+def _about_money(one: Happening, number: str) -> str:
+    """What buyers, banks and support did with a payment."""
+    came = tr("A transfer arrived for {number}.", number=number) if number else tr("A transfer arrived.")
+    sentences = {
+        "order_taken_back": tr("A purchase was taken back; nothing was charged."),
+        "refund_granted": tr("Support gave money back."),
+        "transfer_received": came,
+        "dispute_opened": tr("A payment is disputed by its bank; what it bought in credit is frozen."),
+        "dispute_won": tr("A dispute was decided for the payment."),
+        "dispute_lost": tr("A dispute was lost; the money is gone, and what it had paid for ends."),
     }
     return sentences.get(one.kind, "")
 
