@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from services.db.session import ServerDatabase
 from services.gateways.agents import ScriptedAgents
 from services.http.server import create_app
 from services.remote import RemoteService
-from tests.contract.embedded import build_embedded, migrated_template
+from tests.contract.embedded import CLOSED, PAGES, START, UNDO, Opening, build_embedded, migrated_template
 from tests.contract.market import Market
-from tests.fakes import FakeService
+from tests.contract.outside import OutsideFake, OutsideReal
+from tests.fakes import FakeClock, FakeService
 from tests.postgres import new_database
 
 BASE = "http://souk.test"
@@ -47,26 +48,30 @@ def in_process(app: Litestar) -> httpx.ASGITransport:
 
 
 @asynccontextmanager
-async def opened(kind: str, folder: Path, app: Litestar, database: str = "") -> AsyncIterator[Market]:
+async def opened(
+    kind: str, folder: Path, app: Litestar, database: str = "", opening: Opening = CLOSED
+) -> AsyncIterator[Market]:
     """A market of one kind, closed at the end; `database` is a URL where it is not a file."""
     if kind == "fake":
         fake = FakeService()
-        yield Market(fake, _nothing_to_do, fake.world.failing_steps)
+        fake.pages.open(hosts=(), methods=opening.methods, account=opening.account, undo_seconds=opening.undo_s)
+        yield Market(fake, _nothing_to_do, fake.world.failing_steps, OutsideFake(fake))
         return
-    agents = ScriptedAgents()
+    agents, clock = ScriptedAgents(), FakeClock(START)
     db = ServerDatabase(database) if database else None
-    embedded = await build_embedded(folder, agents=agents, db=db)
+    embedded = await build_embedded(folder, clock=clock, agents=agents, db=db, opening=opening)
+    outside = OutsideReal(embedded, clock)
 
     async def run_jobs() -> None:
         await embedded.run_due_jobs()
 
     try:
         if kind != "remote":
-            yield Market(embedded, run_jobs, agents.failing_steps)
+            yield Market(embedded, run_jobs, agents.failing_steps, outside)
             return
         app.state.service = embedded
         async with httpx.AsyncClient(transport=in_process(app), base_url=BASE) as client:
-            yield Market(RemoteService(client), run_jobs, agents.failing_steps)
+            yield Market(RemoteService(client), run_jobs, agents.failing_steps, outside)
     finally:
         embedded.close()
 
@@ -84,16 +89,42 @@ def settled_heap() -> None:
     gc.freeze()
 
 
-@pytest.fixture(params=["fake", "embedded", "remote", pytest.param("postgres", marks=pytest.mark.postgres)])
+KINDS = ["fake", "embedded", "remote", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@contextmanager
+def on(kind: str, loop: asyncio.Runner, folder: Path, opening: Opening) -> Iterator[Market]:
+    """A market of one kind for the length of a test."""
+    app = app_over(FakeService())
+    with ExitStack() as kept:
+        database = kept.enter_context(new_database(stocked=True)) if kind == "postgres" else ""
+        context = opened(kind, folder, app, database, opening)
+        yield loop.run(context.__aenter__())
+        loop.run(context.__aexit__(None, None, None))
+
+
+@pytest.fixture(params=KINDS)
 def market(
     request: pytest.FixtureRequest, settled_heap: None, loop: asyncio.Runner, tmp_path: Path
 ) -> Iterator[Market]:
-    app = app_over(FakeService())
-    with ExitStack() as kept:
-        database = kept.enter_context(new_database(stocked=True)) if request.param == "postgres" else ""
-        context = opened(request.param, tmp_path, app, database)
-        yield loop.run(context.__aenter__())
-        loop.run(context.__aexit__(None, None, None))
+    with on(request.param, loop, tmp_path, CLOSED) as found:
+        yield found
+
+
+@pytest.fixture(params=KINDS)
+def paged(request: pytest.FixtureRequest, settled_heap: None, loop: asyncio.Runner, tmp_path: Path) -> Iterator[Market]:
+    """A market whose new ways to pay are given on pages, and that takes transfers."""
+    with on(request.param, loop, tmp_path, PAGES) as found:
+        yield found
+
+
+@pytest.fixture(params=KINDS)
+def undoable(
+    request: pytest.FixtureRequest, settled_heap: None, loop: asyncio.Runner, tmp_path: Path
+) -> Iterator[Market]:
+    """The same, where a purchase can be taken back for a minute."""
+    with on(request.param, loop, tmp_path, UNDO) as found:
+        yield found
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from shutil import copyfile
@@ -10,6 +11,7 @@ from tempfile import mkdtemp
 
 from app.clock import SeededIds
 from services.api.clock import Clock, Ids
+from services.api.types import PaymentMethod
 from services.db import migrate
 from services.db.session import Database
 from services.embedded.core import Core
@@ -23,6 +25,22 @@ from tests.fakes import FakeClock
 from tests.keys import LEDGER_KEY
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+METHODS = (PaymentMethod.CARD, PaymentMethod.BANK, PaymentMethod.PAYPAL)
+ACCOUNT = (("holder", "Souk"), ("iban", "DE02120300000000202051"))
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What pages are opened for, how long a purchase can be taken back, and the account for transfers."""
+
+    methods: tuple[PaymentMethod, ...] = ()
+    undo_s: int = 0
+    account: tuple[tuple[str, str], ...] = ()
+
+
+CLOSED, PAGES = Opening(), Opening(METHODS, account=ACCOUNT)
+UNDO = Opening(METHODS, 60, ACCOUNT)
 
 
 @cache
@@ -47,9 +65,11 @@ async def build_embedded(
     payments: Payments | None = None,
     agents: AgentHost | None = None,
     db: Database | None = None,
+    opening: Opening = CLOSED,
 ) -> EmbeddedService:
     """A started service on `db`, or on its own file in `folder`, whose time may be moved then; `close()` at the end."""
-    real, provider = clock or FakeClock(START), TestProvider(folder / "test-provider.db")
+    real = clock or FakeClock(START)
+    provider = TestProvider(folder / "test-provider.db", methods=opening.methods)
     workspace_clock = WorkspaceClock(real)
     may_move = db is None and payments is None
     core = Core(
@@ -61,6 +81,8 @@ async def build_embedded(
         payments=Providers(payments or provider),
         agents=agents or ScriptedAgents(),
         ledger_key=LEDGER_KEY,
+        undo_window=timedelta(seconds=opening.undo_s),
+        bank_account=opening.account,
     )
     service = EmbeddedService(core)
     await service.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,14 +17,17 @@ from services.api.types import (
     ChatMessage,
     Offering,
     OfferingQuery,
+    PaymentMethod,
     Placed,
     Plan,
     QuickCheckout,
     Register,
     ResourceState,
 )
+from tests.contract.outside import Outside
 
 PASSWORD = "correct horse"
+Run = TypeVar("Run", bound=Callable[..., None])
 AGENT = "customer-care"  # in the samples and in the shipped catalogue
 
 
@@ -35,6 +38,13 @@ class Market:
     root: Service
     run_jobs: Callable[[], Awaitable[None]]
     failing_steps: dict[str, str] = field(default_factory=dict)  # deployment step -> code, while it is in here
+    outside_: Outside | None = None
+
+    @property
+    def outside(self) -> Outside:
+        """The provider, the bank and the clock."""
+        assert self.outside_ is not None, "this market has no outside"
+        return self.outside_
 
     def guest(self, device: str = "device-1") -> Service:
         """Somebody who has not signed in."""
@@ -68,6 +78,15 @@ class Market:
             offering.card.uuid, starter.uuid, payment_token=await self.card(outcome), terms_accepted=True
         )
         return replace(good, **changes)
+
+    async def page_order(self, method: PaymentMethod = PaymentMethod.CARD, **changes: Any) -> QuickCheckout:
+        """The same, paid on a page or by transfer."""  # Any: fields of QuickCheckout
+        return await self.order(payment_token="", payment_method=method, **changes)
+
+    async def later(self, **delta: float) -> None:
+        """Time goes by, and what is due is done."""
+        self.outside.wait(**delta)
+        await self.run_jobs()
 
     async def buy(self, service: Service, request: QuickCheckout | None = None, *, key: str = "order-1") -> Placed:
         """Buys, asking again with the same key while the provider does not answer, and deploys."""
@@ -104,6 +123,28 @@ def story(test: Callable[[Market], Coroutine[Any, Any, None]]) -> Callable[[Mark
     def run(market: Market, loop: asyncio.Runner) -> None:
         loop.run(test(market))
 
+    return _named(run, test)
+
+
+def paged_story(test: Callable[[Market], Coroutine[Any, Any, None]]) -> Callable[[Market, asyncio.Runner], None]:
+    """The same where new ways to pay are given on pages."""
+
+    def run(paged: Market, loop: asyncio.Runner) -> None:
+        loop.run(test(paged))
+
+    return _named(run, test)
+
+
+def undo_story(test: Callable[[Market], Coroutine[Any, Any, None]]) -> Callable[[Market, asyncio.Runner], None]:
+    """The same where a purchase can be taken back for a minute."""
+
+    def run(undoable: Market, loop: asyncio.Runner) -> None:
+        loop.run(test(undoable))
+
+    return _named(run, test)
+
+
+def _named(run: Run, test: Callable[..., Any]) -> Run:  # Any: a story of any market
     run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
     run.pytestmark = getattr(test, "pytestmark", [])  # type: ignore[attr-defined] # where pytest looks for marks
     return run
