@@ -110,6 +110,7 @@ def record_charge(
             _set_payment(connection, order_uuid, PaymentState.PROCESSING, answer)
             later = core.clock.now() + PROCESSING_LEASE
             connection.execute(_LEASE, {"order": order_uuid, "lease": later})
+            transferred.schedule_end(connection, order_uuid, core.clock.now())
     elif order := _start(connection, order_uuid):
         return _deliver(core, connection, order, answer)
     elif not _is_paid(connection, order_uuid):
@@ -172,11 +173,13 @@ def _deliver(core: Core, connection: Connection, order: Any, answer: Charge) -> 
     card = kept_methods.ours_of(core, connection, order.organization_uuid, way, answer, now)
     label = label_of(answer.method) if answer.method is not None else order.paid_with
     if way.provider == TRANSFER:
+        due.drop(connection, order.uuid, transferred.ENDS)
         transferred.clear(core, connection, order.organization_uuid, order.uuid, now)
         payment = Payment(PAID_BY_TRANSFER, "", TRANSFER, later_days=TRANSFER_DAYS)
     else:
         payment = Payment(label, card, way.provider)
         if row.attempt > 1:  # perhaps it was to be paid by transfer first
+            due.drop(connection, order.uuid, transferred.ENDS)
             transferred.to_credit(core, connection, order.organization_uuid, order.uuid, now)
     if state is PaymentState.AUTHORIZED:
         ends = now + core.undo_window

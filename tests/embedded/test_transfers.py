@@ -204,3 +204,18 @@ async def test_what_came_by_transfer_is_credit_when_a_card_pays_after_all(shop: 
     assert await life.balance(AccountKind.REFUNDS) == usd("0")
     assert await life.balance(AccountKind.CLEARING) == usd("-49")
     await life.check_books()
+
+
+@story
+async def test_a_promise_that_nobody_keeps_is_over_after_a_month_and_a_part_keeps_it_open(shop: Shop) -> None:
+    life, placed = await promised(shop)
+    other = await life.order(payment_method=PaymentMethod.INVOICE, payment_token="", organization_name="Other")
+    kept = await life.buyer.quick_checkout(other, key="k2")
+    assert kept.transfer is not None
+    await life.buyer.receive_transfer(arrived(kept.transfer.reference, "1"), key="r")
+    await life.wait(days=29)
+    assert (await life.buyer.get_order(placed.order_uuid)).state is OrderState.PENDING_PROVIDER
+    await life.wait(days=2)
+    over = await life.buyer.get_order(placed.order_uuid)
+    assert (over.state, over.error_code) == (OrderState.CANCELED, "payment_expired")
+    assert (await life.buyer.get_order(kept.order_uuid)).state is OrderState.PENDING_PROVIDER

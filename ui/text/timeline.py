@@ -79,6 +79,7 @@ def _plain(kind: str) -> str:
         "recognise": tr("booking of earned revenue"),
         "quote_expired": tr("a quote runs out"),
         "quote_expires": tr("a quote runs out"),
+        "transfer_expires": tr("an order that was to be paid by transfer runs out"),
         "auto_top_up": tr("auto-top-up"),
         "alert": tr("balance alert"),
         "unserved": tr("end of an unpaid period"),

@@ -117,6 +117,7 @@ ORDER = (
     "overdue",
     "suspend",
     "quote_expires",
+    "transfer_expires",
     "auto_top_up",
     "trial_reminder",
     "alert",

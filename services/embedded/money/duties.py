@@ -9,6 +9,7 @@ from services.embedded.money import (
     committing,
     credit_expiry,
     quotes,
+    receiving,
     recognition,
     renewals,
     reservations,
@@ -30,6 +31,7 @@ DUTIES = Duties(
         "overdue": standing.on_overdue,
         "suspend": standing.on_suspend,
         "quote_expires": quotes.on_expires,
+        "transfer_expires": receiving.on_transfer_expires,
         "trial_reminder": trials.on_trial_reminder,
     },
     asking={

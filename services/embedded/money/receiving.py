@@ -26,17 +26,21 @@ from services.embedded import settlement
 from services.embedded.core import Core
 from services.embedded.money import finalising, grants, ledger, outcomes, payments, standing, transferred
 from services.embedded.money.alerts import CURRENCY, after_change
+from services.embedded.money.due import Due
 from services.embedded.money.grants import NewGrant
 from services.embedded.money.happenings import note_happening
 from services.embedded.placing import PAID_BY_TRANSFER
 from services.embedded.ways import TRANSFER
-from services.gateways.payments import SUCCEEDED, Charge
+from services.gateways.payments import CANCELED, EXPIRED, SUCCEEDED, Charge
 
 ORDER, INVOICE, REFUND = "order", "invoice", "refund"
 REFERENCE_MAX, NOTE_MAX = 140, 2_000  # as SEPA has it; characters
 _REFUND_LENGTH = 10
 
 _T, _P, _O, _I, _N = pm.TransferRow, m.PaymentRow, m.OrderRow, mm.InvoiceRow, mm.PaymentIntent
+_WAITING = sa.select(_P.charge_id, _P.amount_micros, _P.currency).where(
+    _P.order_uuid == sa.bindparam("order"), _P.provider == TRANSFER, _P.state == PaymentState.PROCESSING.value
+)
 _PAYABLE = (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value)
 
 
@@ -232,6 +236,14 @@ def _for_refund(core: Core, connection: Connection, _uuid: str, subject: Expecte
 
 
 _DO = {ORDER: _for_order, INVOICE: _for_invoice, REFUND: _for_refund}
+
+
+def on_transfer_expires(core: Core, connection: Connection, item: Due) -> None:
+    """Nothing came for an order in all that time; it can be bought again. A part that came keeps it open."""
+    row = connection.execute(_WAITING, {"order": item.subject_uuid}).one_or_none()
+    if row is not None and not transferred.received(connection, item.subject_uuid):
+        amount = Money(row.amount_micros, row.currency)
+        settlement.record_charge(core, connection, item.subject_uuid, Charge(row.charge_id, CANCELED, amount, EXPIRED))
 
 
 # ---- as it is told

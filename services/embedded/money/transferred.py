@@ -20,13 +20,15 @@ from services.domain import movements
 from services.domain.movements import Stamp
 from services.domain.wallet import GrantKind
 from services.embedded.core import Core
-from services.embedded.money import grants, ledger
+from services.embedded.money import due, grants, ledger
 from services.embedded.money.alerts import after_change
 from services.embedded.money.grants import NewGrant
 from services.embedded.ways import TRANSFER
 from services.gateways.payments import PROCESSING, Charge
 
 SOURCE = "transfer"  # of credit that came by one
+ENDS = "transfer_expires"  # what is due when nobody has paid
+KEPT_DAYS = 30  # an order waits that long for the first part of its money
 NET_DAYS = 14  # from the order to its due date
 _REFERENCE_LENGTH = 10
 
@@ -71,6 +73,15 @@ def with_transfer(core: Core, connection: Connection, order: Order) -> Order:
     if not waits or order.payment_method is not PaymentMethod.INVOICE:
         return order
     return replace(order, transfer=instructions(core, connection, order.uuid))
+
+
+def schedule_end(connection: Connection, order_uuid: str, at: datetime) -> None:
+    """A promise that nobody keeps is over one day; does nothing for an order that is paid another way."""
+    o = m.OrderRow
+    found = sa.select(o.organization_uuid).join(_P, _P.order_uuid == o.uuid)
+    organization = connection.execute(found.where(o.uuid == order_uuid, _P.provider == TRANSFER)).scalar()
+    if organization is not None:
+        due.schedule(connection, ENDS, order_uuid, organization, at + timedelta(days=KEPT_DAYS))
 
 
 def note_arrival(core: Core, connection: Connection, organization_uuid: str, transfer_uuid: str, amount: Money,
