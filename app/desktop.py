@@ -43,6 +43,7 @@ from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.browser import Browser
 
 WITHOUT_A_DESKTOP = ("offscreen", "minimal")
+LAST_SECONDS = 2.0  # for what is under way when the window closes
 
 
 def make_application() -> QApplication:
@@ -227,6 +228,17 @@ class Desktop(QObject):
 
     # ---- the end
 
+    async def finish(self) -> None:
+        """`close`, once what was under way has heard that it ends: a request that is cut off without a running loop
+        cannot let go of its connection."""
+        for timer in self.bridge.findChildren(QTimer):  # nothing begins any more
+            timer.stop()
+        self.bridge.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            await asyncio.wait(left, timeout=LAST_SECONDS)
+        self.close()
+
     def close(self) -> None:
         """Ends background work and lets go of files."""
         self.bridge.close()
@@ -273,6 +285,6 @@ def run(settings: Settings) -> int:
         signal.signal(number, lambda _number, _frame: application.quit())
     with desktop.loop:
         desktop.loop.run_until_complete(closing.wait())
-        desktop.close()
+        desktop.loop.run_until_complete(desktop.finish())
     single.release()
     return 0
