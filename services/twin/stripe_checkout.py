@@ -219,7 +219,7 @@ def _number_problem(number: str) -> str:
     if len(digits_of(number)) < 12:
         return "Enter the whole card number."
     if not is_valid(number):
-        return "This card number has a slip in it."
+        return "This card number is not right. Check its digits."
     return "This page is a test and takes test cards only. Choose one from the list below."
 
 

@@ -17,8 +17,8 @@ _BADGE = '<span class="badge">TEST MODE</span>'
 _WAYS = {"card": "Card", "us_bank_account": "US bank account", "sepa_debit": "SEPA direct debit"}
 _BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express"}
 _MANDATE = {
-    "us_bank_account": "By paying you allow Souk to debit this account. The bank takes about four days.",
-    "sepa_debit": "By paying you give Souk a SEPA mandate for this account. The bank takes about four days.",
+    "us_bank_account": "By going on you allow Souk to debit this account. The bank takes about four days.",
+    "sepa_debit": "By going on you give Souk a SEPA mandate for this account. The bank takes about four days.",
 }
 
 
@@ -73,7 +73,7 @@ def pay_page(session: Doc, saved: list[Doc], typed: Typed, problems: dict[str, s
 
 
 def _title(session: Doc) -> str:
-    return "Save a way to pay" if session["mode"] == "setup" else f"Pay {MERCHANT}"
+    return "Save a way to pay" if session["mode"] == "setup" else "Payment details"
 
 
 def _todo(session: Doc) -> str:
@@ -142,7 +142,8 @@ def _ways(session: Doc, saved: list[Doc], typed: Typed, problems: dict[str, str]
             return f"<fieldset><legend>{_WAYS[kind]}</legend>{hidden}{only}</fieldset>"
         label = f"Another {_WAYS[kind].lower()}" if saved and kind == "card" else _WAYS[kind]
         rows.append(_way(kind, f"<b>{label}</b>", panel, chosen))
-    return f'<fieldset><legend>Pay with</legend><div class="ways">{"".join(rows)}</div></fieldset>'
+    legend = "Save" if session["mode"] == "setup" else "Pay with"
+    return f'<fieldset><legend>{legend}</legend><div class="ways">{"".join(rows)}</div></fieldset>'
 
 
 def _way(value: str, label: str, panel: str, chosen: str) -> str:
@@ -225,7 +226,9 @@ def filled(name: str) -> Typed:
 
 
 def grouped(number: str) -> str:
-    return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
+    sizes = (4, 6, 5) if len(number) == 15 else (4, 4, 4, 4)
+    starts = [sum(sizes[:place]) for place in range(len(sizes))]
+    return " ".join(number[start : start + size] for start, size in zip(starts, sizes, strict=True))
 
 
 # ---------------------------------------------------------------- the bank, and what is over

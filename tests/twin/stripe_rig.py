@@ -56,6 +56,9 @@ class Rig:
             key, http_client=web, max_network_retries=retries, base_addresses={"api": self.url}
         ).v1
 
+    def run(self, call: Coroutine[Any, Any, Any]) -> Any:  # Any: what the call brings
+        return self._loop.run(call)
+
     def ask(self, call: Coroutine[Any, Any, Any]) -> Doc:
         found: Doc = self._loop.run(call).to_dict()
         return found
@@ -85,6 +88,9 @@ class Rig:
 
     def session(self, *, key: str = "s", **more: Any) -> Doc:  # Any: parameters
         """An open page for $29.00."""
+        return self.ask(self.making(key=key, **more))
+
+    def making(self, *, key: str = "s", **more: Any) -> Coroutine[Any, Any, Any]:  # Any: as above
         price = {"currency": "usd", "unit_amount": 2900, "product_data": {"name": "Starter plan"}}
         params: Doc = {
             "mode": "payment",
@@ -97,7 +103,8 @@ class Rig:
         params |= more
         if params["mode"] == "setup":
             params = {name: one for name, one in params.items() if name not in ("line_items", "payment_intent_data")}
-        return self.ask(self.v1.checkout.sessions.create_async(params, {"idempotency_key": key}))
+        call: Coroutine[Any, Any, Any] = self.v1.checkout.sessions.create_async(params, {"idempotency_key": key})
+        return call
 
     def read(self, session: Doc, *expand: str) -> Doc:
         return self.ask(self.v1.checkout.sessions.retrieve_async(session["id"], {"expand": list(expand)}))
@@ -136,5 +143,3 @@ class Rig:
 
 def text_of(answer: httpx.Response) -> str:
     return unescape(answer.text)
-
-
