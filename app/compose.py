@@ -59,6 +59,12 @@ def _open(settings: Settings, *, read_only: bool) -> Database:
     return Database(settings.database_file, read_only=read_only)
 
 
+async def warm_up(service: EmbeddedService) -> None:
+    """Imports what the first purchase would wait for, by asking each provider whether it is well."""
+    for provider in service.core.payments:
+        await provider.check(now=service.core.clock.now())
+
+
 async def build_embedded(
     settings: Settings,
     *,

@@ -11,7 +11,8 @@ import asyncio
 import importlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import qasync
 from PySide6.QtCore import QEvent, QMessageLogContext, QObject, Qt, QTimer, QtMsgType, QUrl, qInstallMessageHandler
@@ -24,7 +25,7 @@ from app.collector import MainThreadCollector
 from app.device import KeyringTokens, device_token
 from app.pending import pending_service
 from app.returns import Returns
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from app.single import SingleInstance
 from app.version import VERSION
 from app.window import build_view_models, page_makers
@@ -41,6 +42,7 @@ from ui.text import error_text, tr
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.browser import Browser
+from ui.widgets.overlay import Dialog
 
 WITHOUT_A_DESKTOP = ("offscreen", "minimal")
 LAST_SECONDS = 2.0  # for what is under way when the window closes
@@ -59,8 +61,8 @@ def make_application() -> QApplication:
 
 
 def _pass_on(_kind: QtMsgType, _context: QMessageLogContext, message: str) -> None:
-    """Qt's messages as usual, but for the one that the offscreen platform says of every window."""
-    if "propagateSizeHints" not in message:
+    """Qt's messages as usual, but for what the offscreen platform says of every window and menu."""
+    if "propagateSizeHints" not in message and not message.startswith("This plugin does not support"):
         print(message, file=sys.stderr)
 
 
@@ -95,6 +97,7 @@ class Desktop(QObject):
         asyncio.set_event_loop(self.loop)
         self._ready: asyncio.Future[Service] = self.loop.create_future()
         self._close_service: Callable[[], None] = _nothing
+        self._warm_up_payments: Callable[[], Awaitable[None]] = _soon
         self.prefs = Prefs(settings.preferences)
         self.theme = Theme(
             self.prefs.theme_mode, text_scale=self.prefs.text_scale, reduced_motion=self.prefs.reduced_motion
@@ -168,6 +171,7 @@ class Desktop(QObject):
         await asyncio.to_thread(self._tokens.fetch)
         self.shell.settle()
         await asyncio.to_thread(_warm_up)
+        await self._warm_up_payments()
 
     async def _open_remote(self) -> None:
         remote = await asyncio.to_thread(importlib.import_module, "services.remote")
@@ -179,10 +183,16 @@ class Desktop(QObject):
         compose = await asyncio.to_thread(importlib.import_module, "app.compose")
         if not read_only:
             await asyncio.to_thread(compose.prepare_database, self.settings, self._clock)
-        service = await compose.build_embedded(
-            self.settings, clock=self._clock, ids=self._ids, is_prepared=True, read_only=read_only, moves_in_time=True
-        )
+        try:
+            service = await compose.build_embedded(
+                self.settings, clock=self._clock, ids=self._ids, is_prepared=True, read_only=read_only,
+                moves_in_time=True,
+            )  # fmt: skip
+        except SettingsError as error:  # found out here, because the keyring may ask its owner
+            self._on_wrong_setting(str(error))
+            return
         self._close_service = service.close
+        self._warm_up_payments = partial(compose.warm_up, service)
         self._ready.set_result(service)
         if not read_only:
             self.bridge.run(self, "work", lambda: service.run_worker(self._on_job_done))
@@ -210,6 +220,14 @@ class Desktop(QObject):
         sheet.restore_chosen.connect(restore)
         sheet.reading_chosen.connect(read_only)
         sheet.quit_chosen.connect(self._application.quit)
+        sheet.open()
+
+    def _on_wrong_setting(self, text: str) -> None:
+        """Nothing can be bought, so nothing is pretended: the catalogue stays to be looked at."""
+        print(f"souk: {text}", file=sys.stderr)
+        sheet = Dialog(self.shell, tr("Payments are not set up"), text, confirm=tr("Quit"), cancel=tr("Look around"),
+                       name="wrongSettingDialog")  # fmt: skip
+        sheet.confirmed.connect(self._application.quit)
         sheet.open()
 
     def _on_crashed(self, error: Exception) -> None:
@@ -249,6 +267,10 @@ class Desktop(QObject):
 
 
 def _nothing() -> None:
+    pass
+
+
+async def _soon() -> None:
     pass
 
 

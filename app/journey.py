@@ -1,6 +1,7 @@
 """Plays the purchase in the real window with key and mouse events, and measures what it costs a person.
 
-Three people: a new one with a test card, a returning one with a card on file, a returning one who uses the palette.
+Four people: a new one with a test card, a returning one with a card on file, a returning one who uses the palette, and
+one who types a new card on the provider's page in the browser (app/browsing.py plays the browser).
 Seconds are keystroke-level (app/klm.py) plus every wait that is ours, measured from the event to the usable screen.
 """
 
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.browsing import CardPage
 from app.klm import POINT_S, THINK_S, Meter
 from services.api.types import AnswerBand
 
@@ -30,10 +32,12 @@ WINDOW = (1280, 800)
 PATIENCE_S = 10.0
 LOOK_EVERY_S = 0.002
 EMAIL, PASSWORD = "ada.king@example.com", "correct-stap"  # 20 and 12 characters, as in FEATURES section 4
+# One of the published test cards; the name is the buyer's own, 8 characters.
+CARD = {"number": "4242424242424242", "expiry": "1234", "cvc": "123", "name": "Ada King"}
 # 24 characters as in FEATURES; each agent is asked something it knows.
 QUESTIONS = {"Customer Care": "How many days to return?", "Code Reviewer": "How big should a PR be?"}
 # Budgets of issue 1/3, E19. Seconds count the person and our own waits together.
-BUDGETS = {"new person": 40.0, "returning": 25.0, "returning by palette": 25.0}
+BUDGETS = {"new person": 40.0, "returning": 25.0, "returning by palette": 25.0, "new card in the browser": 45.0}
 SCREENS_MAX, FIELDS_MAX, OWN_WAIT_MAX_MS = 5, 6, 2_500
 
 
@@ -104,6 +108,12 @@ class Player:
         self.scenario = Scenario("new person")
         self._since = time.perf_counter()
         self._klm_before = 0.0
+        self.pages: list[str] = []  # what was opened in the browser
+        desktop.browser.open_url = self._open_page
+
+    def _open_page(self, url: str) -> bool:
+        self.pages.append(url)
+        return True
 
     def begin(self, name: str) -> None:
         """Another person takes the mouse."""
@@ -147,6 +157,32 @@ class Player:
         self._since = time.perf_counter()
         QTest.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, centre)
 
+    async def choose_test_card(self) -> None:
+        """The first of the published ones: it pays."""
+        from PySide6.QtCore import Qt  # lazy: as above
+        from PySide6.QtTest import QTest  # lazy: as above
+        from PySide6.QtWidgets import QMenu  # lazy: as above
+
+        self.click("addTestCard")
+        await self.until(lambda: self.desktop.shell.findChildren(QMenu, "testCardMenu"), "the test cards")
+        menu = self.desktop.shell.findChildren(QMenu, "testCardMenu")[-1]
+        spot = menu.actionGeometry(menu.actions()[0]).center()
+        self.scenario.meter.click()
+        QTest.mouseClick(menu, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
+        self.desktop.shell.activateWindow()  # as a desktop does when a menu closes; offscreen there is none
+
+    async def pay_in_browser(self) -> None:
+        """Looks at the page, types the card, pays, and is led back."""
+        await self.until(lambda: self.pages, "the page of the provider")
+        self.scenario.meter.look()
+        page = await CardPage.open(self.pages[-1])
+        for name, text in CARD.items():
+            self.scenario.meter.type_field(len(text))
+            page.type(name, text)
+        self.scenario.meter.press()
+        self._since = time.perf_counter()
+        await page.send()
+
     def type_into_focus(self, text: str) -> None:
         """A field that already has the cursor is filled."""
         from PySide6.QtTest import QTest  # lazy: as above
@@ -167,6 +203,11 @@ class Player:
         from PySide6.QtWidgets import QApplication  # lazy: as above
 
         return QApplication.focusWidget() or self.desktop.shell
+
+    def is_seen(self, name: str) -> bool:
+        from PySide6.QtWidgets import QWidget  # lazy: as above
+
+        return any(one.isVisible() for one in self.desktop.shell.findChildren(QWidget, name))
 
     def focus_is(self, name: str) -> bool:
         return bool(self._focus().objectName() == name)
@@ -194,8 +235,17 @@ class Player:
         self._since = time.perf_counter()
 
 
-async def buy(player: Player, *, by_palette: str = "", card_row: int = 0, is_new: bool = False) -> None:
+async def buy(
+    player: Player, *, by_palette: str = "", card_row: int = 0, is_new: bool = False, in_browser: bool = False
+) -> None:
     """From the marketplace to the first answer."""
+    await choose(player, by_palette, card_row)
+    await pay(player, is_new=is_new, in_browser=in_browser)
+    await ask(player)
+
+
+async def choose(player: Player, by_palette: str, card_row: int) -> None:
+    """An agent, up to checkout."""
     from PySide6.QtCore import Qt  # lazy: as above
 
     vms, here = player.desktop.vms, player.desktop.shell.navigator
@@ -213,6 +263,13 @@ async def buy(player: Player, *, by_palette: str = "", card_row: int = 0, is_new
         player.click("buyButton")
     await player.until(lambda: here.here.page == "checkout" and vms.checkout.state.summary is not None, "checkout")
     player.step("checkout open")
+
+
+async def pay(player: Player, *, is_new: bool, in_browser: bool) -> None:
+    """At checkout, up to the agent that is ready."""
+    from PySide6.QtCore import Qt  # lazy: as above
+
+    vms, here = player.desktop.vms, player.desktop.shell.navigator
     if is_new:
         await player.until(lambda: player.focus_is("emailField"), "the cursor in the e-mail field")
         player.type_into_focus(EMAIL)
@@ -220,7 +277,16 @@ async def buy(player: Player, *, by_palette: str = "", card_row: int = 0, is_new
         player.type_into_focus(PASSWORD)
         player.click("termsCheckbox")
         player.step("account typed")
+        await player.choose_test_card()
+        await player.until(lambda: vms.checkout.state.can_pay and vms.checkout.state.payment_token, "the test card")
         player.click("payButton", decides=False)
+    elif in_browser:
+        await player.until(lambda: vms.checkout.state.can_pay, "the way to pay")
+        player.click("new-card")
+        player.click("payButton", decides=False)
+        await player.until(lambda: player.is_seen("waitingSheet"), "the sheet that waits for the browser")
+        player.step("browser opened")
+        await player.pay_in_browser()
     else:
         await player.until(lambda: vms.checkout.state.can_pay and player.focus_is("payButton"), "Enter to be enough")
         player.press(Qt.Key.Key_Return, decides=True)
@@ -231,7 +297,6 @@ async def buy(player: Player, *, by_palette: str = "", card_row: int = 0, is_new
         "the chat with the cursor in it",
     )
     player.step("agent ready")
-    await ask(player)
 
 
 async def ask(player: Player) -> None:
@@ -248,7 +313,7 @@ async def ask(player: Player) -> None:
 
 
 async def play_all(desktop: Desktop, out: Path, started: float) -> list[Scenario]:
-    """All three people, one after the other, in one window."""
+    """All of them, one after the other, in one window."""
     player = Player(desktop, out)
     desktop.shell.resize(*WINDOW)
     player._since = started
@@ -257,13 +322,14 @@ async def play_all(desktop: Desktop, out: Path, started: float) -> list[Scenario
     await player.look_around()
     await buy(player, is_new=True)
     played = [player.scenario]
-    for name, search, row in (("returning", "", 2), ("returning by palette", "code reviewer", 0)):
+    others = (("returning", "", 2), ("returning by palette", "code reviewer", 0), ("new card in the browser", "", 0))
+    for name, search, row in others:
         player.begin(name)
         desktop.shell.navigator.show_section("marketplace")
         await player.until(lambda: desktop.shell.navigator.here.page == "marketplace", "the marketplace")
         player._since = time.perf_counter()
         player.step("marketplace")
-        await buy(player, by_palette=search, card_row=row)
+        await buy(player, by_palette=search, card_row=row, in_browser=name == "new card in the browser")
         played.append(player.scenario)
     return played
 
@@ -271,13 +337,14 @@ async def play_all(desktop: Desktop, out: Path, started: float) -> list[Scenario
 def watch_for_strays(application: QApplication, shell: Shell) -> list[str]:
     """A growing list of widgets that were shown as a window of their own: each would flash up on a real desktop."""
     from PySide6.QtCore import QEvent, QObject  # lazy: --help needs no Qt
-    from PySide6.QtWidgets import QWidget  # lazy: as above
+    from PySide6.QtWidgets import QMenu, QWidget  # lazy: as above
 
     strays: list[str] = []
 
     class Watch(QObject):
         def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-            if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched is not shell:
+            is_known = watched is shell or isinstance(watched, QMenu)  # a menu is meant to be a window
+            if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and not is_known:
                 strays.extend([watched.objectName() or type(watched).__name__] if watched.isWindow() else [])
             return False
 

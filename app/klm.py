@@ -38,6 +38,10 @@ class Meter:
         self.clicks += 1
         self.seconds += POINT_S + 2 * BUTTON_S + (THINK_S if decides else 0)
 
+    def look(self) -> None:
+        """Takes in another screen, here or in the browser."""
+        self.seconds += THINK_S
+
     def type_field(self, length: int) -> None:
         """A field filled with `length` characters: it is thought about, then typed."""
         self._hand_to(KEYBOARD)

@@ -70,6 +70,8 @@ async def buy(buyer: Buyer) -> None:
     buyer.press(Qt.Key.Key_Tab)
     buyer.type_into_focus(PASSWORD)
     await buyer.press_button("termsCheckbox")
+    await buyer.choose_test_card()
+    await buyer.until(lambda: vms.checkout.state.payment_token, "the test card")
     await buyer.press_button("payButton")
     await buyer.until(lambda: buyer.page == "chat" and buyer.focus_is("chatInput"), "the chat")
     await buyer.until(lambda: vms.chat.state.status is Status.READY, "the conversation")

@@ -1,4 +1,4 @@
-"""The first minute, played in the real window by a real second process: three people, five screens, their budgets."""
+"""The first minute, played in the real window by a real second process: four people, five screens, their budgets."""
 
 from __future__ import annotations
 
@@ -49,11 +49,12 @@ def scenarios(played: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {scenario["name"]: scenario for scenario in played["scenarios"]}
 
 
-def test_all_three_people_reach_an_answer_within_their_seconds(played: dict[str, Any]) -> None:
+def test_everybody_reaches_an_answer_within_their_seconds(played: dict[str, Any]) -> None:
     found = scenarios(played)
     assert found["new person"]["klm_seconds"] <= 40
     assert found["returning"]["klm_seconds"] <= 25
     assert found["returning by palette"]["klm_seconds"] <= 25
+    assert found["new card in the browser"]["klm_seconds"] <= 45
     assert played["ok"] is True
 
 
@@ -136,5 +137,5 @@ def server(tmp_path: Path) -> Iterator[str]:
 def test_the_same_window_buys_from_a_server(server: str, tmp_path: Path) -> None:
     done = souk("--remote", server, "journey", "--json", "--out", str(tmp_path / "shots"))
     found = json.loads(done.stdout)
-    assert [scenario["steps"][-1]["name"] for scenario in found["scenarios"]] == ["first answer"] * 3
+    assert [scenario["steps"][-1]["name"] for scenario in found["scenarios"]] == ["first answer"] * 4
     assert done.stderr == ""
