@@ -114,6 +114,19 @@ async def test_a_hold_that_the_bank_let_go_is_not_taken(case: Case) -> None:
     assert (case.held(), case.taken(), case.payments()) == (NOTHING, NOTHING, 0)
 
 
+@story
+async def test_what_is_not_held_cannot_be_captured(case: Case) -> None:
+    opened = await case.charge()
+    with suppress(ProviderRefused):
+        assert (await case.pays.capture(opened.id, key="take-1")).state != SUCCEEDED
+    paid = await case.paid(key="paid")
+    await case.pays.refund(paid.id, PRICE, key="back")
+    with suppress(ProviderRefused):
+        assert (await case.pays.capture(paid.id, key="take-2")).state == REFUNDED
+    assert (await case.find(paid)).state == REFUNDED
+    assert (case.held(), case.taken()) == (NOTHING, NOTHING)
+
+
 # ---------------------------------------------------------------- what takes days
 
 

@@ -156,6 +156,8 @@ def test_what_is_kept_of_a_page_is_charged_again_as_what_it_is(
     assert provider.describe(kept.token) is None
     again = loop.run(provider.charge(replace(REQUEST, token=kept.token), key="again"))
     assert (again.state, again.method) == (state, kept)
+    checked = loop.run(provider.charge(replace(REQUEST, amount=Money.zero(), token=kept.token), key="checked"))
+    assert (checked.state, checked.method) == ("succeeded", kept)
     other = loop.run(provider.charge(PAGE, key="other"))
     assert loop.run(provider.answer(other.id, kept.token)).method == kept
 
