@@ -172,6 +172,7 @@ class PaymentSection(QWidget):
         items = [(way_label(method), ICONS[method]) for method in METHODS]
         self.method = Segmented(items, label=tr("Payment method"), name="paymentMethod", stretch=True)
         self.method.changed.connect(self._on_method_changed)
+        self.method.hide()  # until there is a choice: what comes and goes moves everything below it
         for index, method in enumerate(METHODS):
             self.method.button(index).setObjectName(f"paymentMethod-{method.value}")
         self._balance = label("", "small", name="walletNote", wrap=True)
