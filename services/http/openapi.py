@@ -31,7 +31,7 @@ ERROR: Node = {
     },
 }
 ANSWERED_WRONG: Node = {
-    "description": "An error: 401, 402, 404, 409, 413, 422, 429, 500 or 503, always in this shape",
+    "description": "An error: 400, 401, 402, 404, 409, 413, 422, 429, 500, 502 or 503, always in this shape",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
 

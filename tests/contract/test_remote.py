@@ -9,9 +9,29 @@ import httpx
 import pytest
 
 from services.api.contract import Actor, Service
-from services.api.errors import AgentUnavailable, InvalidInput, NotFound, Offline, PaymentUnknown, ServiceError
+from services.api.errors import (
+    AgentUnavailable,
+    EventRejected,
+    InvalidInput,
+    NotFound,
+    Offline,
+    PaymentUnknown,
+    ProviderRejected,
+    ServiceError,
+)
 from services.api.money import Money
-from services.api.types import AnswerPart, OfferingQuery, QuickCheckout, SortOrder
+from services.api.types import (
+    AddMethod,
+    AnswerPart,
+    OfferingQuery,
+    PaymentMethod,
+    PayOrder,
+    QuickCheckout,
+    ReceiveTransfer,
+    RefundRequest,
+    SortOrder,
+    Webhook,
+)
 from services.remote import RemoteService, connect
 from tests.contract.market import answer_of, raises
 
@@ -64,6 +84,56 @@ def test_what_is_no_souk_server_is_an_error_not_a_crash(loop: asyncio.Runner) ->
         assert error.params == {"reason": "not_a_souk_answer"}
     loop.run(raises(ServiceError, remote(answering(301, b"")).list_offerings(OfferingQuery())))
     loop.run(raises(Offline, remote(answering(502, b"")).list_offerings(OfferingQuery())))
+
+
+def test_what_may_have_moved_money_is_unknown_when_its_answer_is_lost(loop: asyncio.Runner) -> None:
+    service = remote(failing(httpx.ReadTimeout))
+    refund = RefundRequest("i")
+    for work in (
+        service.pay_order("o", PayOrder(), key="k"),
+        service.cancel_order("o"),
+        service.cancel_payment("p"),
+        service.pay_invoice("i", "", key="k", page=PaymentMethod.CARD),
+        service.add_payment_method(AddMethod(), key="k"),
+        service.receive_transfer(ReceiveTransfer("r", Money.parse("1"), "b"), key="k"),
+        service.refund_invoice(refund, "h", key="k"),
+    ):
+        loop.run(raises(PaymentUnknown, work))
+    for looks in (service.refresh_order("o"), service.refresh_payment("p"), service.preview_refund(refund)):
+        loop.run(raises(Offline, looks))
+
+
+def test_a_webhook_is_handed_on_as_it_came(loop: asyncio.Runner) -> None:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, content=b"{}")
+
+    headers = (("host", "evil.example"), ("content-length", "9999"), ("stripe-signature", "t=1"), ("x-twice", "a"))
+    service = remote(handler, Actor("device", "session"))
+    loop.run(service.take_webhook(Webhook("../users", headers, b"\x00\xff")))
+    [request] = seen
+    assert (request.url.raw_path, request.content) == (b"/api/webhooks/..%2Fusers/", b"\x00\xff")
+    assert (request.headers["host"], request.headers["content-length"]) == ("souk.test", "2")
+    assert (request.headers["stripe-signature"], request.headers["x-twice"]) == ("t=1", "a")
+    assert not {"authorization", "cart-token"} & set(request.headers)
+
+
+def test_a_webhook_that_is_not_taken_is_an_error(loop: asyncio.Runner) -> None:
+    webhook = Webhook("test", (), b"{}")
+    body = b'{"code": "event_rejected", "detail": "", "params": {}, "fields": {}}'
+    loop.run(raises(EventRejected, remote(answering(400, body)).take_webhook(webhook)))
+    loop.run(raises(Offline, remote(failing(httpx.ReadTimeout)).take_webhook(webhook)))
+    loop.run(raises(Offline, remote(answering(502, b"")).take_webhook(webhook)))
+    odd = Webhook("test", (("test-signature", "\ud800"),), b"{}")
+    loop.run(raises(EventRejected, remote(answering(200, b"{}")).take_webhook(odd)))
+
+
+def test_a_refusal_of_a_provider_is_no_lost_answer(loop: asyncio.Runner) -> None:
+    body = b'{"code": "provider_rejected", "detail": "", "params": {"reason": "key_invalid"}, "fields": {}}'
+    error = loop.run(raises(ProviderRejected, remote(answering(502, body)).pay_order("o", PayOrder(), key="k")))
+    assert error.params == {"reason": "key_invalid"}
 
 
 def test_a_stream_that_ends_before_its_message_is_offline(loop: asyncio.Runner) -> None:

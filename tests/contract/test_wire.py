@@ -20,8 +20,59 @@ from services.api.errors import (
     all_errors,
 )
 from services.api.money import Money, Rate
-from services.api.types import Cart, Offering, QuickCheckout
-from tests.samples import OFFERINGS
+from services.api.types import (
+    Action,
+    AddedMethod,
+    AddMethod,
+    Cart,
+    Dispute,
+    LedgerLine,
+    Offering,
+    Paid,
+    PaymentMethod,
+    PaymentState,
+    PayOrder,
+    Placed,
+    QuickCheckout,
+    ReceiveTransfer,
+    Refunded,
+    RefundPreview,
+    RefundReason,
+    RefundRequest,
+    SavedMethod,
+    Transfer,
+    TransferDue,
+    TransferReceived,
+)
+from tests.samples import NOW, OFFERINGS
+
+USD = Money.parse("29.01")
+TRANSFER = Transfer("SKT-1", USD, NOW, (("iban", "DE02120300000000202051"),), Money.zero())
+METHOD = SavedMethod(
+    "card-1", "PayPal", "", 0, 0, True, PaymentMethod.PAYPAL, "ada@example.com", "soon", ("Customer Care",)
+)
+ACTION = Action("redirect", "https://checkout.stripe.com/c/pay/1", NOW)
+PAYING = (
+    METHOD,
+    Placed("o", action=ACTION, state=PaymentState.ACTION_REQUIRED),
+    Placed("o", state=PaymentState.PROCESSING, transfer=TRANSFER),
+    Placed("o", "r", "c", "p", "/resource-details/r/", state=PaymentState.AUTHORIZED),
+    Paid("p", PaymentState.CANCELED, -USD, "i", ACTION),
+    AddedMethod("s", PaymentState.SUCCEEDED, None, METHOD),
+    AddedMethod("s", PaymentState.CANCELED, error_code="payment_expired"),
+    RefundPreview("i", "SK-1", USD, USD, Money.zero(), "transfer", (LedgerLine("clearing", USD, "test"),), ("A",), "h"),
+    Refunded("p", PaymentState.SENT, USD, "n", "CN-1", ()),
+    TransferDue("o", "order", "SKT-1", "Ada's", "ada@example.com", "Care, Starter", USD, USD, NOW, True),
+    TransferReceived("SKT-1", USD, Money.zero(), USD, "staff@example.com", NOW, "twice"),
+    Dispute("d", "stripe", "open", "fraudulent", USD, USD, "c", "Ada's", "ada@example.com", "i", "SK-1", NOW, None),
+)
+ASKED = (
+    QuickCheckout("a", "b", PaymentMethod.INVOICE, return_url="http://127.0.0.1:1/", saves_method=False),
+    PayOrder(PaymentMethod.BANK, "card-1", "http://127.0.0.1:1/", saves_method=False),
+    AddMethod(PaymentMethod.PAYPAL, "http://127.0.0.1:1/", "c", is_default=True),
+    RefundRequest("i", USD, RefundReason.FRAUDULENT, "stolen", ends_access=True),
+    ReceiveTransfer("SKT-1", USD, "bank-1", NOW, "twice"),
+)
 
 PARAMS = st.dictionaries(
     st.from_regex(r"[a-z_]{1,12}", fullmatch=True).filter(lambda name: name not in ("fields", "self")),
@@ -34,6 +85,25 @@ FIELDS = st.dictionaries(st.text(min_size=1), st.sampled_from(["required", "unkn
 @pytest.mark.parametrize("offering", OFFERINGS, ids=lambda offering: str(offering.card.slug))
 def test_an_offering_comes_back_whole(offering: Offering) -> None:
     assert wire.decode(wire.encode(offering), Offering) == offering
+
+
+@pytest.mark.parametrize("value", PAYING, ids=lambda value: type(value).__name__)
+def test_what_paying_made_comes_back_whole(value: object) -> None:
+    assert wire.decode(wire.encode(value), type(value)) == value
+
+
+@pytest.mark.parametrize("value", ASKED, ids=lambda value: type(value).__name__)
+def test_what_is_asked_about_paying_is_read_as_it_was_sent(value: object) -> None:
+    assert wire.read_body(wire.encode(value), type(value)) == value
+
+
+def test_amounts_of_support_are_read_as_people_write_them() -> None:
+    body = b'{"reference": "SKT-1", "amount": "29.00", "bank_reference": "b"}'
+    assert wire.read_body(body, ReceiveTransfer).amount == Money.parse("29")
+    assert wire.read_body(b'{"invoice_uuid": "i", "amount": null}', RefundRequest) == RefundRequest("i")
+    for text in (b'"1e3"', b'"NaN"', b"29", b'"29,00"', b"1e400", b'{"micros": 1.5}'):
+        with pytest.raises(InvalidInput):
+            wire.read_body(b'{"invoice_uuid": "i", "amount": %s}' % text, RefundRequest)
 
 
 @given(kind=st.sampled_from(sorted(all_errors())), params=PARAMS, fields=FIELDS)
