@@ -241,6 +241,7 @@ def test_a_webhook_of_another_time_is_forged_also_one_of_the_future(
         {"stripe-signature": f"t={INSTANT},v1=é"},
         {"stripe-signature": f"t={INSTANT},v1=\udcff"},
         {"stripe-signature": f"t=1,t={INSTANT},v1={signature(BODY)}"},
+        {"stripe-signature": f"t={INSTANT},t=1,v1={signature(BODY)}"},
         {"stripe-signature": f"t={INSTANT},v1="},
     ],
 )

@@ -41,6 +41,8 @@ from tests.gateways.stripe_rig import (
 )
 
 INVALID = "invalid_request_error"
+ACCOUNT = {"id": "acct_1", "object": "account", "charges_enabled": True, "country": "DE"}
+NOTHING = {"object": "list", "data": [], "has_more": False, "url": "/"}
 
 
 @pytest.fixture
@@ -156,6 +158,19 @@ def test_a_bad_key_never_looks_like_an_outcome(loop: asyncio.Runner, status: int
 
     answers = loop.run(everything())
     assert [type(one) for one in answers] == [ProviderRefused] * 8
+
+
+def test_a_wish_of_the_bank_is_one_whatever_else_it_says(loop: asyncio.Runner) -> None:
+    pays, _ = scripted(error(402, "card_error", "authentication_required", decline_code="do_not_honor"))
+    charge = loop.run(pays.charge(wish(token="pm_1", is_attended=False), key=KEY))
+    assert charge.decline_code == "authentication_required"
+
+
+def test_a_cursor_stripe_does_not_know_however_it_says_so_is_left_behind(loop: asyncio.Runner) -> None:
+    pays, said = scripted(error(400, INVALID, param="ending_before"), httpx.Response(200, json=NOTHING))
+    told = loop.run(pays.list_events("evt_1", since=START))
+    assert (told.events, told.cursor) == ((), "")
+    assert ["ending_before" in one.url.params for one in said.asked] == [True, False]
 
 
 def page(status: str, **more: Any) -> httpx.Response:  # Any: fields of a session
@@ -332,10 +347,6 @@ def test_what_is_the_matter_is_found_and_nothing_is_raised(
     assert {name: one.code for name, one in found.items()} == findings
 
 
-ACCOUNT = {"id": "acct_1", "object": "account", "charges_enabled": True, "country": "DE"}
-NOTHING = {"object": "list", "data": [], "has_more": False, "url": "/"}
-
-
 class Desk(httpx.AsyncBaseTransport):
     """Answers by path."""
 
@@ -367,6 +378,16 @@ def test_a_restricted_key_need_not_read_the_account(loop: asyncio.Runner) -> Non
     found = examined(loop, Desk(error(403, INVALID), date=format_datetime(START)))
     assert (found["key"].is_well, found["account"].is_well, found["account"].code) == (True, True, "not_looked_at")
     assert found["clock"].detail == {"seconds": "0"}
+
+
+def test_an_endpoint_that_is_switched_off_is_none(loop: asyncio.Runner) -> None:
+    off = {"id": "we_1", "object": "webhook_endpoint", "url": "https://souk.example/", "status": "disabled"}
+    account, lists = httpx.Response(200, json=ACCOUNT), httpx.Response(200, json=NOTHING)
+    said = Said(account, *[lists] * 5, httpx.Response(200, json=NOTHING | {"data": [off]}))
+    pays = StripePayments(key=TEST_KEY, clock=MovedClock(), webhook_secret="whsec_" + "1", line=Line(said, no_pause))
+    found = by_name(loop.run(pays.check(now=START)))["webhook"]
+    assert (found.is_well, found.code) == (False, "no_endpoint")
+    assert said.asked[-1].url.path == "/v1/webhook_endpoints"
 
 
 def test_an_account_that_may_not_take_payments_is_told(loop: asyncio.Runner) -> None:
