@@ -8,6 +8,9 @@ GENERIC = "generic_decline"
 # providers asks for the general sentence.
 UNTOLD = frozenset(
     {
+        "5180",  # PayPal's word for a card that is suspected, and two more
+        "9500",
+        "9520",
         "fraudulent",
         "highest_risk_level",
         "lost_card",
