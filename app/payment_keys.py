@@ -104,7 +104,8 @@ def check(keys: Keys, settings: Settings) -> None:
 def _check_stripe(value: str, settings: Settings) -> None:
     kind = kind_of(value)
     if _STRIPE.fullmatch(value) is None:
-        what = f"this is a {kind}" if kind else "this is no key of Stripe's, or only a part of one"
+        is_part = not kind or kind.startswith("restricted")
+        what = "this is no key of Stripe's, or only a part of one" if is_part else f"this is a {kind}"
         raise SettingsError(f"stripe_key: {what}; a restricted key is wanted, which begins with rk_")
     if is_live(value) and not settings.allow_live_keys:
         raise SettingsError(f"stripe_key: a {kind} is refused unless allow_live_keys = true; real money would move")
