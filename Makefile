@@ -43,7 +43,7 @@ build: setup
 # Newest versions that are at least a week old (a poisoned release is mostly found by then).
 lock: setup
 	$(PY) -m pip install --quiet uv
-	$(PY) -m uv pip compile --quiet --system-certs --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	$(PY) -m uv pip compile --quiet --system-certs --upgrade --universal --generate-hashes --no-emit-index-url --no-strip-extras --python-version 3.11 \
 		--extra server --extra dev --exclude-newer "1 week" --custom-compile-command "make lock" \
 		pyproject.toml -o requirements.lock
 
