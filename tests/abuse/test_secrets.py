@@ -8,7 +8,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +46,7 @@ from tests.contract.money import usd
 from tests.fakes import FakeClock
 
 pytestmark = pytest.mark.loopback
+ROOT = Path(__file__).resolve().parents[2]
 PAYS, DECLINED, NO_MONEY = "4242424242424242", "4000000000000002", "4000000000009995"
 LOGGERS = ("", "souk", "stripe", "httpx", "httpcore", "asyncio", "services", "app")
 
@@ -297,4 +301,23 @@ def test_keys_of_a_live_installation_are_in_no_repr(data_dir: Path) -> None:
     canaries = Canaries({"any": "canary7f"})
     assert canaries.look_at_reprs([till, settings]) >= {"Keys", "Settings", "StripePayments", "PayPalPayments"}
     till.providers.close()
+    nothing_found(canaries)
+
+
+@pytest.mark.slow
+def test_no_text_of_the_window_shows_one(tmp_path: Path) -> None:
+    """Every widget, also what is hidden, tips and what is read out, at every step of a purchase."""
+    data = tmp_path / "data"
+    data.mkdir()
+    driver = [sys.executable, "-m", "tests.abuse.window_driver", str(data)]
+    done = subprocess.run(driver, capture_output=True, text=True, timeout=110, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["texts"] > 300
+    assert told["knows the card's end"]
+    assert told["found"] == []
+    canaries = Canaries({"card": PAYS, "password": "correct-stap"})
+    canaries.look(done.stderr, "standard error")
+    for file in [data / "souk.db", *(data / "twin").glob("*.db")]:
+        canaries.look_into(file)
     nothing_found(canaries)
