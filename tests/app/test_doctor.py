@@ -18,7 +18,9 @@ from app.doctor_words import _NOTES, _WORDS, sentence
 from app.payment_keys import Key, Keys
 from app.settings import Settings
 from services.gateways.payments import Finding
+from services.gateways.stripe_payments import StripePayments
 from services.gateways.test_provider import TestProvider
+from services.twin.server import Twin
 from tests.fakes import FakeClock
 
 NO_KEYS = Keys()
@@ -98,6 +100,34 @@ def run(data_dir: Path, capsys: pytest.CaptureFixture[str], **settings: object) 
 def test_the_inline_provider_is_well(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, told = run(data_dir, capsys, payments="inline")
     assert (code, told["mode"], told["is_test_mode"], told["is_well"]) == (0, "inline", True, True)
+
+
+@pytest.mark.loopback
+def test_the_twin_is_well(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, told = run(data_dir, capsys, twin_port=0)
+    assert (code, told["mode"], told["is_test_mode"], told["is_well"]) == (0, "twin", True, True)
+
+
+@pytest.mark.loopback
+def test_a_key_that_was_revoked_is_said_to_be(data_dir: Path, loop: asyncio.Runner) -> None:
+    loop.get_loop().slow_callback_duration = 10.0  # the client is imported here
+    twin = Twin(data_dir, clock=FakeClock(NOW), port=0)
+    key = "rk_test" + "_canary_revoked"
+    try:
+        stripe = StripePayments(key=key, api_base=twin.start(), clock=FakeClock(NOW))
+        told = loop.run(doctor._ask(stripe, FakeClock(NOW), Keys(stripe=Key(key))))
+    finally:
+        twin.close()
+    wrong = [one for one in told if not one.is_well]
+    assert [one.what for one in wrong] == ["key"]
+    assert "souk keys set" in wrong[0].text
+    assert "canary" not in str(told)
+
+
+def test_a_live_installation_without_keys_is_not_well(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, told = run(data_dir, capsys, payments="live")
+    assert (code, told["is_well"]) == (1, False)
+    assert "no key of Stripe or PayPal" in str(told["lines"])
 
 
 def test_the_command_prints_it_for_people(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
