@@ -1,4 +1,4 @@
-"""`souk serve` on the twin: what happens on a provider's page is told by webhook, signed, to the route of the server."""
+"""`souk serve` on the twin: what happens on a page of a provider is told to the server by webhook, signed."""
 
 from __future__ import annotations
 
