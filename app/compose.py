@@ -103,6 +103,7 @@ async def build_embedded(
             backups=None if settings.database else settings.backups,  # a server's database has backups of its own
             undo_window=timedelta(seconds=settings.undo_seconds),
             bank_account=till.bank_account,
+            return_page=settings.return_page or (f"{address}/pay/return/" if address else ""),
         )
         service = EmbeddedService(core)
         close = service.close

@@ -64,14 +64,14 @@ def open_till(settings: Settings, clock: Clock, *, address: str = "") -> Till:
     """The providers of these settings. `address`: where this program answers over HTTP, "" for a window; webhooks and
     pages lead there. SettingsError."""
     if settings.payments == INLINE:
-        return _inline(settings)
+        return _inline(settings, clock)
     if settings.payments == LIVE:
         return _live(settings, clock)
     return _twin(settings, clock, address)
 
 
-def _inline(settings: Settings) -> Till:
-    provider = TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S, methods=PAGES)
+def _inline(settings: Settings, clock: Clock) -> Till:
+    provider = TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S, methods=PAGES, clock=clock)
     records = Records({BEFORE: provider}, of_before=BEFORE, folder=settings.timeline)
     return Till(Providers(provider), records, bank_account=settings.bank_account or EXAMPLE_ACCOUNT)
 

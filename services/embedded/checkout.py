@@ -37,6 +37,7 @@ from services.embedded.identity import organizations_of
 from services.embedded.money import grants, kept_methods, method_views, transferred
 from services.embedded.money.alerts import CURRENCY
 from services.embedded.money.committing import NOTHING_CHARGED
+from services.embedded.money.outcomes import ON_ITS_PAGE
 from services.embedded.money.reservations import retrying
 from services.embedded.orders import find_orders
 from services.embedded.paying import EmbeddedPaying
@@ -141,8 +142,10 @@ class EmbeddedCheckout(EmbeddedPaying):
         row = await self._core.db.run(lambda connection: self._waiting(connection, uuid))
         try:
             answer = await asking.reachable(self._core, row.provider).confirm(row.charge_id, approve=approve)
-        except (ProviderUnreachable, ProviderRefused) as error:
+        except ProviderUnreachable as error:
             raise errors.PaymentUnknown(order_uuid=uuid) from error
+        except ProviderRefused as refused:
+            raise errors.WrongState(state=ON_ITS_PAGE) from refused
         return self._told(await self._record(placing.kept_question(row), lambda _connection: answer))
 
     def _waiting(self, connection: Connection, uuid: str) -> Any:  # Any: a row of order_sweep

@@ -102,7 +102,7 @@ class EmbeddedCollections(Area):
         if refund_uuid:
             await outcomes.carry_out(self._core, refund_uuid)
         self._core.wake.set()
-        return await self._core.db.read(lambda connection: _refunded(connection, note_uuid, refund_uuid, ended))
+        return await self._core.db.run(lambda connection: _refunded(connection, note_uuid, refund_uuid, ended))
 
     def _refund(
         self, connection: Connection, request: RefundRequest, preview_hash: str, key: str

@@ -33,6 +33,7 @@ class Core:
     time, which a test-mode workspace may simulate, `real_clock` the real one, by which sessions end; `workspace` is
     what moves in time, None where it may not. `undo_window`: how long a purchase that is only held can be taken back;
     `bank_account`: what a transfer is made out to, (holder | iban | bic | bank, value) each, empty when none is taken.
+    `return_page`: where this installation lets browsers come back to, besides listeners on the buyer's own machine.
     """
 
     db: Database
@@ -46,6 +47,7 @@ class Core:
     backups: Path | None = None
     undo_window: timedelta = timedelta(0)
     bank_account: tuple[tuple[str, str], ...] = ()
+    return_page: str = ""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 

@@ -54,7 +54,7 @@ class EmbeddedMethods(Area):
         self._organization_uuid(connection, request.organization_uuid)
         if (known := commands.known(connection, caller, key, METHOD, request)) is not None:
             return known
-        if not placing.is_ours(request.return_url):
+        if not placing.is_ours(self._core, request.return_url):
             raise errors.InvalidInput(fields={"return_url": "not_available"})
         portable.one_at_a_time(connection, caller.owner)
         organization_uuid = request.organization_uuid or placing.some_organization(self._core, connection, caller, now)

@@ -15,7 +15,7 @@ from services.embedded.core import Core, insert_into
 from services.embedded.delivery import job_row
 from services.embedded.money import refunding, refunds
 from services.embedded.ways import TRANSFER
-from services.gateways.payments import FAILED, ProviderUnreachable
+from services.gateways.payments import FAILED, ProviderRefused, ProviderUnreachable
 
 
 def request_refund(
@@ -73,8 +73,11 @@ async def carry_out_refund(core: Core, key: str) -> None:
     if row.charge_id and row.amount_micros:
         await core.db.read(lambda connection: held.check_taken(connection, row.charge_id))
         gateway = asking.reachable(core, row.provider)
-        answer = await gateway.refund(row.charge_id, Money(row.amount_micros, row.currency), key=key)
-        if answer.state == FAILED:  # money owed is never given up
+        try:
+            answer = await gateway.refund(row.charge_id, Money(row.amount_micros, row.currency), key=key)
+        except ProviderRefused as refused:  # money owed is never given up
+            raise ProviderUnreachable from refused
+        if answer.state == FAILED:
             raise ProviderUnreachable
     await core.db.run(lambda connection: _record_refund(core, connection, row))
 

@@ -44,7 +44,6 @@ from services.embedded.ways import Way
 LEASE = timedelta(seconds=20)
 NOT_COMPLETED = errors.PaymentNotCompleted.code
 PAID_BY_TRANSFER = "transfer"
-RETURN_PATH = "/pay/return/"  # of the page that a server offers for browsers coming back
 
 _OFFERING = sa.select(
     m.OfferingRow.id,
@@ -137,17 +136,18 @@ def method_problems(core: Core, request: QuickCheckout | PayOrder) -> dict[str, 
         return {"payment_method": "not_available"}
     if not token and core.payments.for_method(method) is None:
         return {"payment_token": "required"}
-    return {} if is_ours(request.return_url) else {"return_url": "not_available"}
+    return {} if is_ours(core, request.return_url) else {"return_url": "not_available"}
 
 
-def is_ours(return_url: str) -> bool:
-    """A browser is sent back to nobody but a listener on this machine, or a page of the server's own over https."""
-    if not return_url:
+def is_ours(core: Core, return_url: str) -> bool:
+    """A browser is sent back to nobody but a listener on this machine, or the page this installation has for it."""
+    if not return_url or (core.return_page and return_url.partition("?")[0] == core.return_page):
         return True
-    parts = urlsplit(return_url)
-    if parts.scheme == "http":
-        return parts.hostname in ("127.0.0.1", "::1") and not parts.username
-    return parts.scheme == "https" and parts.path == RETURN_PATH and not parts.username
+    try:
+        parts = urlsplit(return_url)
+    except ValueError:
+        return False
+    return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1") and not parts.username
 
 
 def way_of(core: Core, connection: Connection, caller: Caller, request: QuickCheckout | PayOrder) -> Way:

@@ -236,7 +236,7 @@ class Payments(Protocol):
         ...
 
     async def capture(self, charge_id: str, *, key: str) -> Charge:
-        """Takes what is held, once. Failed: the hold is gone. ProviderUnreachable."""
+        """Takes what is held, once. Failed or canceled: the hold is gone. ProviderUnreachable."""
         ...
 
     async def refund(self, charge_id: str, amount: Money, *, key: str, reason: str = "") -> Charge:

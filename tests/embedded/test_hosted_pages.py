@@ -10,11 +10,22 @@ import sqlalchemy as sa
 
 from services.api import errors
 from services.api.contract import Service
-from services.api.types import Order, OrderState, PaymentMethod, PaymentState, PayOrder, Placed, QuickCheckout
+from services.api.types import (
+    AddMethod,
+    Order,
+    OrderState,
+    PaymentMethod,
+    PaymentState,
+    PayOrder,
+    Placed,
+    QuickCheckout,
+    TopUp,
+)
 from services.db import models as m
 from services.embedded import inbox
 from services.gateways.payments import ProviderRefused
 from tests.contract.market import raises
+from tests.embedded.money.lives import usd
 from tests.embedded.shop import Crashed, Shop, crash, story, unreachable
 
 P = m.PaymentRow
@@ -292,3 +303,26 @@ async def test_a_refusal_of_the_request_itself_says_why(shop: Shop) -> None:
     error = await raises(errors.ProviderRejected, buyer.quick_checkout(await page(shop), key="k"))
     assert error.params["reason"] == "amount_too_small"
     assert (await only_order(buyer)).error_code == "provider_rejected"
+
+
+@story
+async def test_every_payment_sends_a_browser_back_to_this_machine_only(shop: Shop) -> None:
+    buyer, placed = await opened(shop)
+    evil = "https://evil.example/pay/return/"
+    for work in (
+        buyer.pay_order(placed.order_uuid, PayOrder(PaymentMethod.PAYPAL, return_url=evil), key="a"),
+        buyer.top_up(TopUp(usd("20"), return_url=evil), key="b"),
+        buyer.add_payment_method(AddMethod(return_url=evil), key="c"),
+    ):
+        await raises(errors.InvalidInput, work, return_url="not_available")
+
+
+@story
+async def test_what_is_on_a_hosted_page_is_not_answered_here(shop: Shop) -> None:
+    buyer, placed = await opened(shop)
+
+    async def hosted() -> None:
+        raise ProviderRefused("method_unavailable")
+
+    shop.provider.before["confirm"] = [hosted]
+    await raises(errors.WrongState, buyer.confirm_order(placed.order_uuid, approve=True))

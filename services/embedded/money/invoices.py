@@ -138,6 +138,8 @@ class EmbeddedInvoices(Area):
     ) -> tuple[str, list[str]]:
         """The payment's intent, and older ones that wait for a confirmation nobody needs any more."""
         caller = self._own_invoice(connection, uuid)
+        if not placing.is_ours(self._core, sent.return_url):
+            raise InvalidInput(fields={"return_url": "not_available"})
         token, page = how
         request = {"invoice": uuid, "token": token} | ({"page": page.value} if page else {})
         if known := commands.known(connection, caller, key, PAY, request):

@@ -34,6 +34,7 @@ from services.gateways.payments import (
     REFUNDED,
     SUCCEEDED,
     Charge,
+    ProviderRefused,
     ProviderUnreachable,
 )
 
@@ -56,6 +57,7 @@ ON_SUCCESS: Mapping[str, Succeeded] = {
 ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back}
 ON_FAILURE: Mapping[str, Failed] = {AUTO_TOP_UP: top_ups.fail_automatic, INVOICE: invoice_payments.failed}
 
+ON_ITS_PAGE = "on_its_page"  # of a payment that is answered on the provider's page, not here
 # Nobody is there to confirm them, nor a planned attempt to collect an invoice: a bank that wants a confirmation has
 # said no. They happen at the instant that made them due, whenever the answer arrives.
 UNATTENDED = frozenset({AUTO_TOP_UP})
@@ -160,6 +162,8 @@ async def confirm(core: Core, intent_uuid: str, *, approve: bool) -> Paid:
         answer = await asking.reachable(core, intent.way.provider).confirm(intent.charge_id, approve=approve)
     except ProviderUnreachable as error:
         raise errors.PaymentUnknown(payment_uuid=intent_uuid) from error
+    except ProviderRefused as refused:
+        raise errors.WrongState(state=ON_ITS_PAGE) from refused
     await core.db.run(partial(record, core, intent_uuid=intent_uuid, answer=answer, at=core.clock.now()))
     return payments.told(await core.db.read(lambda connection: payments.intent(connection, intent_uuid)))
 

@@ -7,10 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.errors import NotFound, SumMoved
+from services.api.errors import InvalidInput, NotFound, SumMoved
 from services.api.types import Changed, ChangePreview, ChangeRequest, Subscription, SubscriptionState
 from services.db import models as m
 from services.db import money_models as mm
+from services.embedded import placing
 from services.embedded.core import Area
 from services.embedded.money import commands, committing, due, outcomes
 from services.embedded.money.changes import plan
@@ -78,6 +79,8 @@ class EmbeddedSubscriptions(Area):
         known = commands.known(connection, caller, key, _COMMIT, asked)
         if known is not None:
             return known
+        if not placing.is_ours(self._core, request.return_url):
+            raise InvalidInput(fields={"return_url": "not_available"})
         row = committing.locked(connection, request.subscription_uuid)
         planned = plan(self._core, connection, row, request, self._now())
         if planned.hash != preview_hash:

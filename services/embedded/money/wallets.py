@@ -136,7 +136,7 @@ class EmbeddedWallets(Area):
         try:
             if request.payment_token:
                 return ways.of_caller(self._core, connection, caller.uuid, request.payment_token)
-            if not placing.is_ours(request.return_url):
+            if not placing.is_ours(self._core, request.return_url):
                 return InvalidInput(fields={"return_url": "not_available"})
             if self._core.payments.for_method(request.payment_method) is None:
                 is_card = request.payment_method is PaymentMethod.CARD
