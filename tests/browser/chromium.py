@@ -137,6 +137,9 @@ class Tab:
         """Until it stands on the page."""
         self._do(lambda page: page.get_by_text(text).first.wait_for())
 
+    def wait_seen(self, what: str) -> None:
+        self._do(lambda page: page.locator(what).first.wait_for())
+
     def wait_at(self, url: str) -> None:
         """Until the page is one whose address begins so."""
         self._do(lambda page: page.wait_for_url(lambda found: found.startswith(url)))

@@ -65,7 +65,7 @@ def test_what_is_wrong_stands_below_its_field_and_the_cursor_is_there(tab: Tab, 
     tab.type("#number", "4242424242424241")
     tab.type("#expiry", "1219")
     tab.click("#pay")
-    tab.wait_for("has a slip in it")
+    tab.wait_seen("#number-slip")
     assert tab.focused == "number"
     assert tab_slip(tab, "expiry")
     assert rig.stripe.count_charges() == 0
@@ -195,7 +195,7 @@ def test_on_a_phone_nothing_needs_scrolling_sideways(new_tab: NewTab, rig: Rig, 
         tab.click("summary")
     elif where == "problems":
         tab.click("#pay")
-        tab.wait_for("Enter")
+        tab.wait_seen(".slip")
     elif where == "bank":
         type_card(tab, ASKS)
         tab.click("#pay")
