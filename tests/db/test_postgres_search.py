@@ -150,7 +150,7 @@ def test_beyond_the_cap_titles_come_first_and_then_popularity(stocked: str) -> N
 
 def test_a_service_is_built_on_the_server_that_is_set(stocked: str, data_dir: Path, loop: asyncio.Runner) -> None:
     loop.get_loop().slow_callback_duration = 5.0  # preparing blocks: nobody is served yet
-    settings = load(data_dir, {"SOUK_DATABASE": stocked})
+    settings = load(data_dir, {"SOUK_DATABASE": stocked, "SOUK_PAYMENTS": "inline"})
     service = loop.run(build_embedded(settings, agents=ScriptedAgents()))
     try:
         assert loop.run(service.list_offerings(OfferingQuery())).total > 0
@@ -189,4 +189,4 @@ def test_an_operator_is_told_of_a_wrong_setting(data_dir: Path, capsys: pytest.C
 
 
 def test_a_password_is_not_shown(data_dir: Path) -> None:
-    assert "secret" not in repr(Settings(data_dir, database="postgresql://ada:secret@db/souk"))
+    assert "hunter2" not in repr(Settings(data_dir, database="postgresql://ada:hunter2@db/souk"))
