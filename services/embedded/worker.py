@@ -95,7 +95,8 @@ async def _work(core: Core, announce: Callable[[], None]) -> None:
         core.wake.clear()
         await rounds.one()
         try:
-            await asyncio.wait_for(core.wake.wait(), IDLE_S)
+            async with asyncio.timeout(IDLE_S):  # wait_for of Python 3.11 can swallow the cancel of whoever woke us
+                await core.wake.wait()
         except TimeoutError:
             continue
 

@@ -72,6 +72,19 @@ async def test_all_of_it_with_access(shop: Shop) -> None:
 
 
 @story
+async def test_time_that_passes_before_agreeing_moves_nothing(shop: Shop) -> None:
+    life, invoice = await paid(shop)
+    shop.clock.advance(seconds=100)
+    whole = RefundRequest(invoice.uuid, ends_access=True)
+    preview = await life.buyer.preview_refund(whole)
+    shop.clock.advance(seconds=100)
+    assert (await life.buyer.preview_refund(whole)).lines != preview.lines  # more of it is earned
+    done = await life.buyer.refund_invoice(whole, preview.hash, key="r")
+    assert done.amount == usd("29")
+    await life.check_books()
+
+
+@story
 async def test_what_moved_meanwhile_is_not_done(shop: Shop) -> None:
     life, invoice = await paid(shop)
     whole, part = RefundRequest(invoice.uuid), RefundRequest(invoice.uuid, usd("9"))

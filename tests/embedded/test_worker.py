@@ -230,6 +230,19 @@ async def test_the_worker_wakes_for_an_order_and_says_when_it_is_done(shop: Shop
 
 
 @story
+async def test_a_cancel_just_after_waking_ends_the_worker(shop: Shop) -> None:
+    for turns in range(5):
+        worker = asyncio.create_task(shop.service.run_worker())
+        await asyncio.wait({worker}, timeout=0.2)  # it is idle
+        shop.service._core.wake.set()
+        for _turn in range(turns):
+            await asyncio.sleep(0)
+        worker.cancel()
+        ended, _pending = await asyncio.wait({worker}, timeout=10)
+        assert ended and worker.cancelled(), turns
+
+
+@story
 async def test_the_worker_outlives_a_database_that_is_busy(shop: Shop) -> None:
     buyer, uuid = await ordered(shop)
     await shop.write(sa.text("PRAGMA busy_timeout = 1"))

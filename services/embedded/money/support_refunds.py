@@ -58,9 +58,9 @@ def preview(core: Core, connection: Connection, request: RefundRequest, at: date
 
 
 def hash_of(found: RefundPreview) -> str:
-    """The same for the same sum, way and consequences."""
-    lines = [[line.account, line.sub, line.amount.micros] for line in found.lines]
-    whole = [found.invoice_uuid, found.amount.micros, found.amount.currency, found.goes_to, sorted(lines),
+    """The same for the same sum, way and consequences. How much of it was still unearned is no part of it: that moves
+    with every second between looking and agreeing."""
+    whole = [found.invoice_uuid, found.amount.micros, found.tax.micros, found.amount.currency, found.goes_to,
              list(found.ends)]  # fmt: skip
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 

@@ -203,7 +203,7 @@ def _reassurance(state: CheckoutState) -> str:
     if not state.needs_payment:
         return tr("You can cancel or change the plan at any time.")
     if state.options is not None and state.options.is_test_mode:
-        return tr("No card number is asked for in test mode.")
+        return tr("Test mode: no real money moves.")
     return tr("We never see your card number.")
 
 
