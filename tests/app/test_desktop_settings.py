@@ -22,7 +22,8 @@ def test_live_without_a_key_is_said_and_the_window_stays(tmp_path: Path) -> None
     assert window.poll() is None
     window.send_signal(signal.SIGTERM)
     told, complained = window.communicate(timeout=20)
-    assert (window.returncode, told, complained) == (0, "", "")
+    ours = [line for line in complained.splitlines() if not line.startswith("QBackingStore")]  # Qt, ended while drawing
+    assert (window.returncode, told, ours) == (0, "", [])
 
 
 def test_the_server_says_it_and_does_not_start(tmp_path: Path) -> None:
