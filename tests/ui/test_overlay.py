@@ -283,6 +283,25 @@ def test_at_most_three_toasts_bottom_centre(window: QWidget, qtbot: QtBot) -> No
         toast.close_toast()
 
 
+def test_a_toast_goes_above_what_is_to_be_kept_clear(window: QWidget, qtbot: QtBot) -> None:
+    area = toast_area(window)
+    box = QWidget(window)
+    box.setGeometry(20, window.height() - 80, window.width() - 40, 60)
+    box.show()
+    toast = area.show_toast("Bought.", ms=60_000)
+    assert area.geometry().intersects(box.geometry())
+    area.keep_clear(box)
+    assert area.geometry().bottom() < box.geometry().top()
+    box.hide()
+    qtbot.waitUntil(lambda: area.geometry().bottom() > box.geometry().top())
+    box.show()
+    qtbot.waitUntil(lambda: area.geometry().bottom() < box.geometry().top())
+    box.deleteLater()
+    QApplication.sendPostedEvents(box, QEvent.Type.DeferredDelete)
+    toast.close_toast()
+    assert not area.isVisible()
+
+
 def test_a_banner_says_its_state_and_offers_its_action(window: QWidget, qtbot: QtBot) -> None:
     banner = Banner("Your balance is low.", "warning", action="Top up", closable=True)
     qtbot.addWidget(banner)

@@ -1,11 +1,12 @@
 """The box a question is written in: grows with its lines, Enter sends."""
 
 from PySide6.QtCore import QEvent, QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent, QTextCursor
+from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent, QShowEvent, QTextCursor
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
 
 from ui import theme
 from ui.widgets import paint
+from ui.widgets.notices import toast_area
 
 MOST_LINES = 6
 
@@ -93,6 +94,10 @@ class QuestionBox(QFrame):
         if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
             self.update()
         return False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        toast_area(self).keep_clear(self)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         p = paint.painter(self)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QElapsedTimer, QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QElapsedTimer, QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from shiboken6 import isValid
@@ -16,6 +16,7 @@ from ui.widgets.layout import Icon, label
 TOAST_MS = 8000
 MOST_TOASTS = 3
 EDGE = 20
+GAP = 8
 
 
 class Toast(QFrame):
@@ -127,9 +128,10 @@ class ToastArea(QWidget):
         self.setObjectName("toastArea")
         self._window = window
         self._toasts: list[Toast] = []
+        self._kept_clear: list[QWidget] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(8)
+        self._column.setSpacing(GAP)
         window.installEventFilter(self)
         self.hide()
 
@@ -163,6 +165,14 @@ class ToastArea(QWidget):
     def toasts(self) -> tuple[Toast, ...]:
         return tuple(self._toasts)
 
+    def keep_clear(self, widget: QWidget) -> None:
+        """Toasts never lie on this one, such as a field people are about to type into: they go above it."""
+        if widget not in self._kept_clear:
+            self._kept_clear.append(widget)
+            widget.installEventFilter(self)
+            widget.destroyed.connect(lambda: self._kept_clear.remove(widget))
+        self._place()
+
     def undo_latest(self) -> bool:
         """Ctrl+Z: uses the newest toast that offers an action."""
         for toast in reversed(self._toasts):
@@ -183,12 +193,18 @@ class ToastArea(QWidget):
         self._column.activate()
         hint = self._column.sizeHint()
         size = QSize(min(hint.width(), window.width() - 2 * EDGE), hint.height())
-        self.setGeometry(
-            (window.width() - size.width()) // 2, window.height() - size.height() - EDGE, size.width(), size.height()
-        )
+        place = QRect(
+            QPoint((window.width() - size.width()) // 2, window.height() - size.height() - EDGE), size
+        )  # fmt: skip
+        for widget in self._kept_clear:
+            taken = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
+            if widget.isVisible() and taken.intersects(place):
+                place.moveBottom(taken.top() - GAP)
+        self.setGeometry(place)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize and watched is self._window:
+        moved = event.type() in (QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.Move, QEvent.Type.Resize)
+        if moved and self._toasts and (watched is self._window or watched in self._kept_clear):
             self._place()
         return False
 
