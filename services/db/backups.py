@@ -41,9 +41,16 @@ def is_sound(path: Path) -> bool:
         return False
 
 
+def make_private(file: Path) -> None:
+    """An empty file only its owner may read, where there was none; SQLite gives its -wal and -shm the same rights
+    (TRUST, D). OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+
+
 def make_backup(database: Path, folder: Path, now: datetime, *, keep: int = KEEP) -> Backup:
     """A verified copy in `folder` with its SHA-256 beside it; the oldest beyond `keep` are removed."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = folder / f"souk-{now.strftime(_STAMP)}.db"
     partial, note = target.with_suffix(".partial"), target.with_suffix(".json")
     try:
@@ -90,6 +97,7 @@ def _copy(source: Path, target: Path) -> None:
     over.
     """
     target.unlink(missing_ok=True)
+    make_private(target)
     with closing(sqlite3.connect(read_only(source), uri=True)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
         new.execute("PRAGMA journal_mode=DELETE")

@@ -61,7 +61,7 @@ def prepare(database: Path, backup_folder: Path, now: datetime, *, folder: Path 
     if current == known[-1]:
         return
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
+        backups.make_private(database)
         if current is not None:
             backups.make_backup(database, backup_folder, now)
     except (OSError, sqlite3.Error) as error:

@@ -33,7 +33,7 @@ class Twin:
     """Both providers behind one address. Starts with `start`; the port that is wanted may be taken, then it is any."""
 
     def __init__(self, folder: Path, *, clock: Clock, seed: int = 1, host: str = "127.0.0.1", port: int = PORT) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.stripe = StripeTwin(folder, clock=clock, seed=seed)
         self.paypal = PayPalTwin(folder, clock=clock, seed=seed)
         self._clock = clock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from services.api.types import (
     RefundRequest,
     TimeStep,
 )
+from services.embedded import upkeep
 from services.embedded.service import EmbeddedService
 from services.gateways.agents import ScriptedAgents
 from services.gateways.test_provider import TestProvider
@@ -86,6 +88,34 @@ def twin_of(service: EmbeddedService) -> Twin:
     providers = service.core.payments
     assert isinstance(providers, TwinProviders)
     return providers.twin.server
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of other systems")
+def test_nobody_else_on_the_machine_reads_its_files(settings: Settings, loop: asyncio.Runner) -> None:
+    async def buy() -> None:
+        async with shop(settings, moves_in_time=True) as (service, market):
+            buyer = await market.buyer()
+            await buyer.quick_checkout(await market.order(payment_token=""), key="one")
+            await buyer.move_time(MoveTime(TimeStep.DAY))
+            await upkeep.back_up(service.core)
+            assert open_to_others(settings.data) == []
+
+    before = os.umask(0o022)  # what most systems begin with
+    try:
+        loop.run(buy())
+    finally:
+        os.umask(before)
+
+
+def open_to_others(folder: Path) -> list[Path]:
+    """Files that others may read and can reach."""
+    found = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += open_to_others(entry) if entry.stat().st_mode & 0o077 else []
+        elif entry.stat().st_mode & 0o077:
+            found.append(entry)
+    return found
 
 
 def test_a_card_is_typed_in_the_browser_and_the_agent_is_there(settings: Settings, loop: asyncio.Runner) -> None:

@@ -219,7 +219,7 @@ def _make_folder(parent: Path, folder: Path) -> None:
         is_torn = not (old / _NOTE).exists()
         if is_torn or (kept is not None and old not in kept):
             shutil.rmtree(old)
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
 
 
 def _write_note(note: Path, text: str) -> None:
