@@ -32,7 +32,7 @@ STARTED = time.monotonic()
 # What the window imports; the rest is compiled when it is first used.
 COMPILED = (
     "PySide6 shiboken6 qasync sqlalchemy alembic mako httpx httpcore h11 anyio idna certifi msgspec argon2 cffi "
-    "keyring jaraco jeepney secretstorage cryptography platformdirs numpy tokenizers"
+    "keyring jaraco jeepney secretstorage cryptography platformdirs numpy tokenizers stripe"
 ).split()
 
 # Shared library -> its package for apt, dnf, pacman: every direct need (readelf -d) of QtCore, Gui, Widgets, Network,

@@ -4,6 +4,8 @@ somebody came says nothing about the payment; it is only a reason to ask the pro
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import secrets
 from collections.abc import Callable
 
@@ -13,6 +15,10 @@ OPEN_SECONDS = 24 * 60 * 60  # as long as a page works
 VISIT_SECONDS = 5.0  # for one request line
 LONGEST = 4096  # bytes of a request's head
 MOST_VISITS = 8  # at once
+STYLE = """:root{color-scheme:light dark;font:18px/1.5 system-ui,sans-serif}
+body{min-height:90vh;margin:0;display:grid;place-content:center;text-align:center;padding:24px;
+background:light-dark(#fff,#171918);color:light-dark(#1b1c1a,#eef0ee)}h1{font-size:1.5em;margin:0 0 8px}p{margin:0}"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest())
 
 
 class Return:
@@ -107,7 +113,8 @@ class _Visit(asyncio.Protocol):
         body = page.encode()
         self._transport.write(
             b"HTTP/1.1 " + status + b"\r\nContent-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n"
-            b"Content-Security-Policy: default-src 'none'\r\nReferrer-Policy: no-referrer\r\n"
+            b"Content-Security-Policy: default-src 'none'; style-src 'sha256-" + _STYLE_HASH
+            + b"'\r\nReferrer-Policy: no-referrer\r\n"
             b"X-Content-Type-Options: nosniff\r\nConnection: close\r\n" + more
             + b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
         )  # fmt: skip
@@ -130,5 +137,6 @@ def _page() -> str:
     title, words = tr("Back to Souk"), tr("You can close this page and go back to Souk.")
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f"<title>{title}</title><body><h1>{title}</h1><p>{words}</p></body></html>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{STYLE}</style><body><main><h1>{title}</h1><p>{words}</p></main></body></html>"
     )

@@ -69,8 +69,9 @@ class OwnTwin:
 
 def _open(settings: Settings, clock: Clock) -> Twin:
     """StorageError. A record that is damaged is put aside and begun anew: no real money is in it."""
+    seed = secrets.randbits(63)  # nobody can guess the address of a page
     try:
-        return Twin(settings.twin_folder, clock=clock, port=settings.twin_port)
+        return Twin(settings.twin_folder, clock=clock, seed=seed, port=settings.twin_port)
     except sqlite3.DatabaseError as error:
         known = storage_error(error)
         if known is None:
@@ -78,7 +79,7 @@ def _open(settings: Settings, clock: Clock) -> Twin:
         if not isinstance(known, DatabaseCorrupt):
             raise known from error
     settings.twin_folder.rename(settings.data / f"twin-damaged-{clock.now():%Y%m%d-%H%M%S}")
-    return Twin(settings.twin_folder, clock=clock, port=settings.twin_port)
+    return Twin(settings.twin_folder, clock=clock, seed=seed, port=settings.twin_port)
 
 
 def _on_this_machine(address: str) -> str:

@@ -76,7 +76,7 @@ def test_visit_is_told_and_answered_with_a_plain_page_that_is_not_kept(loop: asy
     head, _, page = pages[0].partition("\r\n\r\n")
     assert head.startswith("HTTP/1.1 200 OK")
     assert "Cache-Control: no-store" in head
-    assert "Content-Security-Policy: default-src 'none'" in head
+    assert "Content-Security-Policy: default-src 'none'; style-src 'sha256-" in head
     assert "You can close this page and go back to Souk." in page
     assert "<script" not in page
 
