@@ -208,6 +208,23 @@ async def test_a_debit_for_credit_counts_when_it_is_there(shop: Shop) -> None:
 
 
 @story
+async def test_a_debit_for_credit_that_bounces_is_told(shop: Shop) -> None:
+    life = await begun(shop)
+    paid = await life.buyer.top_up(TopUp(usd("20"), payment_method=PaymentMethod.BANK), key="t")
+    charge = await shop.value(sa.select(mm.PaymentIntent.charge_id))
+    await shop.provider.answer(charge)
+    await life.buyer.refresh_payment(paid.payment_uuid)
+    await shop.provider.settle_debit(charge, is_paid=False)
+    shop.clock.advance(minutes=16)
+    await shop.market.run_jobs()
+    newest = (await life.buyer.list_happenings())[0]
+    assert (newest.kind, newest.params["problem"], newest.params["amount_micros"]) == (
+        "top_up_refused", "debit_failed", usd("20").micros,
+    )  # fmt: skip
+    assert (await life.buyer.get_wallet()).balance == usd("0")
+
+
+@story
 async def test_a_renewal_that_the_bank_wants_confirmed_is_confirmed_on_a_page(shop: Shop) -> None:
     life = await begun(shop)
     sca = await added(life, token="tok_needs_confirmation")

@@ -1,6 +1,6 @@
 """My agents, and the sheet one signs in with: every state of the list, keys, the menu, words beside their fields."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -9,8 +9,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
-from services.api.errors import Offline, TooManyTries
-from services.api.types import BillingCycle, Offering, QuickCheckout, Register
+from services.api.errors import DebitFailed, Offline, TooManyTries
+from services.api.types import BillingCycle, Offering, PaymentMethod, QuickCheckout, Register
 from tests.fakes import PASSWORD, FakeService
 from tests.samples import CUSTOMER_CARE, EXPENSE_AUDITOR
 from tests.ui.checkout_help import CARDS, Run
@@ -27,7 +27,10 @@ from ui.widgets.overlay import OverlayStack
 
 # said by the offscreen platform whenever a window is shown
 pytestmark = pytest.mark.qt_log_ignore("plugin does not support")
-Buy = Callable[[Offering], str]
+
+
+class Buy(Protocol):
+    def __call__(self, offering: Offering, key: str = "") -> str: ...
 
 
 def show(page: QWidget, qtbot: QtBot) -> None:
@@ -47,7 +50,7 @@ def page(look: Theme, bridge: Bridge, holder: ServiceHolder, qtbot: QtBot) -> My
 
 @pytest.fixture
 def buy(signed_in: SessionViewModel, holder: ServiceHolder, run: Run) -> Buy:
-    def go(offering: Offering) -> str:
+    def go(offering: Offering, key: str = "") -> str:
         pro = next(plan for plan in offering.plans if plan.slug == "pro")
         order = QuickCheckout(
             offering.card.uuid,
@@ -56,7 +59,7 @@ def buy(signed_in: SessionViewModel, holder: ServiceHolder, run: Run) -> Buy:
             billing_cycle=BillingCycle.YEARLY,
             terms_accepted=True,
         )
-        uuid = run(holder.service.quick_checkout(order, key=offering.card.slug)).resource_uuid
+        uuid = run(holder.service.quick_checkout(order, key=key or offering.card.slug)).resource_uuid
         assert isinstance(uuid, str)
         return uuid
 
@@ -296,3 +299,87 @@ def test_address_in_use_offers_to_sign_in(sheet: SignInSheet, service: FakeServi
 def test_sheet_names_its_controls(sheet: SignInSheet) -> None:
     assert unnamed(sheet) == []
     assert nameless(sheet) == []
+
+
+# ---- purchases whose money is not there yet
+
+
+@pytest.fixture
+def debit(signed_in: SessionViewModel, service: FakeService, holder: ServiceHolder, run: Run) -> Buy:
+    """A purchase that a bank account pays, days later."""
+    service.pages.open()
+
+    def go(offering: Offering, key: str = "") -> str:
+        pro = next(plan for plan in offering.plans if plan.slug == "pro")
+        order = QuickCheckout(
+            offering.card.uuid, pro.uuid, billing_cycle=BillingCycle.YEARLY, terms_accepted=True,
+            payment_method=PaymentMethod.BANK,
+        )  # fmt: skip
+        uuid = run(holder.service.quick_checkout(order, key=key or offering.card.slug)).order_uuid
+        assert isinstance(uuid, str)
+        return uuid
+
+    return go
+
+
+def notices(page: MyAgentsPage) -> list[str]:
+    banners = (child(page, f"unfinished{number}") for number in range(3))
+    return [banner.text for banner in banners if isinstance(banner, Banner) and banner.isVisible()]
+
+
+def read(page: MyAgentsPage, qtbot: QtBot, sentence: str) -> None:
+    page.vm.load()
+    qtbot.waitUntil(lambda: any(sentence in one for one in notices(page)))
+
+
+def test_a_purchase_is_followed_from_its_page_to_the_bank(
+    page: MyAgentsPage, debit: Buy, service: FakeService, holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    uuid = debit(CUSTOMER_CARE)
+    read(page, qtbot, "A payment is open: Customer Care, $990.")
+    service.pages.debit(uuid)
+    run(holder.service.refresh_order(uuid))
+    read(page, qtbot, "$990 for Customer Care is being collected from your bank.")
+    assert not child(page, "unfinished0Close").isVisible()
+    with qtbot.waitSignal(page.show_order) as asked:
+        click(page, "unfinished0Action")
+    assert asked.args == [uuid]
+    service.pages.settle_debit(uuid)
+    run(holder.service.refresh_order(uuid))
+    page.vm.load()
+    qtbot.waitUntil(lambda: len(page.vm.state.items) == 1)
+    assert notices(page) == []
+
+
+def test_a_debit_that_bounces_is_said_until_it_is_read_or_bought_again(
+    page: MyAgentsPage, debit: Buy, buy: Buy, service: FakeService, holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    for offering in (CUSTOMER_CARE, EXPENSE_AUDITOR):
+        uuid = debit(offering)
+        service.pages.debit(uuid)
+        run(holder.service.refresh_order(uuid))
+        service.pages.settle_debit(uuid, is_paid=False)
+        with pytest.raises(DebitFailed):
+            run(holder.service.refresh_order(uuid))
+    read(page, qtbot, "Your bank did not pay $990 for Customer Care. Nothing was charged; it can be bought again.")
+    assert len(notices(page)) == 2
+    click(page, "unfinished0Close")
+    assert [one.offering_name for one in page.vm.state.unfinished] == ["Customer Care"]
+    page.vm.load()
+    qtbot.waitUntil(lambda: page.vm.state.status is Status.EMPTY)
+    assert len(notices(page)) == 1  # what was read stays away
+    buy(CUSTOMER_CARE, "again")
+    page.vm.load()
+    qtbot.waitUntil(lambda: notices(page) == [])
+
+
+def test_notices_of_money_fit_a_small_window_and_large_text(
+    page: MyAgentsPage, debit: Buy, look: Theme, qtbot: QtBot
+) -> None:
+    for offering in (CUSTOMER_CARE, EXPENSE_AUDITOR):
+        debit(offering)
+    look.set_text_scale(2.0)
+    page.resize(900, 600)
+    read(page, qtbot, "A payment is open")
+    assert cut_off(page) == []
+    assert unnamed(page) == []

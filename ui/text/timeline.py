@@ -162,6 +162,8 @@ def _about_money(one: Happening, number: str) -> str:
         "order_taken_back": tr("A purchase was taken back; nothing was charged."),
         "refund_granted": tr("Support gave money back."),
         "transfer_received": came,
+        "top_up_refused": tr("The bank refused a top-up; no credit was added."),
+        "change_refused": tr("The bank refused the payment for a plan change; the plan stays as it is."),
         "dispute_opened": tr("A payment is disputed by its bank; what it bought in credit is frozen."),
         "dispute_won": tr("A dispute was decided for the payment."),
         "dispute_lost": tr("A dispute was lost; the money is gone, and what it had paid for ends."),

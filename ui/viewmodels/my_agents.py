@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QTimer
 
 from services.api.errors import NotSignedIn, ServiceError
-from services.api.types import Resource, ResourceState
+from services.api.types import Order, OrderState, PaymentMethod, PaymentState, Resource, ResourceState
 from ui.bridge import Bridge, Change
 from ui.text import ErrorText, error_text
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 
 MOVING_MILLISECONDS = 1000
+MOST_UNFINISHED = 3  # the newest; all are in the books
 _MOVING = (ResourceState.ORDERED, ResourceState.DEPLOYING)
 
 
@@ -21,6 +23,7 @@ class MyAgentsState:
     status: Status = Status.LOADING
     is_guest: bool = False
     items: tuple[Resource, ...] = ()
+    unfinished: tuple[Order, ...] = ()  # newest first: money that is waited for, or that a bank did not pay after days
     error: ErrorText | None = None
 
 
@@ -30,6 +33,7 @@ class MyAgentsViewModel(ViewModel[MyAgentsState]):
     def __init__(self, bridge: Bridge, holder: ServiceHolder) -> None:
         super().__init__(bridge, holder, MyAgentsState())
         self._is_wanted = False
+        self._put_away: set[str] = set()  # refused orders the buyer has read about
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.setInterval(MOVING_MILLISECONDS)
@@ -51,6 +55,16 @@ class MyAgentsViewModel(ViewModel[MyAgentsState]):
         self._is_wanted = False
         self._again.stop()
 
+    def put_away(self, order_uuid: str) -> None:
+        """The buyer knows that this one came to nothing."""
+        self._put_away.add(order_uuid)
+        self._set(unfinished=tuple(one for one in self.state.unfinished if one.uuid != order_uuid))
+
+    async def _fetch(self) -> tuple[Sequence[Resource], tuple[Order, ...]]:
+        items = await self._service.list_resources()
+        orders = (one for one in _unfinished(await self._service.list_orders()) if one.uuid not in self._put_away)
+        return items, tuple(orders)[:MOST_UNFINISHED]
+
     def _read(self) -> None:
         if not self._service.actor.session:
             self._become(MyAgentsState(Status.EMPTY, is_guest=True))
@@ -58,16 +72,17 @@ class MyAgentsViewModel(ViewModel[MyAgentsState]):
         self._bridge.run(
             self,
             "load",
-            lambda: self._service.list_resources(),
+            self._fetch,
             then=self._on_loaded,
             failed=self._on_failed,
             policy="replace",
             retry=self.retry,
         )
 
-    def _on_loaded(self, items: tuple[Resource, ...]) -> None:
+    def _on_loaded(self, found: tuple[Sequence[Resource], tuple[Order, ...]]) -> None:
+        items, unfinished = found
         shown = tuple(item for item in items if item.state is not ResourceState.RETIRED)
-        self._become(MyAgentsState(Status.READY if shown else Status.EMPTY, items=shown))
+        self._become(MyAgentsState(Status.READY if shown else Status.EMPTY, items=shown, unfinished=unfinished))
         if self._is_wanted and any(item.state in _MOVING for item in shown):
             self._again.start()
 
@@ -79,7 +94,7 @@ class MyAgentsViewModel(ViewModel[MyAgentsState]):
         self._set(status=status, error=error_text(error))
 
     def _on_bridge_changed(self, change: Change) -> None:
-        if self._is_wanted and change.areas & {"resources", "session", "usage"}:
+        if self._is_wanted and change.areas & {"resources", "orders", "session", "usage"}:
             self._read()
 
     def _on_rebound(self) -> None:
@@ -88,3 +103,15 @@ class MyAgentsViewModel(ViewModel[MyAgentsState]):
         self._become(MyAgentsState())
         if self._is_wanted:
             self._read()
+
+
+def _unfinished(orders: Sequence[Order]) -> Iterator[Order]:
+    """Of the newest first: what waits for money, and what a bank refused and nobody has bought again."""
+    bought: set[str] = set()
+    for one in orders:
+        is_open = one.state is OrderState.PENDING_CONSUMER and one.action is not None
+        is_under_way = one.state is OrderState.PENDING_PROVIDER and one.payment_state is PaymentState.PROCESSING
+        is_refused = one.state is OrderState.ERRED and one.payment_method is PaymentMethod.BANK
+        if is_open or is_under_way or (is_refused and one.offering_uuid not in bought):
+            yield one
+        bought.add(one.offering_uuid)

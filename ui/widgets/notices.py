@@ -244,7 +244,9 @@ class Banner(QFrame):
         self._words = label("", f"banner-{tone}", wrap=True)
         self.action_button = Button("", "secondary", small=True, name=f"{name}Action" if name else "")
         self.action_button.clicked.connect(self.acted)
-        self.close_button = IconButton("x", tr("Close message"), small=True, parent=self)
+        self.close_button = IconButton(
+            "x", tr("Close message"), small=True, name=f"{name}Close" if name else "", parent=self
+        )
         self.close_button.setHidden(not closable)
         self.close_button.clicked.connect(self._on_close_clicked)
         row = QHBoxLayout(self)

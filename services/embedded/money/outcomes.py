@@ -15,6 +15,7 @@ from services.embedded import asking, refusals
 from services.embedded.core import Core
 from services.embedded.money import added_methods, committing, invoice_payments, payments, refunds, top_ups
 from services.embedded.money.alerts import AUTO_TOP_UP
+from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import (
     CONFIRMATION_LIFETIME,
     CONFIRMATION_NEEDED,
@@ -42,8 +43,12 @@ Succeeded = Callable[[Core, Connection, Intent, Charge, datetime], None]
 Failed = Callable[[Core, Connection, Intent, str, datetime], None]
 
 
-def _nothing(_core: Core, _connection: Connection, _intent: Intent, _code: str, _at: datetime) -> None:
-    """A person was told; nothing else depended on it."""
+def _tell_later(core: Core, connection: Connection, intent: Intent, code: str, at: datetime) -> None:
+    """Who waits for the answer sees it, and nothing else depends on it; a debit that bounces days later is said."""
+    if intent.state is PaymentState.PROCESSING and intent.purpose in LATE:
+        note_happening(core, connection, intent.organization_uuid, LATE[intent.purpose], at,
+                       ref=f"wallet:{intent.organization_uuid}", problem=code, amount_micros=intent.amount.micros,
+                       currency=intent.amount.currency)  # fmt: skip
 
 
 ON_SUCCESS: Mapping[str, Succeeded] = {
@@ -53,6 +58,7 @@ ON_SUCCESS: Mapping[str, Succeeded] = {
     committing.CHANGE: committing.settle,
     added_methods.METHOD: added_methods.settle,
 }
+LATE: Mapping[str, str] = {top_ups.TOP_UP: "top_up_refused", committing.CHANGE: "change_refused"}
 # By what it was `for`, where sending it back moves something in the books.
 ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back}
 ON_FAILURE: Mapping[str, Failed] = {AUTO_TOP_UP: top_ups.fail_automatic, INVOICE: invoice_payments.failed}
@@ -152,7 +158,7 @@ def _fail(
 ) -> None:
     state = PaymentState.CANCELED if is_canceled else PaymentState.FAILED
     if payments.set_state(connection, intent.uuid, state, code=code):
-        ON_FAILURE.get(intent.purpose, _nothing)(core, connection, intent, code, at)
+        ON_FAILURE.get(intent.purpose, _tell_later)(core, connection, intent, code, at)
 
 
 async def confirm(core: Core, intent_uuid: str, *, approve: bool) -> Paid:

@@ -8,12 +8,13 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from services.api.types import Resource, ResourceState
+from services.api.types import OrderState, Resource, ResourceState
 from ui import theme
 from ui.pages.my_agents.rows import AgentList, AgentModel
 from ui.text import plural, tr
+from ui.text.unfinished import unfinished_text, unfinished_tone
 from ui.viewmodels.base import Status
-from ui.viewmodels.my_agents import MyAgentsState, MyAgentsViewModel
+from ui.viewmodels.my_agents import MOST_UNFINISHED, MyAgentsState, MyAgentsViewModel
 from ui.widgets.arranged_page import ArrangedPage
 from ui.widgets.controls import Button, column, label, page, row, scroll_page
 from ui.widgets.focus_order import set_tab_order
@@ -43,6 +44,8 @@ class MyAgentsPage(ArrangedPage):
         self._frame.setSpacing(16)
         self._frame.addWidget(self._head())
         self._frame.addWidget(self._notice())
+        for banner in self._unfinished():
+            self._frame.addWidget(banner)
         self._frame.addWidget(self._views(), 1)
         vm.changed.connect(self._on_changed)
         self._on_changed()
@@ -62,6 +65,15 @@ class MyAgentsPage(ArrangedPage):
         self._banner = Banner(tone="warning", name="agentsNotice")
         self._banner.acted.connect(self.vm.load)
         return self._banner
+
+    def _unfinished(self) -> tuple[Banner, ...]:
+        """One for each purchase whose money is not there."""
+        self._orders = tuple(Banner(closable=True, name=f"unfinished{number}") for number in range(MOST_UNFINISHED))
+        for number, banner in enumerate(self._orders):
+            banner.hide()
+            banner.acted.connect(partial(self._on_order_acted, number))
+            banner.closed.connect(partial(self._on_order_closed, number))
+        return self._orders
 
     def _views(self) -> QStackedWidget:
         self._stack = QStackedWidget()
@@ -98,7 +110,22 @@ class MyAgentsPage(ArrangedPage):
         self._count.setText(plural(len(state.items), tr("{n} agent"), tr("{n} agents")) if state.items else "")
         self._count.setVisible(bool(state.items))
         self.browse_button.setVisible(bool(state.items))
+        self._show_unfinished(state)
         self._show_view(state)
+
+    def _show_unfinished(self, state: MyAgentsState) -> None:
+        for number, banner in enumerate(self._orders):
+            order = state.unfinished[number] if number < len(state.unfinished) else None
+            if order is not None:
+                banner.set_message(unfinished_text(order), unfinished_tone(order), tr("Show order"))
+                banner.close_button.setVisible(order.state is OrderState.ERRED)
+            banner.setVisible(order is not None)
+
+    def _on_order_acted(self, number: int) -> None:
+        self.show_order.emit(self.vm.state.unfinished[number].uuid)
+
+    def _on_order_closed(self, number: int) -> None:
+        self.vm.put_away(self.vm.state.unfinished[number].uuid)
 
     def _show_view(self, state: MyAgentsState) -> None:
         if state.error is not None:
