@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -53,6 +53,7 @@ class Books:
     """Everything about money of one organization."""
 
     organization: Organization
+    all_books: Callable[[], Iterable[Books]]
     credits: list[Credit] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)  # oldest first
     invoices: dict[str, Invoice] = field(default_factory=dict)
@@ -151,8 +152,9 @@ class Books:
         return next(found, None)
 
     def number(self, kind: InvoiceKind, at: datetime) -> str:
-        """The next number of a series, without gaps."""
-        count = sum(one.kind is kind and bool(one.number) for one in self.invoices.values()) + 1
+        """The next number of a series, without gaps; all organizations share it."""
+        made = (one for books in self.all_books() for one in books.invoices.values())
+        count = sum(one.kind is kind and bool(one.number) for one in made) + 1
         return f"{SERIES[kind]}-{at.year}-{count:06d}"
 
     def keep(self, invoice: Invoice) -> Invoice:

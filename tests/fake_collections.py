@@ -1,4 +1,4 @@
-"""The part of FakeService that is support: transfers that came in, refunds, disputes, and what providers tell."""
+"""The part of FakeService that is support: transfers that came in, invoices found, refunds, and what providers tell."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from dataclasses import asdict, replace
 from services.api.errors import EventRejected, InvalidInput, NotFound, SumMoved, WrongState
 from services.api.money import Money
 from services.api.types import (
+    FoundInvoice,
+    FoundInvoices,
     Invoice,
     InvoiceKind,
+    InvoiceSearch,
     InvoiceState,
     LedgerLine,
     MovementKind,
@@ -31,6 +34,7 @@ from tests.fake_world import Arrival
 
 LARGEST_EVENT = 256 * 1024
 NOTE_MAX, REFERENCE_MAX = 2_000, 140
+SEARCH_MIN, SEARCH_MAX, PAGE_MAX = 2, 254, 300
 
 
 class FakeCollections(FakeDisputes):
@@ -155,6 +159,35 @@ class FakeCollections(FakeDisputes):
         else:
             books.keep(replace(invoice, paid=invoice.paid + part, due=left))
         return books
+
+    # ---- finding an invoice
+
+    async def find_invoices(self, search: InvoiceSearch) -> FoundInvoices:
+        await self._enter("find_invoices")
+        books, text = self._concerned(), " ".join(search.text.split()).lower()
+        short = "too_short" if len(text) < SEARCH_MIN else "too_long" if len(text) > SEARCH_MAX else ""
+        refuse(
+            {
+                "text": short if text else "required",
+                "page": "out_of_range" if search.page < 1 else "",
+                "page_size": "" if 1 <= search.page_size <= PAGE_MAX else "out_of_range",
+            }
+        )
+        found = [hit for one in books for hit in self._found_in(one, text)]
+        found.sort(key=lambda hit: (hit.invoice.issued_at or hit.invoice.created_at, hit.invoice.uuid), reverse=True)
+        start, most = (search.page - 1) * search.page_size, self.world.search_cap
+        items = tuple(found[:most][start : start + search.page_size])
+        return FoundInvoices(items, min(len(found), most), len(found) > most)
+
+    def _found_in(self, books: Books, text: str) -> list[FoundInvoice]:
+        emails = self._emails_of(books)
+        email = next((one for one in emails if one.startswith(text)), "")
+        is_whole = bool(email) or text in books.organization.name.lower()
+        return [
+            FoundInvoice(one, email or emails[0])
+            for one in books.invoices.values()
+            if is_whole or one.number.lower().startswith(text)
+        ]
 
     # ---- refunds
 

@@ -28,8 +28,12 @@ class FakeDisputes(FakeTimeline):
 
     def _email_of(self, books: Books) -> str:
         """Of the first member of an organization."""
+        return self._emails_of(books)[0]
+
+    def _emails_of(self, books: Books) -> list[str]:
+        """Of its members, the first one first."""
         users = self.world.users.values()
-        return next(one.email for one in users if books.organization.uuid in {own.uuid for own in one.organizations})
+        return [one.email for one in users if books.organization.uuid in {own.uuid for own in one.organizations}]
 
     def dispute(self, uuid: str, amount: Money | None = None, reason: str = "fraudulent") -> str:
         """The buyer's bank takes the money of an order or a payment back while it decides. Returns the dispute."""

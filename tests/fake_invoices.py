@@ -38,7 +38,8 @@ class FakeInvoices(FakeSubscriptions):
 
     async def list_invoices(self, query: InvoiceQuery) -> InvoicePage:
         await self._enter("list_invoices")
-        books = self._books(query.organization_uuid)
+        named = [one for one in self._readable_books() if one.organization.uuid == query.organization_uuid]
+        books = named[0] if named else self._books(query.organization_uuid)
         page_bad = "out_of_range" if query.page < 1 else ""
         refuse({"page": page_bad, "page_size": "" if 1 <= query.page_size <= PAGE_MAX else "out_of_range"})
         found = [one for one in (books.invoices.values() if books else ()) if _matches(one, query)]
@@ -53,9 +54,15 @@ class FakeInvoices(FakeSubscriptions):
                 return books, books.invoices[uuid]
         raise NotFound
 
+    def _readable_invoice(self, uuid: str) -> Invoice:
+        readable = (books.invoices[uuid] for books in self._readable_books() if uuid in books.invoices)
+        if (found := next(readable, None)) is None:
+            raise NotFound
+        return found
+
     async def get_invoice(self, uuid: str) -> Invoice:
         await self._enter("get_invoice")
-        found, account = self._own_invoice(uuid)[1], self.world.bank_account
+        found, account = self._readable_invoice(uuid), self.world.bank_account
         if not account or found.due.is_zero or found.due_at is None or not found.number:
             return found
         return replace(found, transfer=Transfer(found.number, found.due, found.due_at, account, found.paid))
@@ -111,7 +118,7 @@ class FakeInvoices(FakeSubscriptions):
 
     async def export_invoice(self, uuid: str, document_format: DocumentFormat) -> Document:
         await self._enter("export_invoice")
-        return document(self._own_invoice(uuid)[1], document_format)
+        return document(self._readable_invoice(uuid), document_format)
 
     async def get_billing_details(self, organization_uuid: str = "") -> BillingDetails:
         await self._enter("get_billing_details")

@@ -49,10 +49,16 @@ class FakeMoney(FakeBase):
         return self._books_of(organization)
 
     def _books_of(self, organization: Organization) -> Books:
-        return self.world.books.setdefault(organization.uuid, Books(organization))
+        return self.world.books.setdefault(organization.uuid, Books(organization, lambda: self.world.books.values()))
 
     def _own_books(self) -> list[Books]:
         return [self._books_of(organization) for organization in self._user().organizations]
+
+    def _readable_books(self) -> list[Books]:
+        """One's own; for staff, who have to answer for them, all of them."""
+        own = self._own_books()
+        is_staff = self._user().email in self.world.staff
+        return own + [one for one in self.world.books.values() if is_staff and one not in own]
 
     def _books(self, organization_uuid: str = "") -> Books | None:
         """None: nothing was bought yet. NotFound for a stranger's."""

@@ -42,7 +42,7 @@ class FakePrices(FakeInvoices):
 
     async def explain(self, ref: str, *, offset: int = 0, limit: int = 200) -> Explanation:
         await self._enter("explain")
-        own = self._own_books()
+        readable = self._readable_books()
         limit_bad = "" if 1 <= limit <= LIMIT_MAX else "out_of_range"
         refuse({"offset": "out_of_range" if offset < 0 else "", "limit": limit_bad})
         kind, _, uuid = ref.partition(":")
@@ -58,7 +58,7 @@ class FakePrices(FakeInvoices):
             "usage": self._explain_usage,
             "spent": self._explain_spent,
         }
-        for books in own:
+        for books in readable:
             if kind in builders and (tree := builders[kind](books, uuid)):
                 node, children = tree
                 page = tuple(children[offset : offset + limit])

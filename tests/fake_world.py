@@ -228,6 +228,7 @@ class World:
     undo_seconds: int = 0
     is_test_mode: bool = True
     staff: set[str] = field(default_factory=set)  # e-mails
+    search_cap: int = 1_000  # invoices that support can page through
     answers: dict[str, list[Call]] = field(default_factory=dict)  # resource -> calls, in time order
     is_time_available: bool = True
     real_time: datetime | None = None  # by the real clock, once time was moved

@@ -264,6 +264,7 @@ FIELD_CODES = frozenset(
         "password_short",
         "password_long",
         "too_long",
+        "too_short",
         "unknown",
         "not_of_offering",
         "must_accept",

@@ -11,6 +11,8 @@ from services.api.types import (
     AddedMethod,
     AddMethod,
     Dispute,
+    FoundInvoices,
+    InvoiceSearch,
     ReceiveTransfer,
     Refunded,
     RefundPreview,
@@ -64,6 +66,11 @@ class Collections(Protocol):
 
     async def list_received(self) -> tuple[TransferReceived, ...]:
         """What was marked, by whom and why, newest first."""
+        ...
+
+    async def find_invoices(self, search: InvoiceSearch) -> FoundInvoices:
+        """Invoices by what a caller can tell, newest first; staff find those of all organizations. InvalidInput(text,
+        page, page_size)."""
         ...
 
     async def preview_refund(self, request: RefundRequest) -> RefundPreview:

@@ -12,6 +12,8 @@ from services.api import errors
 from services.api.money import Money
 from services.api.types import (
     Dispute,
+    FoundInvoices,
+    InvoiceSearch,
     PaymentState,
     ReceiveTransfer,
     Refunded,
@@ -28,7 +30,15 @@ from services.db import portable
 from services.embedded import inbox
 from services.embedded.core import Area, Caller, is_staff
 from services.embedded.identity import organizations_of
-from services.embedded.money import commands, finalising, outcomes, payments, receiving, support_refunds
+from services.embedded.money import (
+    commands,
+    finalising,
+    invoice_search,
+    outcomes,
+    payments,
+    receiving,
+    support_refunds,
+)
 
 RECEIVE, REFUND_INVOICE = "receive_transfer", "refund_invoice"
 
@@ -76,6 +86,13 @@ class EmbeddedCollections(Area):
             known = receiving.receive(self._core, connection, caller.uuid, request, subject, now)
             commands.note(connection, caller, key, RECEIVE, request, known, now)
         return receiving.received(connection, _T.uuid == known)[0]
+
+    # ---- finding an invoice
+
+    async def find_invoices(self, search: InvoiceSearch) -> FoundInvoices:
+        return await self._core.db.read(
+            lambda connection: invoice_search.search(connection, search, self._concerned(connection)[1])
+        )
 
     # ---- refunds
 

@@ -1,4 +1,4 @@
-"""What support does about money: transfers that came in, refunds, disputes."""
+"""What support does about money: transfers that came in, invoices found, refunds, disputes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from litestar.params import JSONBody
 
 from services.api.types import (
     Dispute,
+    FoundInvoices,
+    InvoiceSearch,
     ReceiveTransfer,
     Refunded,
     RefundPreview,
@@ -62,6 +64,13 @@ async def list_received(request: Call) -> Reply[list[TransferReceived]]:
     return reply_all(request, await request.service.list_received(), _same_received)
 
 
+@writes("/api/support/invoices/find/", TAG)
+async def find_invoices(request: Call, data: JSONBody[InvoiceSearch]) -> Reply[FoundInvoices]:
+    """Invoices by an e-mail address or a number from its beginning, or by words of an organization's name. In the body,
+    because addresses in a URL end up in logs."""
+    return request.reply_same(await request.service.find_invoices(data))
+
+
 @writes("/api/support/refunds/preview/", TAG)
 async def preview_refund(request: Call, data: JSONBody[RefundRequest]) -> Reply[RefundPreview]:
     """What a refund of a paid invoice would do, as ledger lines; nothing is written."""
@@ -81,4 +90,12 @@ async def list_disputes(request: Call) -> Reply[list[Dispute]]:
     return reply_all(request, await request.service.list_disputes(), _same_dispute)
 
 
-HANDLERS = [list_transfers, receive_transfer, list_received, preview_refund, refund_invoice, list_disputes]
+HANDLERS = [
+    list_transfers,
+    receive_transfer,
+    list_received,
+    find_invoices,
+    preview_refund,
+    refund_invoice,
+    list_disputes,
+]

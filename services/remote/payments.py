@@ -6,6 +6,8 @@ from services.api.types import (
     AddedMethod,
     AddMethod,
     Dispute,
+    FoundInvoices,
+    InvoiceSearch,
     ReceiveTransfer,
     Refunded,
     RefundPreview,
@@ -54,6 +56,9 @@ class RemotePayments(Transport):
 
     async def list_received(self) -> tuple[TransferReceived, ...]:
         return await self.get(tuple[TransferReceived, ...], f"{_SUPPORT}/transfers/received/")
+
+    async def find_invoices(self, search: InvoiceSearch) -> FoundInvoices:
+        return await self.post(FoundInvoices, f"{_SUPPORT}/invoices/find/", search)
 
     async def preview_refund(self, request: RefundRequest) -> RefundPreview:
         return await self.post(RefundPreview, f"{_SUPPORT}/refunds/preview/", request)

@@ -1,11 +1,12 @@
-"""What support does with money: transfers marked as received, refunds previewed and done, disputes seen."""
+"""What support does with money: transfers marked as received, invoices found, refunds previewed and done, disputes
+seen."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
 
-from services.api.contract import Service
+from services.api.contract import Actor, Service
 from services.api.errors import (
     InvalidInput,
     KeyReused,
@@ -17,6 +18,9 @@ from services.api.errors import (
 )
 from services.api.types import (
     Invoice,
+    InvoiceKind,
+    InvoiceQuery,
+    InvoiceSearch,
     InvoiceState,
     OrderState,
     PaymentMethod,
@@ -26,12 +30,14 @@ from services.api.types import (
     ReceiveTransfer,
     RefundReason,
     RefundRequest,
+    Register,
     ResourceState,
+    SignIn,
     SubscriptionState,
     TopUp,
     TransferDue,
 )
-from tests.contract.market import Market, paged_story, raises
+from tests.contract.market import PASSWORD, Market, paged_story, raises
 from tests.contract.money import STARTER, UNKNOWN, ZERO, offered, total, usd
 
 
@@ -181,6 +187,115 @@ async def test_staff_see_and_mark_everybodys_and_a_stranger_nothing(market: Mark
     assert told.received_by == "eve@example.com"
     await market.run_jobs()
     assert (await buyer.get_order(placed.order_uuid)).state is OrderState.DONE
+
+
+# ---- finding an invoice
+
+
+async def sold(market: Market, email: str, name: str = "") -> Invoice:
+    """The invoice of a new buyer."""
+    device = f"device of {email}"
+    session = await market.guest(device).register(Register(email, PASSWORD, name))
+    buyer = market.root.for_actor(Actor(device=device, session=session.token))
+    placed = await market.buy(buyer, key=f"order of {email}")
+    return await buyer.get_invoice((await buyer.get_order(placed.order_uuid)).invoice_uuid)
+
+
+async def support(market: Market) -> Service:
+    """Somebody of ours, who has bought nothing."""
+    eve = await market.buyer("eve@souk.example", device="desk")
+    await market.outside.make_staff("eve@souk.example")
+    return eve
+
+
+async def hits(service: Service, text: str) -> list[tuple[str, str]]:
+    """What is found, as (number, e-mail)."""
+    found = await service.find_invoices(InvoiceSearch(text))
+    assert (len(found.items), found.is_capped) == (found.total, False)
+    return [(one.invoice.number, one.member_email) for one in found.items]
+
+
+@paged_story
+async def test_staff_find_an_invoice_by_what_a_caller_can_tell(market: Market) -> None:
+    eve, first = await support(market), await sold(market, "ada@example.com", "Ada Müller")
+    market.outside.wait(minutes=1)
+    second = await sold(market, "grace@example.com", "Grace Hopper")
+    ada, grace = (first.number, "ada@example.com"), (second.number, "grace@example.com")
+    for text in ("ada@example.com", " ADA@Example", "ada@", "mÜLLer", "a  müller's organ", first.number.lower()):
+        assert await hits(eve, text) == [ada], text
+    assert await hits(eve, second.number) == [grace]
+    for text in ("organization", "sk", "SK-", first.number[:-1]):
+        assert await hits(eve, text) == [grace, ada], text
+    for text in ("example.com", "da@example.com", "nobody", f"{first.number}0", "CN-"):
+        assert await hits(eve, text) == [], text
+    [found] = (await eve.find_invoices(InvoiceSearch("hopper"))).items
+    assert found.invoice == second
+
+
+@paged_story
+async def test_marks_of_a_pattern_mean_themselves(market: Market) -> None:
+    eve, odd = await support(market), await sold(market, "a_b%c@example.com", "Hundred% _Sure/ Ltd\\")
+    await sold(market, "axbyc@example.com", "Hundred and x Sure")
+    whole = [(odd.number, "a_b%c@example.com")]
+    for text in ("a_b", "a_b%c@", "d% _", "_Sure", "re/", "ltd\\"):
+        assert await hits(eve, text) == whole, text
+    for text in ("%%", "__", "a%c", "sk_", "SK-%", "d%s", "/_", "a_c"):
+        assert await hits(eve, text) == [], text
+
+
+@paged_story
+async def test_found_invoices_come_page_by_page(market: Market) -> None:
+    eve, sellings = await support(market), []
+    for name in ("ada", "bea", "cat"):
+        sellings.append(await sold(market, f"{name}@example.com"))
+        market.outside.wait(minutes=1)
+    newest_first = [one.number for one in reversed(sellings)]
+    pages = [await eve.find_invoices(InvoiceSearch("organization", page, 2)) for page in (1, 2, 3)]
+    assert [[one.invoice.number for one in page.items] for page in pages] == [newest_first[:2], newest_first[2:], []]
+    assert {(page.total, page.is_capped) for page in pages} == {(3, False)}
+
+
+@paged_story
+async def test_a_search_that_cannot_be_right_is_named(market: Market) -> None:
+    eve = await support(market)
+    for search, field, code in (
+        (InvoiceSearch(""), "text", "required"),
+        (InvoiceSearch(" \t "), "text", "required"),
+        (InvoiceSearch(" a "), "text", "too_short"),
+        (InvoiceSearch("a" * 255), "text", "too_long"),
+        (InvoiceSearch("ada", page=0), "page", "out_of_range"),
+        (InvoiceSearch("ada", page_size=0), "page_size", "out_of_range"),
+        (InvoiceSearch("ada", page_size=301), "page_size", "out_of_range"),
+    ):
+        await raises(InvalidInput, eve.find_invoices(search), **{field: code})
+    assert await hits(eve, "ü" * 254) == []
+
+
+@paged_story
+async def test_a_buyer_finds_only_their_own(market: Market) -> None:
+    own = await sold(market, "ada@example.com")
+    await sold(market, "ada.other@example.com")
+    ada = market.root.for_actor(
+        Actor(session=(await market.guest().sign_in(SignIn("ada@example.com", PASSWORD))).token)
+    )
+    for text in ("ada", "organization", own.number, "SK-"):
+        assert await hits(ada, text) == [(own.number, "ada@example.com")], text
+    await raises(NotSignedIn, market.guest().find_invoices(InvoiceSearch("ada")))
+
+
+@paged_story
+async def test_what_staff_found_they_can_read_explain_and_refund(market: Market) -> None:
+    invoice, eve = await sold(market, "ada@example.com"), await support(market)
+    ref, notes = f"invoice:{invoice.uuid}", InvoiceQuery(invoice.organization_uuid, kind=InvoiceKind.CREDIT_NOTE)
+    stranger = await market.buyer("mallory@example.com", device="elsewhere")
+    await raises(NotFound, stranger.explain(ref))
+    await raises(NotFound, stranger.list_invoices(notes))
+    assert await eve.get_invoice(invoice.uuid) == invoice
+    assert (await eve.explain(ref)).amount == invoice.total
+    request = RefundRequest(invoice.uuid)
+    done = await eve.refund_invoice(request, (await eve.preview_refund(request)).hash, key="r")
+    assert [one.number for one in (await eve.list_invoices(notes)).items] == [done.credit_note_number]
+    assert (done.credit_note_number, "ada@example.com") in await hits(eve, "ada@example.com")
 
 
 # ---- refunds

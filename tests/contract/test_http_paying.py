@@ -222,6 +222,22 @@ def test_a_refund_is_previewed_and_then_done(api: Api, buyer: FakeService) -> No
     assert why.json()["fields"] == {"reason": ["unknown"]}
 
 
+def test_invoices_are_found_by_a_search_in_the_body(api: Api, buyer: FakeService) -> None:
+    uuid = api.get(order_path(api.post(CHECKOUT, ORDER).json()["order_uuid"])).json()["invoice_uuid"]
+    found = api.post("/api/support/invoices/find/", {"text": "ada@"})
+    assert (found.status_code, found.json()["total"], found.json()["is_capped"]) == (200, 1, False)
+    [hit] = found.json()["items"]
+    assert (hit["member_email"], hit["invoice"]["uuid"]) == ("ada@example.com", uuid)
+    assert hit["invoice"]["total"] == {"micros": 29_000_000, "currency": "USD"}
+    for body, fields in (
+        ({}, {"text": ["required"]}),
+        ({"text": "x"}, {"text": ["too_short"]}),
+        ({"text": "ada", "page": 0}, {"page": ["out_of_range"]}),
+    ):
+        refused = api.post("/api/support/invoices/find/", body)
+        assert (refused.status_code, refused.json()["fields"]) == (422, fields)
+
+
 def test_disputes_are_listed(api: Api, buyer: FakeService) -> None:
     uuid = api.post(CHECKOUT, ORDER).json()["order_uuid"]
     buyer.dispute(uuid)
@@ -234,6 +250,7 @@ SUPPORT: list[tuple[str, dict[str, Any] | None]] = [  # Any: JSON
     ("/api/support/transfers/received/", None),
     ("/api/support/disputes/", None),
     ("/api/support/transfers/receive/", {"reference": "x", "amount": "1.00", "bank_reference": "b"}),
+    ("/api/support/invoices/find/", {"text": "ada"}),
     ("/api/support/refunds/preview/", {"invoice_uuid": "0" * 32}),
     ("/api/support/refunds/", {"request": {"invoice_uuid": "0" * 32}, "preview_hash": "x"}),
 ]

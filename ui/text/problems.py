@@ -347,6 +347,7 @@ def field_text(field: str, code: str, params: Params | None = None) -> str:
         "password_short": tr("Use at least {n} characters.", n=given.get("min", 8)),
         "password_long": tr("Use at most {n} characters.", n=given.get("max", 256)),
         "too_long": tr("Shorten this to {n} characters.", n=given.get("max", 4000 if field in LONG else 120)),
+        "too_short": tr("Write at least {n} characters.", n=given.get("min", 2)),
         "unknown": tr("This is not known here. Choose another."),
         "not_of_offering": tr("This plan belongs to another agent. Choose one shown here."),
         "must_accept": tr("Tick this box to go on."),

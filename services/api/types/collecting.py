@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from services.api.money import Money
 from services.api.types.buying import Action, PaymentMethod, PaymentState, SavedMethod
+from services.api.types.invoices import Invoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,33 @@ class AddedMethod:
     action: Action | None = None
     method: SavedMethod | None = None
     error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceSearch:
+    """What somebody on the telephone can tell: an e-mail address or an invoice number, whole or its beginning, or words
+    of an organization's name. At least 2 characters, at most 254."""
+
+    text: str
+    page: int = 1
+    page_size: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInvoice:
+    """`member_email`: of the member whose address begins with the text, else of the organization's first member."""
+
+    invoice: Invoice
+    member_email: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInvoices:
+    """`total` is exact up to 1,000; above that `is_capped` is true, and what is older is not shown."""
+
+    items: tuple[FoundInvoice, ...]  # newest first
+    total: int
+    is_capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,13 +60,13 @@ class EmbeddedInvoices(Area):
         return await self._core.db.read(lambda connection: self._invoice_page(connection, query))
 
     def _invoice_page(self, connection: Connection, query: InvoiceQuery) -> InvoicePage:
-        organization = _organization(connection, self._caller(connection), query.organization_uuid)
+        owner = self._whose(connection, query.organization_uuid)
         bad = {"page": query.page < 1, "page_size": not 1 <= query.page_size <= PAGE_MAX}
         if problems := {field: "out_of_range" for field, is_bad in bad.items() if is_bad}:
             raise InvalidInput(fields=problems)
-        if organization is None:
+        if not owner:
             return InvoicePage((), 0)
-        condition = _I.organization_uuid == organization.uuid
+        condition = _I.organization_uuid == owner
         if query.state is not None:
             condition &= _I.state == query.state.value
         if query.kind is not None:
@@ -78,6 +78,14 @@ class EmbeddedInvoices(Area):
         uuids = invoice_views.matching(connection, condition, query.text)
         shown = invoice_views.find(connection, _I.uuid.in_(uuids[start : start + query.page_size]))
         return InvoicePage(tuple(shown), len(uuids))
+
+    def _whose(self, connection: Connection, organization_uuid: str) -> str:
+        """Whose invoices are listed; staff may name anybody. "" when the caller has no organization yet. NotFound."""
+        caller = self._caller(connection)
+        if organization_uuid and is_staff(connection, caller):
+            return organization_uuid
+        organization = _organization(connection, caller, organization_uuid)
+        return "" if organization is None else organization.uuid
 
     async def get_invoice(self, uuid: str) -> Invoice:
         return await self._core.db.read(lambda connection: self._whole_invoice(connection, uuid))
