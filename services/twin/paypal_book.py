@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +10,7 @@ from typing import Any
 from services.api.clock import Clock
 from services.api.money import EXPONENTS
 from services.gateways.paypal_json import instant, stamp
+from services.twin.record_file import RecordFile
 
 Doc = dict[str, Any]  # JSON in the shape of PayPal's interface, which knows no types
 
@@ -54,60 +49,14 @@ def unprocessable(issue: str, description: str = "") -> Refusal:
     return Refusal(422, "UNPROCESSABLE_ENTITY", issue, description)
 
 
-class Book:
-    """`writing` is one transaction, and everything else happens inside one."""
+class Book(RecordFile):
+    """PayPal's objects, as JSON documents by kind and id."""
 
     def __init__(self, path: Path, clock: Clock, *, seed: int) -> None:
-        self._path = path
-        self._clock = clock
-        self._seed = seed
-        self._lock = threading.RLock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
-
-    @property
-    def path(self) -> Path:
-        return self._path
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-
-    @contextmanager
-    def resting(self) -> Iterator[Path]:
-        """Nothing is written while this lasts, and the file is closed: it may be copied or replaced."""
-        with self._lock:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.close()
-            try:
-                yield self._path
-            finally:
-                self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5)
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._db.executescript(_SCHEMA)
-
-    def now(self) -> datetime:
-        return self._clock.now()
+        super().__init__(path, clock, seed=seed, schema=_SCHEMA)
 
     def stamp(self) -> str:
         return stamp(self.now())
-
-    def new_id(self, length: int = 17) -> str:
-        """The next id, in PayPal's letters; the same seed brings the same ids."""
-        (number,) = self._db.execute("UPDATE counter SET nr = nr + 1 RETURNING nr").fetchone()
-        digest = hashlib.sha256(f"{self._seed}:{number}".encode()).digest()
-        return base64.b32encode(digest).decode()[:length]
 
     def get(self, kind: str, doc_id: str) -> Doc | None:
         row = self._db.execute("SELECT doc FROM docs WHERE kind = ? AND id = ?", (kind, doc_id)).fetchone()
@@ -146,10 +95,6 @@ class Book:
     def is_past(self, when: str, life: timedelta) -> bool:
         made = instant({"at": when}, "at")
         return made is not None and self.now() >= made + life
-
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
 
 
 def minor(amount: Doc) -> int:

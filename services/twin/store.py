@@ -5,19 +5,13 @@ The columns beside the JSON are those it is looked up by; everything else is in 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from services.api.clock import Clock
+from services.twin.record_file import RecordFile
 
 Doc = dict[str, Any]  # Any: JSON in the shape of a provider's interface, which knows no types
 
@@ -50,36 +44,11 @@ class Wanted:
     limit: int = 10
 
 
-class Store:
-    """`writing` is one transaction, and everything else happens inside one."""
+class Store(RecordFile):
+    """Stripe's objects, as JSON documents by kind and id."""
 
     def __init__(self, path: Path, clock: Clock, *, seed: int) -> None:
-        self._path = path
-        self._clock = clock
-        self._seed = seed
-        self._lock = threading.RLock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = self._open()
-
-    def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")  # a provider does not forget what it has answered
-        database.executescript(_SCHEMA)
-        return database
-
-    # ------------------------------------------------------------ transactions
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+        super().__init__(path, clock, seed=seed, schema=_SCHEMA)
 
     def mark(self) -> None:
         """From here on it can be undone, within the transaction."""
@@ -88,36 +57,8 @@ class Store:
     def back_to_mark(self) -> None:
         self._db.execute("ROLLBACK TO mark")
 
-    @contextmanager
-    def resting(self) -> Iterator[Path]:
-        """Nothing is written while this lasts, and the file is closed: it may be copied or replaced."""
-        with self._lock:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.close()
-            try:
-                yield self._path
-            finally:
-                self._db = self._open()
-
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-    # ------------------------------------------------------------ time and ids
-
-    def now(self) -> datetime:
-        return self._clock.now()
-
     def seconds(self) -> int:
         return int(self.now().timestamp())
-
-    def new_id(self, length: int) -> str:
-        """The next id; the same seed brings the same ids."""
-        (number,) = self._db.execute("UPDATE counter SET nr = nr + 1 RETURNING nr").fetchone()
-        digest = hashlib.sha256(f"{self._seed}:{number}".encode()).digest()
-        return base64.b32encode(digest).decode()[:length]
-
-    # ------------------------------------------------------------ documents
 
     def get(self, kind: str, doc_id: str) -> Doc | None:
         row = self._db.execute("SELECT doc FROM objects WHERE kind = ? AND id = ?", (kind, doc_id)).fetchone()
