@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -43,15 +41,3 @@ def replaced_one(state: InvoicesState) -> Invoice:
 def paid_one(state: InvoicesState) -> Invoice:
     """Paid, with usage on it."""
     return next(one for one in state.items if one.kind is InvoiceKind.INVOICE and len(one.lines) > 2)
-
-
-def press(*keys: Qt.Key) -> None:
-    for key in keys:
-        focused = QApplication.focusWidget()
-        assert focused is not None
-        QTest.keyClick(focused, key)
-
-
-def focused_name() -> str:
-    widget = QApplication.focusWidget()
-    return widget.objectName() if widget is not None else ""

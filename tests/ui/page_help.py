@@ -1,14 +1,37 @@
 """What the page tests share: walking a screen by key and by screen reader, and finding text that is cut off."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QRadioButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QRadioButton, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
 
 from ui.widgets.buttons import Button
 from ui.widgets.focus_order import reading_order
+from ui.widgets.notices import toast_area
+
+W = TypeVar("W", bound=QWidget)
+
+
+@contextmanager
+def in_window(made: W, qtbot: QtBot) -> Iterator[W]:
+    """A page as it lies in the shell, in a window that is active; what was said in it is closed at the end."""
+    window = QWidget()
+    layout = QVBoxLayout(window)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(made)
+    qtbot.addWidget(window)
+    window.resize(1056, 800)
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    yield made  # the window lives as long as this function
+    for toast in toast_area(made).toasts():
+        toast.close_toast()
 
 
 def child(parent: QWidget, name: str) -> QWidget:
@@ -32,6 +55,23 @@ def text(parent: QWidget, name: str) -> str:
 
 def click(parent: QWidget, name: str) -> None:
     QTest.mouseClick(child(parent, name), Qt.MouseButton.LeftButton)
+
+
+def press(*keys: Qt.Key) -> None:
+    """In the widget that has the focus, each after the other."""
+    for key in keys:
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        QTest.keyClick(focused, key)
+
+
+def focused_name() -> str:
+    widget = QApplication.focusWidget()
+    return widget.objectName() if widget is not None else ""
+
+
+def toasts(page: QWidget) -> list[str]:
+    return [toast.text for toast in toast_area(page).toasts()]
 
 
 def shown(root: QWidget) -> Iterator[QWidget]:

@@ -12,8 +12,20 @@ from pytestqt.qtbot import QtBot
 from services.api.errors import DatabaseBusy
 from tests.fakes import FakeService
 from tests.samples_money import history
-from tests.ui.invoice_help import Run, fake, focused_name, press
-from tests.ui.page_help import button, child, click, cut_off, nameless, tab_round, tab_stops, text, unnamed
+from tests.ui.invoice_help import Run, fake
+from tests.ui.page_help import (
+    button,
+    child,
+    click,
+    cut_off,
+    focused_name,
+    nameless,
+    press,
+    tab_round,
+    tab_stops,
+    text,
+    unnamed,
+)
 from ui.bridge import Bridge
 from ui.pages.explain import ExplainSheet
 from ui.theme import Theme

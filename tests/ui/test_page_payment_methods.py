@@ -6,15 +6,26 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from services.api.errors import Offline
 from services.api.types import PaymentMethod
 from tests.samples import NOW, TEST_CARDS
 from tests.ui.kept_service import AMEX, BANK, HOST, PAYPAL, VISA, Desk, KeptService
-from tests.ui.page_help import button, child, click, cut_off, nameless, text, unnamed
+from tests.ui.page_help import (
+    button,
+    child,
+    click,
+    cut_off,
+    focused_name,
+    in_window,
+    nameless,
+    press,
+    text,
+    toasts,
+    unnamed,
+)
 from ui.bridge import Bridge
 from ui.pages.payment_methods import PaymentMethodsPage
 from ui.theme import Theme
@@ -22,7 +33,6 @@ from ui.viewmodels.base import ServiceHolder, Status
 from ui.viewmodels.browser import Browser
 from ui.viewmodels.payment_methods import AddPhase, PaymentMethodsViewModel
 from ui.viewmodels.session import SessionViewModel
-from ui.widgets.notices import toast_area
 
 pytestmark = pytest.mark.qt_log_ignore("plugin does not support")
 ENTER, TAB, ESCAPE = Qt.Key.Key_Return, Qt.Key.Key_Tab, Qt.Key.Key_Escape
@@ -44,19 +54,8 @@ def page(
     look: Theme, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], qtbot: QtBot
 ) -> Iterator[PaymentMethodsPage]:
     vm = PaymentMethodsViewModel(bridge, holder, new_key, Browser(lambda _url: True, parent=bridge))
-    made = PaymentMethodsPage(vm)
-    window = QWidget()
-    layout = QVBoxLayout(window)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(made)
-    qtbot.addWidget(window)
-    window.resize(1056, 800)
-    window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    yield made  # the window lives as long as this function
-    for toast in toast_area(made).toasts():
-        toast.close_toast()
+    with in_window(PaymentMethodsPage(vm), qtbot) as page:
+        yield page
 
 
 @pytest.fixture
@@ -65,22 +64,6 @@ def lived(page: PaymentMethodsPage, signed_in: SessionViewModel, qtbot: QtBot) -
     qtbot.waitUntil(lambda: page.vm.state.status is not Status.LOADING)
     QApplication.processEvents()
     return page
-
-
-def press(*keys: Qt.Key) -> None:
-    for key in keys:
-        focused = QApplication.focusWidget()
-        assert focused is not None
-        QTest.keyClick(focused, key)
-
-
-def focused_name() -> str:
-    widget = QApplication.focusWidget()
-    return widget.objectName() if widget is not None else ""
-
-
-def toasts(page: QWidget) -> list[str]:
-    return [toast.text for toast in toast_area(page).toasts()]
 
 
 def is_shown(page: QWidget, name: str) -> bool:

@@ -18,7 +18,6 @@ from ui.pages.wallet import WalletPage
 from ui.viewmodels.base import Status
 from ui.widgets.amount_link import AmountLink
 from ui.widgets.fields import Labelled
-from ui.widgets.notices import toast_area
 from ui.widgets.table import Table
 
 Run = Callable[..., Any]
@@ -83,10 +82,6 @@ def amount(page: WalletPage, name: str) -> AmountLink:
     found = child(page, name)
     assert isinstance(found, AmountLink)
     return found
-
-
-def toasts(page: WalletPage) -> list[str]:
-    return [toast.text for toast in toast_area(page).toasts()]
 
 
 def table_of(page: WalletPage) -> Table:

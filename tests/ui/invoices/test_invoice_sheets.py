@@ -10,14 +10,27 @@ from services.api.errors import DatabaseBusy
 from services.api.types import InvoiceState
 from tests.fakes import FakeService
 from tests.ui.checkout_help import CARDS
-from tests.ui.invoice_help import Run, failed_one, focused_name, paid_one, press, settle
-from tests.ui.page_help import button, child, click, cut_off, nameless, tab_round, tab_stops, text, unnamed
+from tests.ui.invoice_help import Run, failed_one, paid_one, settle
+from tests.ui.page_help import (
+    button,
+    child,
+    click,
+    cut_off,
+    focused_name,
+    nameless,
+    press,
+    tab_round,
+    tab_stops,
+    text,
+    toasts,
+    unnamed,
+)
 from ui.pages.invoices import InvoicesPage
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.top_up import PayPhase
 from ui.widgets.fields import Labelled
-from ui.widgets.notices import Banner, toast_area
+from ui.widgets.notices import Banner
 from ui.widgets.overlay import Overlay, OverlayStack
 from ui.widgets.select import Select
 
@@ -35,10 +48,6 @@ def beside(page: InvoicesPage, name: str) -> str:
     box = child(page.window(), f"{name}Box")
     assert isinstance(box, Labelled)
     return box.error or ""
-
-
-def toasts(page: InvoicesPage) -> list[str]:
-    return [toast.text for toast in toast_area(page).toasts()]
 
 
 def pick(page: InvoicesPage, name: str, data: str) -> None:

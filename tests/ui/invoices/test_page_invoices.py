@@ -13,8 +13,20 @@ from services.api.errors import DatabaseBusy, Offline
 from services.api.types import InvoiceKind
 from tests.fakes import FakeService
 from tests.samples_money import history
-from tests.ui.invoice_help import Run, failed_one, fake, focused_name, paid_one, press, replaced_one, settle
-from tests.ui.page_help import button, child, click, cut_off, nameless, tab_round, tab_stops, text, unnamed
+from tests.ui.invoice_help import Run, failed_one, fake, paid_one, replaced_one, settle
+from tests.ui.page_help import (
+    button,
+    child,
+    click,
+    cut_off,
+    focused_name,
+    nameless,
+    press,
+    tab_round,
+    tab_stops,
+    text,
+    unnamed,
+)
 from ui.pages.invoices import InvoicesPage
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder

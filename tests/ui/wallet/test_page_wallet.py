@@ -12,18 +12,8 @@ from services.api.errors import DatabaseBusy, Offline
 from services.api.money import Money
 from services.api.types import MovementKind, TopUp
 from tests.fakes import FakeService
-from tests.ui.page_help import child, click, cut_off, nameless, tab_round, tab_stops, text, unnamed
-from tests.ui.wallet_help import (
-    CARD,
-    ENTER,
-    Run,
-    amount,
-    focused,
-    press,
-    settle,
-    table_of,
-    toasts,
-)
+from tests.ui.page_help import child, click, cut_off, nameless, tab_round, tab_stops, text, toasts, unnamed
+from tests.ui.wallet_help import CARD, ENTER, Run, amount, focused, press, settle, table_of
 from ui.bridge import Bridge
 from ui.pages.wallet import WalletPage
 from ui.theme import Theme

@@ -8,21 +8,8 @@ from pytestqt.qtbot import QtBot
 from services.api.money import Money
 from tests.fakes import FakeService
 from tests.ui.checkout_help import CARDS
-from tests.ui.page_help import button, child, click, text
-from tests.ui.wallet_help import (
-    ENTER,
-    TAB,
-    Run,
-    amount,
-    beside,
-    focused,
-    label_of,
-    press,
-    tab_to,
-    toasts,
-    write,
-    write_into,
-)
+from tests.ui.page_help import button, child, click, text, toasts
+from tests.ui.wallet_help import ENTER, TAB, Run, amount, beside, focused, label_of, press, tab_to, write, write_into
 from ui.pages.wallet import WalletPage
 from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.session import SessionViewModel
