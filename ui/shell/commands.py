@@ -69,7 +69,7 @@ def palette_commands(actions: Iterable[Action]) -> tuple[Command, ...]:
 # keys that belong to a control or a page, for the overview only
 def page_keys() -> tuple[tuple[str, str], ...]:
     return (
-        ("Ctrl+F", tr("Search the catalogue (also /)")),
+        ("Ctrl+F", tr("Search the catalogue (also /); find an invoice under Collections")),
         ("Return", tr("Open the chosen agent; send a question")),
         ("Shift+Return", tr("Start a new line in a question")),
         ("Esc", tr("Clear the search; close what is on top")),

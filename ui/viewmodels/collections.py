@@ -30,6 +30,7 @@ from ui.text.collections import REFUND, transfer_left
 from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 from ui.viewmodels.debounce import Debounce
+from ui.viewmodels.invoice_search import InvoiceSearchViewModel
 from ui.viewmodels.plan_change_state import day_start
 
 CONCERNS: frozenset[Area] = frozenset({"wallet", "orders", "subscriptions", "invoices", "session", "timeline"})
@@ -83,6 +84,7 @@ class CollectionsViewModel(ViewModel[CollectionsState]):
     def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
         super().__init__(bridge, holder, CollectionsState())
         self.receiving = ReceiveViewModel(bridge, holder, new_key)
+        self.finding = InvoiceSearchViewModel(bridge, holder)
         self._is_wanted = False
         bridge.changed.connect(self._on_bridge_changed)
         holder.rebound.connect(self._on_rebound)
@@ -112,6 +114,7 @@ class CollectionsViewModel(ViewModel[CollectionsState]):
             self, "load", self._fetch,
             then=self._on_loaded, failed=self._on_failed, policy="replace", retry=self.retry,
         )  # fmt: skip
+        self.finding.refresh()
 
     async def _fetch(self) -> _Loaded:
         service = self._service
@@ -123,6 +126,7 @@ class CollectionsViewModel(ViewModel[CollectionsState]):
     def _on_loaded(self, loaded: _Loaded) -> None:
         self._become(CollectionsState(Status.READY, **loaded._asdict()))
         self.receiving.follow(loaded.now)
+        self.finding.follow(loaded.now)
 
     def _on_failed(self, error: ServiceError) -> None:
         if isinstance(error, NotSignedIn):

@@ -1,13 +1,16 @@
-"""Collections: transfers, refunds and disputes, for support and for whoever is concerned in a test workspace."""
+"""Collections: invoices found, transfers, refunds and disputes, for support and for whoever is concerned in a test
+workspace."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
 from services.api.types import TransferReceived
 from ui import theme
 from ui.pages.collections.disputes import DisputeTab
+from ui.pages.collections.finder import InvoiceFinder
 from ui.pages.collections.receive_sheet import ReceiveSheet
 from ui.pages.collections.refunds import RefundTab
 from ui.pages.collections.transfers import TransferTab
@@ -25,7 +28,6 @@ from ui.widgets.states import EmptyState, ErrorState, skeleton_rows
 
 WIDTH = 1080
 AIR = 24
-TRANSFERS, REFUNDS, DISPUTES = range(3)
 
 
 class CollectionsPage(ArrangedPage):
@@ -89,15 +91,22 @@ class CollectionsPage(ArrangedPage):
         self._frame.setSpacing(16)
         self._frame.addLayout(column(label(tr("Collections"), "display"), about, spacing=2))
         self._frame.addWidget(self._banner)
-        self._frame.addLayout(row(self.tabs, None))
+        self.finder = InvoiceFinder(self.vm.finding)
+        self._frame.addWidget(self.finder)
+        self._lists = QWidget()
+        self._lists.setLayout(column(row(self.tabs, None), spacing=16))
+        self._frame.addWidget(self._lists)
         for part in self._parts:
             self._frame.addWidget(part, 1)
-        self._show_tab(TRANSFERS)
+        self._show_tab()
         return whole
 
     def _connect(self) -> None:
         self.vm.changed.connect(self._on_changed)
         self.vm.receiving.received.connect(self._on_received)
+        self.vm.finding.changed.connect(self._on_finding_changed)
+        self.finder.opened.connect(self.invoice_requested)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self).activated.connect(self._find)
         self.tabs.changed.connect(self._show_tab)
         self.transfers.chosen.connect(self._open_receive)
         self.refunds.chosen.connect(self._open_receive)
@@ -106,10 +115,21 @@ class CollectionsPage(ArrangedPage):
         self.disputes.opened.connect(self.invoice_requested)
 
     # -- state -----------------------------------------------------------------------------------------------------
-    def _show_tab(self, index: int) -> None:
+    def _show_tab(self) -> None:
+        """While something is looked for, its answer stands in the place of the lists."""
+        self._is_finding = self.vm.finding.state.is_open
+        self._lists.setVisible(not self._is_finding)
         for place, part in enumerate(self._parts):
-            part.setVisible(place == index)
+            part.setVisible(not self._is_finding and place == self.tabs.current())
         set_tab_order(self)
+
+    def _on_finding_changed(self) -> None:
+        if self.vm.finding.state.is_open != self._is_finding:
+            self._show_tab()
+
+    def _find(self) -> None:
+        if self._stack.currentWidget() is self._content:
+            self.finder.search.focus_search()
 
     def _on_changed(self) -> None:
         state = self.vm.state
@@ -151,7 +171,9 @@ class CollectionsPage(ArrangedPage):
         """To what is to be done, else to the choice of what is shown, or to the one thing to do instead."""
         current = self._stack.currentWidget()
         if current is self._content:
-            if not self._parts[self.tabs.current()].take_focus():
+            if self._is_finding:
+                self.finder.take_focus()
+            elif not self._parts[self.tabs.current()].take_focus():
                 self.tabs.button(self.tabs.current()).setFocus(Qt.FocusReason.OtherFocusReason)
             return
         views = {self._places[view]: view.action_button for view in (self._guest, self._denied, self._error)}
@@ -161,5 +183,5 @@ class CollectionsPage(ArrangedPage):
     def _arrange(self) -> None:
         side = max(AIR, (self.width() - theme.current().px(WIDTH)) // 2)
         self._frame.setContentsMargins(side, AIR, side, 16)
-        for part in self._parts:
+        for part in (self.finder, *self._parts):
             part.fit()
