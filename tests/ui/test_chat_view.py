@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -15,6 +15,7 @@ from ui.theme import Theme
 from ui.widgets.chat_scene import AGENT, BUYER, Bubble, Scene, band_label
 from ui.widgets.chat_turn import AgentTurn, BuyerTurn, Divider, SourceTag
 from ui.widgets.chat_view import ChatView
+from ui.widgets.notices import toast_area
 
 # said by the offscreen platform whenever a window is shown
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
@@ -191,3 +192,12 @@ def test_words_of_a_bubble_are_never_cut(view: ChatView) -> None:
         assert isinstance(turn, BuyerTurn | AgentTurn)
         words = turn._words
         assert words.heightForWidth(words.width()) <= words.height()
+
+
+def test_toasts_leave_box_and_prompts_free(view: ChatView) -> None:
+    area = toast_area(view)
+    toast = area.show_toast("You have bought Customer Care.", action="Undo", ms=60_000)
+    for part in (view.box, view._prompts):
+        assert part.isVisible()
+        assert not area.geometry().intersects(QRect(part.mapTo(view, QPoint(0, 0)), part.size()))
+    toast.close_toast()

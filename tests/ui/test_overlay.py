@@ -302,6 +302,35 @@ def test_a_toast_goes_above_what_is_to_be_kept_clear(window: QWidget, qtbot: QtB
     assert not area.isVisible()
 
 
+def test_a_toast_goes_above_all_that_is_to_be_kept_clear(window: QWidget) -> None:
+    area = toast_area(window)
+    boxes = [QWidget(window), QWidget(window)]
+    for box, up in zip(boxes, (140, 80), strict=True):  # the upper one is told first
+        box.setGeometry(20, window.height() - up, window.width() - 40, 50)
+        box.show()
+        area.keep_clear(box)
+    toast = area.show_toast("Bought.", ms=60_000)
+    assert area.geometry().bottom() < boxes[0].geometry().top()
+    toast.close_toast()
+
+
+def test_the_action_of_a_banner_goes_below_many_words_in_a_narrow_place(window: QWidget) -> None:
+    banner = Banner("The payment was declined. Nothing was charged. " * 3, "danger", action="Choose another way")
+    banner.setParent(window)
+    banner.show()
+    places = []
+    for width in (360, 1400, 360):
+        banner.resize(width, banner.heightForWidth(width))
+        QApplication.processEvents()
+        banner.resize(width, banner.heightForWidth(width))
+        QApplication.processEvents()
+        places.append(banner.action_button.y() > banner._words.geometry().bottom())
+    assert places == [True, False, True]
+    banner.set_message("Declined.", "danger", "Choose another way")
+    QApplication.processEvents()
+    assert banner.action_button.x() > banner._words.x()
+
+
 def test_a_banner_says_its_state_and_offers_its_action(window: QWidget, qtbot: QtBot) -> None:
     banner = Banner("Your balance is low.", "warning", action="Top up", closable=True)
     qtbot.addWidget(banner)

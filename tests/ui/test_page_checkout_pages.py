@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from services.api.errors import CardDeclined
+from services.api.errors import CardDeclined, PaymentUnknown
 from services.api.types import PaymentMethod, SavedMethod
 from tests.fakes import FakeService
 from tests.ui.checkout_help import CARDS
@@ -253,6 +253,25 @@ def test_expired_page_gives_way_to_another(desk: PageDesk) -> None:
     assert desk.is_alone
     assert desk.state.error is not None
     assert desk.state.error.title == "The payment page was open too long"
+    assert desk.focused == "new-card"
+
+
+def test_after_no_answer_the_keyboard_is_where_one_goes_on(desk: PageDesk) -> None:
+    desk.open()
+    desk.fill()
+    desk.wait(lambda: desk.state.can_pay)
+    desk.service.fail("quick_checkout", PaymentUnknown())
+    desk.click("payButton")
+    desk.wait_for(Phase.FAILED)
+    desk.wait(lambda: desk.focused == "payButton")
+
+
+def test_what_is_on_file_says_how_long_it_can_be_taken_back(desk: PageDesk) -> None:
+    desk.open()
+    desk.fill()
+    desk.pick_card(CARDS["pays"])
+    desk.wait(lambda: desk.state.payment_token and desk.state.can_pay)
+    assert desk.text("reassurance") == "You can take it back for 60 seconds."
 
 
 def test_locked_form_lets_nothing_be_changed_while_the_page_is_open(desk: PageDesk) -> None:

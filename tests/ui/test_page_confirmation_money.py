@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from services.api.errors import Offline, WrongState
 from services.api.money import Money
-from services.api.types import Order, OrderState, PaymentMethod, Placed, QuickCheckout
+from services.api.types import Order, OrderState, PaymentMethod, PaymentState, Placed, QuickCheckout, ResourceState
 from tests.fakes import FakeService
 from tests.samples import CUSTOMER_CARE
 from tests.ui.checkout_help import CARDS, PRO, Run
@@ -22,7 +23,7 @@ from ui.pages.confirmation import ConfirmationPage
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.browser import Browser
-from ui.viewmodels.confirmation import ConfirmationViewModel, DeploymentPhase, Waiting
+from ui.viewmodels.confirmation import ConfirmationState, ConfirmationViewModel, DeploymentPhase, Waiting
 from ui.viewmodels.session import SessionViewModel
 from ui.widgets.notices import Banner, toast_area
 from ui.widgets.overlay import OverlayStack
@@ -275,6 +276,36 @@ def test_debit_that_failed_says_what_to_do(room: Room) -> None:
     assert child(room.page, "buyAgain").isVisible()
 
 
+def test_debit_without_money_is_not_said_of_a_card(room: Room) -> None:
+    room.debit()
+    assert room.vm.state.order is not None
+    order = replace(room.vm.state.order, state=OrderState.CANCELED, error_code="insufficient_funds")
+    said = "There was not enough money on the account. Nothing was charged. Pay another way."
+    assert ConfirmationState(order=order).failure == said
+    assert "on this card" in ConfirmationState(order=replace(order, payment_method=CARD)).failure
+
+
+def test_agent_that_has_ended_does_not_claim_that_money_is_back(room: Room) -> None:
+    room.show(token=CARDS["pays"])
+    room.wait_for(DeploymentPhase.READY)
+    assert "Renews" in room.facts
+    gone = tuple(replace(one, state=ResourceState.RETIRED) for one in room.vm.state.resources)
+    room.vm._set(resources=gone)
+    assert text(room.page, "confirmationTitle") == "Customer Care has ended"
+    assert "given back" not in text(room.page, "confirmationTitle")
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert "Renews" not in room.facts
+
+
+def test_what_was_taken_back_is_not_talked_to_before_its_agent_is_gone(room: Room) -> None:
+    room.show(token=CARDS["pays"])
+    room.wait_for(DeploymentPhase.READY)
+    assert room.vm.state.order is not None
+    assert room.vm.state.can_chat
+    order = replace(room.vm.state.order, state=OrderState.CANCELED, payment_state=PaymentState.CANCELED)
+    assert not replace(room.vm.state, order=order).can_chat
+
+
 def test_waiting_for_a_bank_is_patient(room: Room) -> None:
     room.debit()
     room.settle()
@@ -289,7 +320,7 @@ def test_transfer_says_where_to_and_until_when_and_every_line_can_be_copied(room
     transfer = room.service.world.orders[uuid][1].transfer
     assert transfer is not None
     assert text(room.page, "confirmationTitle") == "Customer Care waits for your transfer"
-    assert text(room.page, "transferWords").startswith("Transfer $99.00 by 28 March 2026")
+    assert text(room.page, "transferWords").startswith("Transfer $99.00, due on 28 March 2026")
     child(room.page, "transfer-reference").copy_value()  # type: ignore[attr-defined] # a CopyField
     assert QGuiApplication.clipboard().text() == transfer.reference
     shown = [child(room.page, f"transfer-{name}").text() for name, _ in transfer.account]  # type: ignore[attr-defined]

@@ -115,9 +115,11 @@ def test_open_invoice_says_what_happens_by_itself() -> None:
     planned = (Attempt(NOON, "failed", "card_declined"), Attempt(NOON + 3 * DAY, "planned"),
                Attempt(NOON + DAY, "planned"))  # fmt: skip
     said = words.open_text(invoice(**OPEN | {"attempts": planned}), NOON)
-    assert said == "$29.00 is unpaid. The card is tried again on 11 March 2027."
+    assert said == "$29.00 is unpaid. It is tried again on 11 March 2027."
+    late = words.open_text(invoice(**OPEN | {"attempts": planned}), NOON + 2 * DAY)
+    assert late == "$29.00 is unpaid. It is tried again on 13 March 2027."
     over = words.open_text(invoice(**OPEN | {"attempts": planned[:1]}), NOON)
-    assert over == "$29.00 is unpaid. Nothing is tried again by itself: pay with another card."
+    assert over == "$29.00 is unpaid. Nothing is tried again by itself: pay another way."
     assert words.open_text(invoice(**OPEN | {"due_at": NOON - DAY}), NOON) == "$29.00 was due on 9 March 2027."
     assert words.open_text(invoice(**OPEN | {"due_at": NOON + DAY}), NOON) == "$29.00 is due on 11 March 2027."
     assert words.attempt_words(planned[0]) == "10 March 2027: Declined"

@@ -109,6 +109,7 @@ def test_code_that_is_not_accepted_says_why() -> None:
 
 def test_what_paid_is_named_for_people() -> None:
     assert ordering.paid_with_words("wallet") == "your wallet"
+    assert ordering.paid_with_words("transfer") == "bank transfer"
     assert ordering.paid_with_words("Visa •••• 4242") == "Visa •••• 4242"
 
 

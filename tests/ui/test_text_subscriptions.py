@@ -114,8 +114,16 @@ def test_notices() -> None:
     )
     given_up = replace(past, attempts=(Attempt(NOW, "failed", "lost_card"),))
     assert words.notice_text(given_up, None, NOW).startswith(
-        "The last payment did not go through. Nothing is tried again with this card."
+        "The last payment did not go through. Nothing is tried again by itself."
     )
+    gone_by = replace(past, attempts=(Attempt(NOW, "failed"), Attempt(NOW + timedelta(hours=1), "planned")))
+    assert "Nothing is tried again by itself." in words.notice_text(gone_by, None, NOW + timedelta(hours=2))
+    assert len(words.shown_attempts(gone_by.attempts, NOW + timedelta(hours=2))) == 1
+    asks = replace(past, attempts=(Attempt(NOW, "action_required"), Attempt(END, "planned")))
+    assert words.notice_text(asks, Money.parse("34.51"), NOW) == (
+        "Your bank wants you to confirm the payment of $34.51 yourself; it does not pay without you."
+    )
+    assert (words.subscription_state(asks), words.subscription_state(past)) == ("Waits for you", "Payment failed")
     stopped = item(state=SubscriptionState.SUSPENDED)
     assert "because $34.51 is unpaid" in words.notice_text(stopped, Money.parse("34.51"), NOW)
     assert "because the open invoice is unpaid" in words.notice_text(stopped, None, NOW)
@@ -174,6 +182,7 @@ def test_how_it_is_paid() -> None:
     assert words.paid_with_text(item(PER_USE, paid_with="wallet")) == "Paid from the wallet"
     assert words.paid_by("wallet") == "Paid from the wallet"
     assert words.paid_by("invoice") == "Paid by invoice"
+    assert words.paid_by("transfer") == "Paid by bank transfer"
 
 
 @pytest.mark.parametrize(

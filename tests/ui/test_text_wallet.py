@@ -108,6 +108,11 @@ def test_what_a_movement_was_for(params: dict[str, str | int | None], words: str
     assert movement_for(Movement("m", MovementKind.USAGE, NOON, M("-1"), M("2"), params)) == words
 
 
+def test_a_surplus_is_no_gift() -> None:
+    surplus = Movement("m", MovementKind.GIFT, NOON, M("2.50"), M("2.50"), {"source": "transfer"})
+    assert movement_for(surplus) == credit_source(credit("transfer")) == "Transferred more than was due"
+
+
 def test_every_kind_of_movement_has_words() -> None:
     assert len({movement_kind(kind) for kind in MovementKind}) == len(MovementKind)
 

@@ -124,6 +124,18 @@ def test_without_a_browser_the_link_itself_is_there(room: Room) -> None:
     assert text(sheet, "waitingWords").startswith("No browser could be opened.")
 
 
+def test_sheet_is_as_tall_as_its_words_and_a_long_link_begins_with_where_it_leads(room: Room) -> None:
+    long = "https://checkout.stripe.com/c/pay/" + "x" * 200
+    sheet = room.show(replace(WAITING, was_opened=False, url=long))
+    content = sheet.area.widget()
+    assert content is not None
+    layout = content.layout()
+    assert layout is not None
+    assert content.height() - layout.totalHeightForWidth(content.width()) < 12
+    assert sheet.area.verticalScrollBar().maximum() == 0
+    assert sheet.link.cursorPosition() == 0
+
+
 def test_last_minutes_are_counted(room: Room) -> None:
     sheet = room.show(replace(WAITING, seconds_left=59))
     assert text(sheet, "waitingCountdown") == "The page works for another 0:59."

@@ -143,7 +143,7 @@ def _typed(amount: Money) -> str:
 
 def transfer_text(transfer: Transfer) -> str:
     """Above those rows."""
-    due = tr("Transfer {amount} by {day}, with the reference below, so that it is found.",
+    due = tr("Transfer {amount}, due on {day}, with the reference below, so that it is found.",
              amount=exact_money(transfer.amount), day=date(transfer.due_at))  # fmt: skip
     if transfer.received.micros <= 0:
         return due

@@ -9,7 +9,7 @@ from services.api.money import SYMBOLS, Money
 from services.api.types import Attempt, BillingDetails, Invoice, InvoiceKind, InvoiceLine, InvoiceState, TaxLine
 from ui.text.formats import date, exact_money, rate, short_date
 from ui.text.language import count, plural, tr
-from ui.text.subscriptions import attempt_state, paid_by
+from ui.text.subscriptions import attempt_state, next_attempt, paid_by
 from ui.text.wallet import plain_rate
 
 Params = Mapping[str, str | int | None]
@@ -125,11 +125,11 @@ def upcoming_text(invoice: Invoice) -> str:
 def open_text(invoice: Invoice, now: datetime | None) -> str:
     """What an unpaid invoice asks for and what happens by itself."""
     due = exact_money(invoice.due)
-    planned = [one.at for one in invoice.attempts if one.state == "planned"]
-    if planned:
-        return tr("{due} is unpaid. The card is tried again on {day}.", due=due, day=date(min(planned)))
+    next_try = next_attempt(invoice.attempts, now)
+    if next_try is not None:
+        return tr("{due} is unpaid. It is tried again on {day}.", due=due, day=date(next_try))
     if invoice.attempts:
-        return tr("{due} is unpaid. Nothing is tried again by itself: pay with another card.", due=due)
+        return tr("{due} is unpaid. Nothing is tried again by itself: pay another way.", due=due)
     if invoice.due_at is not None and now is not None and invoice.due_at < now:
         return tr("{due} was due on {day}.", due=due, day=date(invoice.due_at))
     return tr("{due} is due on {day}.", due=due, day=date(invoice.due_at)) if invoice.due_at else ""

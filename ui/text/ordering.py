@@ -11,6 +11,8 @@ from ui.text.formats import PlanPrice, date, exact_money, money
 from ui.text.language import count, plural, tr
 from ui.text.problems import ErrorText, field_text
 
+TRANSFER = "transfer"  # who paid, when the buyer sent the money
+
 REMINDER_DAYS = 3  # before the first charge (BILLING, "Changing a plan")
 Written = Callable[[Money], str]
 
@@ -191,7 +193,8 @@ def use_payment_text(method: PaymentMethod) -> str:
 
 def paid_with_words(paid_with: str) -> str:
     """ "Visa •••• 4242", "your wallet"."""
-    words = {PaymentMethod.WALLET.value: tr("your wallet"), PaymentMethod.INVOICE.value: tr("an invoice")}
+    words = {PaymentMethod.WALLET.value: tr("your wallet"), PaymentMethod.INVOICE.value: tr("an invoice"),
+             TRANSFER: tr("bank transfer")}  # fmt: skip
     return words.get(paid_with, paid_with)
 
 

@@ -28,6 +28,8 @@ def subscription_state(item: Subscription) -> str:
     """One word or two for the badge."""
     if item.pending is not None and item.pending.kind == "cancel" and item.state is not SubscriptionState.CANCELED:
         return tr("Ending")
+    if item.state is SubscriptionState.PAST_DUE and needs_confirmation(item):
+        return tr("Waits for you")
     words = {
         SubscriptionState.TRIALING: tr("Trial"),
         SubscriptionState.ACTIVE: tr("Active"),
@@ -98,7 +100,7 @@ def notice_text(item: Subscription, due: Money | None, now: datetime | None) -> 
         case SubscriptionState.TRIALING:
             return _trial(item, now)
         case SubscriptionState.PAST_DUE:
-            return _past_due(item, due)
+            return _past_due(item, due, now)
         case SubscriptionState.SUSPENDED:
             amount = exact_money(due) if due is not None else tr("the open invoice")
             return tr(
@@ -125,13 +127,36 @@ def _trial(item: Subscription, now: datetime | None) -> str:
     return tr("{days} First charge: {amount} on {day}.", days=days, amount=amount, day=day)
 
 
-def _past_due(item: Subscription, due: Money | None) -> str:
+def shown_attempts(attempts: tuple[Attempt, ...], now: datetime | None) -> tuple[Attempt, ...]:
+    """Those that were made, and those that lie ahead: a planned day that has gone by came to nothing."""
+    return tuple(one for one in attempts if one.state != "planned" or now is None or one.at > now)
+
+
+def next_attempt(attempts: tuple[Attempt, ...], now: datetime | None) -> datetime | None:
+    """When it is tried again by itself."""
+    return min((one.at for one in shown_attempts(attempts, now) if one.state == "planned"), default=None)
+
+
+def needs_confirmation(item: Subscription) -> bool:
+    """Whether the bank asks the buyer, so that trying again by itself is of no use."""
+    made = [one for one in item.attempts if one.state != "planned"]
+    return bool(made) and max(made, key=lambda one: one.at).state == "action_required"
+
+
+def _past_due(item: Subscription, due: Money | None, now: datetime | None) -> str:
+    if needs_confirmation(item):
+        if due is None:
+            return tr(
+                "Your bank wants you to confirm the last payment yourself. Everything works until it is too late."
+            )
+        return tr("Your bank wants you to confirm the payment of {amount} yourself; it does not pay without you.",
+                  amount=exact_money(due))  # fmt: skip
     what = tr("The payment of {amount} did not go through.", amount=exact_money(due)) if due else ""
     what = what or tr("The last payment did not go through.")
-    planned = [one.at for one in item.attempts if one.state == "planned"]
-    if not planned:
-        return tr("{what} Nothing is tried again with this card. Pay another way to keep it running.", what=what)
-    return tr("{what} It is tried again on {day}; everything works until then.", what=what, day=date(min(planned)))
+    next_try = next_attempt(item.attempts, now)
+    if next_try is None:
+        return tr("{what} Nothing is tried again by itself. Pay another way to keep it running.", what=what)
+    return tr("{what} It is tried again on {day}; everything works until then.", what=what, day=date(next_try))
 
 
 def _paused(item: Subscription) -> str:
@@ -191,7 +216,8 @@ def paid_with_text(item: Subscription) -> str:
 
 def paid_by(paid_with: str) -> str:
     """ "Paid with Visa •••• 4242"; the wallet and invoices come as their names."""
-    words = {"": "", "wallet": tr("Paid from the wallet"), "invoice": tr("Paid by invoice")}
+    words = {"": "", "wallet": tr("Paid from the wallet"), "invoice": tr("Paid by invoice"),
+             "transfer": tr("Paid by bank transfer")}  # fmt: skip
     return words.get(paid_with, tr("Paid with {way}", way=paid_with))
 
 

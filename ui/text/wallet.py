@@ -55,6 +55,7 @@ def credit_source(credit: Credit) -> str:
         "promotional_code": tr("Promotional code"),
         "plan_change": tr("Unused time of a plan"),
         "support": tr("From support"),
+        "transfer": tr("Transferred more than was due"),
     }
     return labels.get(credit.source, credit_kind(credit.kind))
 
@@ -99,6 +100,8 @@ NAMED_BY = ("name", "number", "code", "card", "plan")  # params, the first that 
 
 def movement_for(movement: Movement) -> str:
     """What it was for: an agent, an invoice, a code or a card; empty when its kind says all."""
+    if movement.kind is MovementKind.GIFT and movement.params.get("source") == "transfer":
+        return tr("Transferred more than was due")
     named = next((str(movement.params[key]) for key in NAMED_BY if movement.params.get(key)), "")
     calls = movement.params.get("calls")
     if not isinstance(calls, int):

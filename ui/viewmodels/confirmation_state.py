@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.api.errors import InsufficientFunds
 from services.api.types import Order, OrderState, PaymentMethod, PaymentState, Resource, ResourceState, StepState
 from ui.text import ErrorText, error_text, failure_text, plural, receipt_text, refusal_of, step_text, step_title, tr
 from ui.viewmodels.base import Status
@@ -98,7 +99,8 @@ class ConfirmationState:
 
     @property
     def can_chat(self) -> bool:
-        return self.resource is not None and self.resource.state is ResourceState.READY and not self._is_moving
+        is_ready = self.resource is not None and self.resource.state is ResourceState.READY
+        return is_ready and not self._is_moving and not self.is_taken_back
 
     # ---- how far it is
 
@@ -184,6 +186,12 @@ class ConfirmationState:
         if not self.resources:
             code = self.order.error_code if self.order is not None else ""
             known = error_text(refusal_of(code)) if code else None
+            if (
+                code == InsufficientFunds.code
+                and self.order is not None
+                and self.order.payment_method is not PaymentMethod.CARD
+            ):
+                return tr("There was not enough money on the account. Nothing was charged. Pay another way.")
             return known.sentence if known else tr("The payment did not go through. Nothing was charged.")
         return failure_text(self.failed[0].failure, can_refund=self.failed[0].can_refund) if self.failed else ""
 

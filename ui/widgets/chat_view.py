@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ui import theme
@@ -15,7 +15,7 @@ from ui.widgets.chat_scene import AGENT, BUYER, Bubble, Scene
 from ui.widgets.chat_thread import Thread, ThreadArea
 from ui.widgets.chat_turn import flow
 from ui.widgets.layout import column, label
-from ui.widgets.notices import Banner
+from ui.widgets.notices import Banner, toast_area
 from ui.widgets.states import skeleton_rows
 
 NEAR_END = 24  # so close to the end, new words keep the end in view
@@ -214,6 +214,10 @@ class PromptFlow(QWidget):
         height = flow(self._buttons, area, gap, rtl=paint.is_rtl(self), whole=self.width())
         if height != self.maximumHeight():
             self.setFixedHeight(height)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        toast_area(self).keep_clear(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

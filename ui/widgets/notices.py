@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QElapsedTimer, QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QApplication, QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from ui import theme
@@ -196,10 +196,11 @@ class ToastArea(QWidget):
         place = QRect(
             QPoint((window.width() - size.width()) // 2, window.height() - size.height() - EDGE), size
         )  # fmt: skip
-        for widget in self._kept_clear:
-            taken = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
-            if widget.isVisible() and taken.intersects(place):
-                place.moveBottom(taken.top() - GAP)
+        seen = (one for one in self._kept_clear if one.isVisible())
+        taken = [QRect(one.mapTo(window, QPoint(0, 0)), one.size()) for one in seen]
+        for rect in sorted(taken, key=QRect.bottom, reverse=True):  # from below: above one there may be the next
+            if rect.intersects(place):
+                place.moveBottom(rect.top() - GAP)
         self.setGeometry(place)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -223,6 +224,10 @@ BANNERS: dict[str, tuple[str, str, str, str]] = {
     "test": ("flask-conical", "accentSoft", "onAccentSoft", "accent"),
     "offline": ("wifi-off", "surfaceActive", "text", "textMuted"),
 }
+
+
+MOST_BESIDE = 3.5  # lines of a banner's words beside its action
+AROUND_WORDS = 68  # px of a banner that are margins, icon and gaps
 
 
 class Banner(QFrame):
@@ -249,13 +254,16 @@ class Banner(QFrame):
         )
         self.close_button.setHidden(not closable)
         self.close_button.clicked.connect(self._on_close_clicked)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 8, 8, 8)
-        row.setSpacing(10)
-        row.addWidget(self._icon)
-        row.addWidget(self._words, 1)
-        row.addWidget(self.action_button)
-        row.addWidget(self.close_button)
+        self._is_stacked = False
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(14, 8, 8, 8)
+        self._grid.setSpacing(10)
+        self._grid.setVerticalSpacing(6)
+        self._grid.setColumnStretch(1, 1)
+        self._grid.addWidget(self._icon, 0, 0)
+        self._grid.addWidget(self._words, 0, 1)
+        self._grid.addWidget(self.action_button, 0, 2)
+        self._grid.addWidget(self.close_button, 0, 3)
         self.set_message(text, tone, action)
 
     @property
@@ -273,9 +281,30 @@ class Banner(QFrame):
         self.action_button.setText(action)
         self.action_button.setVisible(bool(action))
         self.setAccessibleName(text)
+        self._arrange()
         self.update()
         if changed and text and self.isVisible():
             a11y.announce(self, text, assertive=self._tone == "danger")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Beside many words in a narrow place the action would leave them a thin column: it goes below."""
+        has_action = not self.action_button.isHidden()
+        beside = self.width() - self.action_button.sizeHint().width() - AROUND_WORDS
+        most = MOST_BESIDE * self._words.fontMetrics().lineSpacing()
+        is_stacked = has_action and self._words.heightForWidth(max(1, beside)) > most
+        if is_stacked == self._is_stacked:
+            return
+        self._is_stacked = is_stacked
+        self._grid.removeWidget(self.action_button)
+        start = Qt.AlignmentFlag.AlignLeading
+        if is_stacked:
+            self._grid.addWidget(self.action_button, 1, 1, start)
+        else:
+            self._grid.addWidget(self.action_button, 0, 2)
 
     def _on_close_clicked(self) -> None:
         self.hide()

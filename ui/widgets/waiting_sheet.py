@@ -164,6 +164,7 @@ class WaitingSheet(Sheet):
         self.copy.setVisible(state.was_opened)
         if self.link.text() != state.url:
             self.link.setText(state.url)
+            self.link.setCursorPosition(0)  # a long one shows where it leads
         self._show_line(state)
         self._error.setVisible(state.error is not None)
         self._error.set_message(state.error.sentence if state.error is not None else "")
@@ -221,7 +222,8 @@ def fitted(sheet: Sheet, side: QRect) -> QRect:
         return side
     items = [layout.itemAt(index) for index in range(layout.count())]
     around = sum(item.sizeHint().height() for item in items if item is not None and item.widget() is not sheet.area)
-    wanted = max(inner.totalHeightForWidth(side.width() - EDGES), inner.totalMinimumSize().height())
+    flows = inner.hasHeightForWidth()  # its least height is that of lines broken at the least width: too tall
+    wanted = inner.totalHeightForWidth(side.width() - EDGES) if flows else inner.totalMinimumSize().height()
     height = min(around + wanted + EDGES, side.height())
     return QRect((sheet.width() - side.width()) // 2, (sheet.height() - height) // 2, side.width(), height)
 

@@ -117,7 +117,7 @@ def test_open_invoice_says_how_to_pay_by_transfer(lived: InvoicesPage, look: The
         "reference": "SK-000042", "amount": "34.50", "holder": "Souk Ltd", "iban": "DE89 3704 0044 0532 0130 00",
     }  # fmt: skip
     assert lived.findChildren(QLineEdit, "transfer-bic") == [], "what is not known is not shown"
-    assert text(lived, "transferWords").startswith("Transfer $34.50 by 23 March 2026")
+    assert text(lived, "transferWords").startswith("Transfer $34.50, due on 23 March 2026")
     for width, scale in ((1056, 1.0), (676, 1.0), (676, 2.0)):
         look.set_text_scale(scale)
         lived.window().resize(width, 700)

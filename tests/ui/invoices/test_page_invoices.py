@@ -230,7 +230,7 @@ def test_unpaid_invoice_shows_the_calendar_of_tries(lived: InvoicesPage, qtbot: 
     look_at(lived, failed_one(lived.vm.state).uuid, qtbot)
     notice = child(lived, "invoiceNotice")
     assert isinstance(notice, Banner)
-    assert notice.text == "$34.51 is unpaid. The card is tried again on 15 March 2026."
+    assert notice.text == "$34.51 is unpaid. It is tried again on 15 March 2026."
     words = [label.text() for label in lived.detail._attempts.findChildren(QWidget) if hasattr(label, "text")]
     assert [word for word in words if word.endswith("Too little money")] == [
         "10 March 2026: Too little money", "11 March 2026: Too little money", "13 March 2026: Too little money",

@@ -294,12 +294,17 @@ class CheckoutPage(ArrangedPage):
         elif now not in (Phase.CONFIRMING, Phase.PAYING):
             self._close_sheet()
         if now is Phase.FAILED and before is not Phase.FAILED:
+            self._reveal(self.paying.pay)
             self._reveal(self.paying.notice)
             refused = next((name for name in LEFT_HALF[1:] if name in self.vm.state.refused), "")
             if refused:
                 self._on_problems_found(refused)
             elif self.paying.focus_failure(self.vm.state):
                 self._reveal(QApplication.focusWidget())
+            elif before is Phase.AT_PROVIDER:
+                self.paying.payment.focus_chosen()  # another way is one key away
+            elif not self.paying.isAncestorOf(QApplication.focusWidget() or self):
+                self.paying.focus_field("")  # what had the focus was switched off while it was paid
         elif now is Phase.IDLE and before is Phase.AT_PROVIDER:
             self.paying.payment.focus_chosen()  # another way is one key away
         elif self.vm.state.quote_sent and before is Phase.PAYING:

@@ -202,6 +202,14 @@ def _reassurance(state: CheckoutState) -> str:
         return _before_page(state)
     if not state.needs_payment:
         return tr("You can cancel or change the plan at any time.")
+    return _before_charge(state)
+
+
+def _before_charge(state: CheckoutState) -> str:
+    """What is on file pays, or a try that goes on."""
+    seconds = state.options.undo_seconds if state.options is not None else 0
+    if seconds and not state.is_locked and state.method in (PaymentMethod.CARD, PaymentMethod.PAYPAL):
+        return tr("You can take it back for {n} seconds.", n=seconds)
     if state.options is not None and state.options.is_test_mode:
         return tr("Test mode: no real money moves.")
     return tr("We never see your card number.")

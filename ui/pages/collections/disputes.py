@@ -28,11 +28,11 @@ class DisputeTab(QWidget):
         columns = (
             Column(tr("State"), 124),
             Column(tr("Buyer")),
-            Column(tr("Invoice"), 140, from_width=620),
-            Column(tr("Reason"), 196, from_width=900),
+            Column(tr("Invoice"), 152, from_width=620),
+            Column(tr("Reason"), 216, from_width=900),
             Column(tr("Amount"), 112, at_end=True),
             Column(tr("Frozen"), 112, at_end=True, from_width=700),
-            Column(tr("Answer by"), 160),
+            Column(tr("Answer by"), 148),
         )
         self._note = label(
             tr("Answered at the payment provider; what it decides arrives here. Frozen credit cannot be spent."),

@@ -30,6 +30,7 @@ class OrderCard(Card):
     def __init__(self) -> None:
         super().__init__(20, 12, name="orderCard")
         self._order: Order | None = None
+        self._is_over = False
         self._number = label("", "section", name="orderNumber", selectable=True, wrap=True)
         self._bought = label("", "muted", name="orderBought", wrap=True)
         self._facts = QGridLayout()
@@ -61,11 +62,12 @@ class OrderCard(Card):
         buttons.addWidget(self.copy, 1, 1)
         return buttons
 
-    def show_order(self, order: Order | None) -> None:
+    def show_order(self, order: Order | None, *, is_over: bool = False) -> None:
+        """`is_over`: nothing of it renews any more."""
         self.setVisible(order is not None)
-        if order is None or order == self._order:
+        if order is None or (order, is_over) == (self._order, self._is_over):
             return
-        self._order = order
+        self._order, self._is_over = order, is_over
         self._number.setText(receipt_number(order))
         self._bought.setText(_title(order))
         clear(self._facts)
@@ -73,7 +75,7 @@ class OrderCard(Card):
         total = AmountLink(_form(order)(order.total), f"order:{order.uuid}", name="orderTotal")
         total.explained.connect(self.explained)
         self._facts.addWidget(total, 0, 1, Qt.AlignmentFlag.AlignLeading)  # else its width would be the column’s
-        for number, (title, value) in enumerate(facts(order), start=1):
+        for number, (title, value) in enumerate(facts(order, is_over=is_over), start=1):
             self._facts.addWidget(label(title, "muted"), number, 0, Qt.AlignmentFlag.AlignTop)
             self._facts.addWidget(label(value, tabular=True, selectable=True, wrap=True), number, 1)
         self.invoice.setVisible(bool(order.invoice_uuid))
@@ -182,7 +184,7 @@ def _again(order: Order) -> tuple[str, str]:
     return (tr("Free until") if is_trial(order) else tr("Renews")), day
 
 
-def facts(order: Order) -> list[tuple[str, str]]:
+def facts(order: Order, *, is_over: bool = False) -> list[tuple[str, str]]:
     """What one wants to see of an order at a glance, below its total."""
     found = [
         (tr("Tax"), _taxes(order)),
@@ -190,7 +192,7 @@ def facts(order: Order) -> list[tuple[str, str]]:
         (tr("Given back"), "" if order.refunded.is_zero or is_taken_back(order) else _form(order)(order.refunded)),
         _payer(order),
         (tr("For"), f"{order.organization_name}, {order.project_name}"),
-        _again(order),
+        ("", "") if is_over else _again(order),
         (tr("State"), _state(order)),
     ]
     return [(title, value) for title, value in found if value]

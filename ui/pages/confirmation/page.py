@@ -174,7 +174,7 @@ class ConfirmationPage(QWidget):
         self._stack.setCurrentWidget(self._by_status[state.status])
         if state.status is Status.ERROR and state.error is not None:
             self._error.set_error(state.error.detail, title=state.error.title)
-        self.order.show_order(state.order)
+        self.order.show_order(state.order, is_over=state.phase is DeploymentPhase.REFUNDED)
         self.undo.show_state(state)
         is_asked = state.waits_for is Waiting.TRANSFER and state.order is not None
         if self.transfer.show_transfer(state.order.transfer if is_asked and state.order is not None else None):
@@ -309,6 +309,9 @@ def _head(state: ConfirmationState) -> Head:
             return Head("undo-2", "textMuted", tr("Taken back"), kept)
         case DeploymentPhase.UNPAID:
             return _unpaid_head(state.waits_for, order)
+        case DeploymentPhase.REFUNDED if order.refunded.is_zero:
+            ended = tr("It answers no more. What was charged, and what was given back, stands on its invoice.")
+            return Head("ban", "textMuted", tr("{agent} has ended", agent=name), ended)
         case DeploymentPhase.REFUNDED:
             back = tr(
                 "{amount} was given back to {card}.",
@@ -357,7 +360,7 @@ def _paid(order: Order) -> str:
         return tr("{amount} with {card}, charged in a moment.", amount=amount, card=order.paid_with)
     if order.paid_with == PaymentMethod.WALLET:
         return tr("{amount} paid from your wallet.", amount=amount)
-    return tr("{amount} paid with {card}.", amount=amount, card=order.paid_with)
+    return tr("{amount} paid with {card}.", amount=amount, card=paid_with_words(order.paid_with))
 
 
 def _bundle_head(state: ConfirmationState) -> Head:

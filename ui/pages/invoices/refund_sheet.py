@@ -68,7 +68,7 @@ class RefundSheet(Sheet):
         """What would be written."""
         box = card(16, 8, name="refundBooks")
         self._goes = label("", "body", name="refundGoesTo", wrap=True)
-        columns = (Column(tr("Account")), Column(tr("Debit"), 112, at_end=True), Column(tr("Credit"), 112, at_end=True))
+        columns = (Column(tr("Account")), Column(tr("Debit"), 136, at_end=True), Column(tr("Credit"), 136, at_end=True))
         self.table = Table(columns, label=tr("What is written into the books"), name="refundLines")
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.set_sortable(False)

@@ -22,6 +22,7 @@ from ui.text.subscriptions import (
     notice_text,
     paid_with_text,
     pending_text,
+    shown_attempts,
     subscription_place,
     subscription_state,
 )
@@ -186,7 +187,8 @@ class SubscriptionCard(Card):
         self._banner.set_message(text, NOTICE_TONES.get(item.state, "info"), action)
         self._banner.action_button.setObjectName(f"pay-{item.uuid}")
         self._banner.setVisible(bool(text))
-        self._attempts.show_attempts(item.attempts if item.state is SubscriptionState.PAST_DUE else ())
+        tries = shown_attempts(item.attempts, state.now) if item.state is SubscriptionState.PAST_DUE else ()
+        self._attempts.show_attempts(tries)
 
     def _show_agents(self) -> None:
         item = self.item
