@@ -40,7 +40,9 @@ _ROW = (
 
 def row_of(connection: Connection, order_uuid: str, *, lock: bool = False) -> Any:  # Any: a row of _ROW
     """The payment of an order with what matters of the order. NotFound."""
-    row = connection.execute(_ROW.with_for_update() if lock else _ROW, {"order": order_uuid}).one_or_none()
+    if lock:  # first and by itself: what is read then is of after the wait, and everybody locks in one order
+        lock_order(connection, order_uuid)
+    row = connection.execute(_ROW, {"order": order_uuid}).one_or_none()
     if row is None:
         raise NotFound(what="order")
     return row

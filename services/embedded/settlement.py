@@ -20,7 +20,7 @@ from services.embedded.core import Core
 from services.embedded.money import coupons, due, kept_methods, transferred
 from services.embedded.money.captures import CAPTURE
 from services.embedded.money.subscribing import Payment
-from services.embedded.orders import PENDING, placed
+from services.embedded.orders import PENDING, lock_order, placed
 from services.embedded.placing import NOT_COMPLETED, PAID_BY_TRANSFER
 from services.embedded.ways import NOTHING, TRANSFER, Way, label_of
 from services.gateways.payments import (
@@ -93,7 +93,7 @@ def record_charge(
 ) -> Outcome:
     """Writes the provider's answer down. A charge for an order that was given up meanwhile, or under the `key` of an
     earlier attempt (at `provider`), is refunded."""
-    if key and key != connection.execute(_KEY, {"order": order_uuid}).scalar():
+    if key and _is_earlier(connection, order_uuid, key):
         _give_back_late(core, connection, order_uuid, answer, provider)
         return outcome(core, connection, order_uuid)
     if answer.state in (FAILED, REFUNDED):
@@ -116,6 +116,12 @@ def record_charge(
     elif not _is_paid(connection, order_uuid):
         _give_back(core, connection, order_uuid, answer)
     return outcome(core, connection, order_uuid)
+
+
+def _is_earlier(connection: Connection, order_uuid: str, key: str) -> bool:
+    """Whether another attempt has been opened since. None is opened between this look and what follows from it."""
+    lock_order(connection, order_uuid)
+    return bool(key != connection.execute(_KEY, {"order": order_uuid}).scalar())
 
 
 def _close(connection: Connection, order_uuid: str, state: OrderState, code: str, answer: Charge) -> None:

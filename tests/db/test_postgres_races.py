@@ -17,7 +17,18 @@ from sqlalchemy.engine import Connection
 from app.clock import SeededIds
 from services.api import errors
 from services.api.contract import Actor, Service
-from services.api.types import BillingCycle, BillingModel, Cart, OrderState, Placed, QuickCheckout, Register, SignIn
+from services.api.money import Money
+from services.api.types import (
+    BillingCycle,
+    BillingModel,
+    Cart,
+    OrderState,
+    PayOrder,
+    Placed,
+    QuickCheckout,
+    Register,
+    SignIn,
+)
 from services.db import models as m
 from services.db.session import Database, ServerDatabase
 from services.domain.chat import SAMPLE_TURNS
@@ -288,6 +299,32 @@ def test_an_order_is_delivered_once(url: str, play: Callable[[Story], None]) -> 
 
     play(story)
     assert (count(url, m.ResourceRow), count(url, m.RefundRow)) == (1, 0)
+
+
+def test_a_page_that_is_closed_late_does_not_end_the_attempt_after_it(url: str, play: Callable[[Story], None]) -> None:
+    async def story(one: Market, other: Market) -> None:
+        core, there, buyer = core_of(one), core_of(other), await one.buyer()
+        assert isinstance(buyer, EmbeddedService)
+        order = await one.order(outcome="needs_confirmation")
+        placed = await buyer.quick_checkout(order, key="k")
+        row = await core.db.read(lambda connection: order_sweep.row_of(connection, placed.order_uuid))
+        request = PayOrder(payment_token=(await one.order()).payment_token)
+        closed = Charge(row.charge_id, "canceled", Money(row.amount_micros, row.currency), "expired")
+
+        def record(connection: Connection) -> object:
+            return settlement.record_charge(
+                there, connection, placed.order_uuid, closed, key=row.key, provider=row.provider
+            )
+
+        await held(
+            core.db,
+            lambda connection: buyer._open_again(connection, placed.order_uuid, row.key, request, {}, "k2"),
+            lambda: there.db.run(record),
+        )
+
+    play(story)
+    assert column(url, sa.select(m.OrderRow.state)) == [OrderState.PENDING_PROVIDER.value]
+    assert column(url, sa.select(m.PaymentRow.attempt)) == [2]
 
 
 def test_the_sweep_leaves_an_order_whose_buyer_just_came_back(url: str, play: Callable[[Story], None]) -> None:

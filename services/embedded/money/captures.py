@@ -20,6 +20,7 @@ from services.embedded.core import Core
 from services.embedded.held import CAPTURING, HELD
 from services.embedded.money import due, returned
 from services.embedded.money.due import Due
+from services.embedded.orders import lock_order
 from services.gateways.payments import CANCELED, FAILED, REFUNDED, SUCCEEDED, Charge, ProviderRefused
 
 CAPTURE = "capture"
@@ -27,7 +28,7 @@ _AGAIN_AFTER = timedelta(minutes=1)
 _AGAIN_AT_LATEST = timedelta(hours=1)
 
 _P = m.PaymentRow
-_ROW = sa.select(*_P.__table__.c).where(_P.order_uuid == sa.bindparam("order")).with_for_update()
+_ROW = sa.select(*_P.__table__.c).where(_P.order_uuid == sa.bindparam("order"))
 _SET = (
     sa.update(_P)
     .where(_P.order_uuid == sa.bindparam("order"), _P.state == sa.bindparam("from_state"))
@@ -45,6 +46,7 @@ async def on_capture(core: Core, item: Due) -> None:
 
 
 def _begin(connection: Connection, item: Due) -> Any:  # Any: a row of PaymentRow, None when there is nothing to take
+    lock_order(connection, item.subject_uuid)
     row = connection.execute(_ROW, {"order": item.subject_uuid}).one_or_none()
     if row is None or row.state not in HELD:
         return None
@@ -77,6 +79,7 @@ def _finish(core: Core, connection: Connection, item: Due, row: Any, answer: Cha
 
 def record(core: Core, connection: Connection, order_uuid: str, answer: Charge) -> None:
     """What the provider says of a payment that was held; once."""
+    lock_order(connection, order_uuid)
     row = connection.execute(_ROW, {"order": order_uuid}).one()
     if row.state not in HELD:
         return
