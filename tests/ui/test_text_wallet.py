@@ -33,6 +33,7 @@ from ui.text.wallet import (
     month_label,
     movement_for,
     movement_kind,
+    movement_what,
     rehearsal_detail,
     rehearsal_text,
     shown_of,
@@ -110,6 +111,7 @@ def test_what_a_movement_was_for(params: dict[str, str | int | None], words: str
 
 def test_a_surplus_is_no_gift() -> None:
     surplus = Movement("m", MovementKind.GIFT, NOON, M("2.50"), M("2.50"), {"source": "transfer"})
+    assert movement_what(surplus) == "Surplus"
     assert movement_for(surplus) == credit_source(credit("transfer")) == "Transferred more than was due"
 
 

@@ -95,12 +95,21 @@ def movement_kind(kind: MovementKind) -> str:
     return labels[kind]
 
 
+def movement_what(movement: Movement) -> str:
+    """Its kind; what a buyer transferred beyond what was due is no gift."""
+    return tr("Surplus") if _is_surplus(movement) else movement_kind(movement.kind)
+
+
+def _is_surplus(movement: Movement) -> bool:
+    return movement.kind is MovementKind.GIFT and movement.params.get("source") == "transfer"
+
+
 NAMED_BY = ("name", "number", "code", "card", "plan")  # params, the first that is there
 
 
 def movement_for(movement: Movement) -> str:
     """What it was for: an agent, an invoice, a code or a card; empty when its kind says all."""
-    if movement.kind is MovementKind.GIFT and movement.params.get("source") == "transfer":
+    if _is_surplus(movement):
         return tr("Transferred more than was due")
     named = next((str(movement.params[key]) for key in NAMED_BY if movement.params.get(key)), "")
     calls = movement.params.get("calls")

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QWidget
 from services.api.types import Invoice
 from ui.pages.collections.transfers import DueTable, WholeTable
 from ui.text import exact_money, short_date, tr
-from ui.text.invoices import invoice_paid_with
 from ui.viewmodels.collections import CollectionsState
 from ui.widgets.controls import Button, column, label
 from ui.widgets.folding import FoldingRow
@@ -43,7 +42,6 @@ class RefundTab(QWidget):
             Column(tr("Date"), 118, from_width=460),
             Column(tr("Of invoice"), 150, from_width=560),
             Column(tr("Buyer"), from_width=700),
-            Column(tr("Way"), 170, from_width=860),
             Column(tr("Amount"), 120, at_end=True),
         )
         self.invoices = Button(tr("Show invoices"), "secondary", "receipt", name="refundInvoices")
@@ -89,7 +87,6 @@ def _row(note: Invoice) -> Row:
             Cell(short_date(at), at.isoformat()),
             Cell(note.corrects_number),
             Cell(note.organization_name),
-            Cell(invoice_paid_with(note)),
             Cell(exact_money(-note.total), -note.total.micros),
         ),
     )

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
 from services.api.types import Movement, MovementKind
 from ui import theme
 from ui.text import day_time, exact_money, signed_money, tr
-from ui.text.wallet import month_label, movement_for, movement_kind, shown_of
+from ui.text.wallet import month_label, movement_for, movement_kind, movement_what, shown_of
 from ui.viewmodels.base import Status
 from ui.viewmodels.wallet import WalletState, WalletViewModel
 from ui.widgets.controls import Button, SearchField, Select, card, column, label, row
@@ -142,7 +142,7 @@ def movement_row(movement: Movement) -> Row:
         movement.uuid,
         (
             Cell(day_time(movement.at), round(movement.at.timestamp() * 1000)),
-            Cell(movement_kind(movement.kind)),
+            Cell(movement_what(movement)),
             Cell(movement_for(movement), role="textMuted"),
             Cell(
                 signed_money(movement.amount),
