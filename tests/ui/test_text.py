@@ -270,7 +270,7 @@ def test_total_and_renewal_say_when_it_repeats() -> None:
 
 
 def test_receipt_holds_everything_and_adds_up() -> None:
-    receipt = text.receipt_text(order())
+    receipt = text.receipt_text(order(), is_test_mode=True)
     for part in (
         "Receipt SK-000042",
         "Customer Care – Pro",
@@ -283,7 +283,8 @@ def test_receipt_holds_everything_and_adds_up() -> None:
         assert part in receipt
     assert re.search(r"^Total +\$990$", receipt, re.MULTILINE)
     assert "Refunded" not in receipt
-    refunded = text.receipt_text(replace(order(), refunded=Money.parse("990")))
+    assert "Test mode" not in text.receipt_text(order(), is_test_mode=False)
+    refunded = text.receipt_text(replace(order(), refunded=Money.parse("990")), is_test_mode=True)
     assert re.search(r"^Refunded +\$990$", refunded, re.MULTILINE)
 
 

@@ -124,9 +124,13 @@ def test_without_a_browser_the_link_itself_is_there(room: Room) -> None:
     assert text(sheet, "waitingWords").startswith("No browser could be opened.")
 
 
-def test_sheet_is_as_tall_as_its_words_and_a_long_link_begins_with_where_it_leads(room: Room) -> None:
+def test_sheet_is_as_tall_as_its_words_and_a_long_link_begins_with_where_it_leads(room: Room, qtbot: QtBot) -> None:
     long = "https://checkout.stripe.com/c/pay/" + "x" * 200
-    sheet = room.show(replace(WAITING, was_opened=False, url=long))
+    room.show(WAITING)
+    QApplication.processEvents()
+    sheet = room.show(replace(WAITING, was_opened=False, url=long, check="not_yet"))
+    QApplication.processEvents()
+    assert sheet.area.viewport().width() == sheet.area.width()
     content = sheet.area.widget()
     assert content is not None
     layout = content.layout()
@@ -134,6 +138,12 @@ def test_sheet_is_as_tall_as_its_words_and_a_long_link_begins_with_where_it_lead
     assert content.height() - layout.totalHeightForWidth(content.width()) < 12
     assert sheet.area.verticalScrollBar().maximum() == 0
     assert sheet.link.cursorPosition() == 0
+    before = sheet.panel.height()
+    words = "The payment provider does not answer: trying again. Nothing is charged twice."
+    room.show(replace(WAITING, was_opened=False, url=long, check="unclear"))
+    assert text(sheet, "waitingLine") == words
+    qtbot.waitUntil(lambda: sheet.panel.height() > before)  # a line more
+    assert sheet.area.verticalScrollBar().maximum() == 0
 
 
 def test_last_minutes_are_counted(room: Room) -> None:

@@ -96,7 +96,7 @@ def order_state(state: OrderState) -> str:
     return words[state]
 
 
-def receipt_text(order: Order) -> str:
+def receipt_text(order: Order, *, is_test_mode: bool) -> str:
     """The receipt as plain text, for copying."""
     write = one_form(*(line.amount for line in order.lines), order.total, order.refunded)
     lines = [summary_line(line, order.plan_name, order.billing_cycle, write) for line in order.lines]
@@ -114,7 +114,9 @@ def receipt_text(order: Order) -> str:
         tr("For: {organization}, {project}", organization=order.organization_name, project=order.project_name),
     ]
     tail = [renewal_day(order)] if order.renews_at else []
-    return "\n".join([*head, "", *rows, *([""] if tail else []), *tail, tr("Test mode: no real money moved.")]) + "\n"
+    if is_test_mode:
+        tail.append(tr("Test mode: no real money moved."))
+    return "\n".join([*head, "", *rows, *([""] if order.renews_at else []), *tail]) + "\n"
 
 
 # ---- cards and ways to pay

@@ -39,6 +39,7 @@ class _Read(NamedTuple):
     order: Order
     resources: tuple[Resource, ...]
     now: datetime | None  # of the workspace, while that matters
+    is_test_mode: bool
 
 
 class ConfirmationViewModel(ViewModel[ConfirmationState]):
@@ -60,6 +61,7 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
             signal.connect(self._on_page_ended)
         self.page.failed.connect(self._on_page_failed)
         self._now: datetime | None = None  # of the workspace, when `_since` was started
+        self._is_test_mode: bool | None = None  # not known yet
         self._since = QElapsedTimer()
         self._second = QTimer(self)
         self._second.setInterval(SECOND)
@@ -212,11 +214,17 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
         if not is_moving and state.order is not None:
             order = await self._service.get_order(state.order_uuid)
         needs_time = order.undo_until is not None and self._now is None
-        return _Read(order, resources, (await self._service.get_timeline()).now if needs_time else None)
+        now = (await self._service.get_timeline()).now if needs_time else None
+        if self._is_test_mode is None:  # it does not change while a window is open
+            self._is_test_mode = (await self._service.get_payment_options()).is_test_mode
+        return _Read(order, resources, now, self._is_test_mode)
 
     def _on_read(self, found: _Read) -> None:
         before = (self.state.order, self.state.resources)
-        self._set(status=Status.READY, order=found.order, resources=found.resources, error=None)
+        self._set(
+            status=Status.READY, order=found.order, resources=found.resources, error=None,
+            is_test_mode=found.is_test_mode,
+        )  # fmt: skip
         self._keep_time(found.now)
         if self.state.phase in (DeploymentPhase.DEPLOYING, DeploymentPhase.UNPAID):
             self._has_announced = False

@@ -83,6 +83,7 @@ class ConfirmationState:
     is_undoing: bool = False
     mending: str = ""  # uuid of the agent whose retry or refund is under way
     error: ErrorText | None = None
+    is_test_mode: bool = False  # no real money moved
 
     # ---- whose chat opens
 
@@ -213,7 +214,7 @@ class ConfirmationState:
 
     @property
     def receipt(self) -> str:
-        return receipt_text(self.order) if self.order else ""
+        return receipt_text(self.order, is_test_mode=self.is_test_mode) if self.order else ""
 
     @property
     def more_text(self) -> str:

@@ -315,6 +315,7 @@ class Sheet(Overlay):
         column.addLayout(head)
         column.addWidget(rule())
         content = Reading()
+        content.installEventFilter(self)
         self.body = QVBoxLayout(content)
         self.body.setContentsMargins(24, 20, 24, 24)
         self.body.setSpacing(14)
@@ -326,6 +327,11 @@ class Sheet(Overlay):
         self.footer.setContentsMargins(24, 14, 24, 16)
         self.footer.setSpacing(8)
         column.addLayout(self.footer)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest and watched is not self.window():  # the area keeps it to itself
+            QApplication.postEvent(self, QEvent(QEvent.Type.LayoutRequest))
+        return super().eventFilter(watched, event)
 
     def open(self) -> None:
         if self.footer.count() == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from PySide6.QtCore import QObject, QRect, Signal, SignalInstance
+from PySide6.QtCore import QObject, QRect, Qt, Signal, SignalInstance
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 from shiboken6 import isValid
@@ -225,6 +225,9 @@ def fitted(sheet: Sheet, side: QRect) -> QRect:
     flows = inner.hasHeightForWidth()  # its least height is that of lines broken at the least width: too tall
     wanted = inner.totalHeightForWidth(side.width() - EDGES) if flows else inner.totalMinimumSize().height()
     height = min(around + wanted + EDGES, side.height())
+    # A bar that came while it was less tall would stay: it makes the lines shorter, and so more of them.
+    policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if height == side.height() else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+    sheet.area.setVerticalScrollBarPolicy(policy)
     return QRect((sheet.width() - side.width()) // 2, (sheet.height() - height) // 2, side.width(), height)
 
 

@@ -30,7 +30,7 @@ class OrderCard(Card):
     def __init__(self) -> None:
         super().__init__(20, 12, name="orderCard")
         self._order: Order | None = None
-        self._is_over = False
+        self._is_over = self._is_test_mode = False
         self._number = label("", "section", name="orderNumber", selectable=True, wrap=True)
         self._bought = label("", "muted", name="orderBought", wrap=True)
         self._facts = QGridLayout()
@@ -62,8 +62,9 @@ class OrderCard(Card):
         buttons.addWidget(self.copy, 1, 1)
         return buttons
 
-    def show_order(self, order: Order | None, *, is_over: bool = False) -> None:
+    def show_order(self, order: Order | None, *, is_test_mode: bool = False, is_over: bool = False) -> None:
         """`is_over`: nothing of it renews any more."""
+        self._is_test_mode = is_test_mode
         self.setVisible(order is not None)
         if order is None or (order, is_over) == (self._order, self._is_over):
             return
@@ -93,7 +94,7 @@ class OrderCard(Card):
         if self._order is None:
             return
         sheet = Sheet(self, tr("Receipt"), name="receiptSheet", width=520)
-        sheet.body.addWidget(ReceiptView(receipt_of(self._order)))
+        sheet.body.addWidget(ReceiptView(receipt_of(self._order, is_test_mode=self._is_test_mode)))
         sheet.body.addStretch()
         save = Button(tr("Save as PDF"), "primary", "file-down", name="sheetSavePdf")
         copy = Button(tr("Copy"), "secondary", "copy", name="sheetCopyReceipt")
@@ -107,7 +108,7 @@ class OrderCard(Card):
 
     def copy_receipt(self) -> None:
         if self._order is not None:
-            QGuiApplication.clipboard().setText(receipt_text(self._order))
+            QGuiApplication.clipboard().setText(receipt_text(self._order, is_test_mode=self._is_test_mode))
             toast_area(self).show_toast(tr("Receipt copied."), icon="copy-check")
 
     def ask_where(self) -> None:
@@ -129,7 +130,7 @@ class OrderCard(Card):
         if self._order is None:
             return
         try:
-            write_pdf(path, receipt_of(self._order))
+            write_pdf(path, receipt_of(self._order, is_test_mode=self._is_test_mode))
         except OSError as error:
             reason = error.strerror or str(error)
             text = tr("The receipt could not be saved: {reason}. Choose another place.", reason=reason)
@@ -209,7 +210,7 @@ def _state(order: Order) -> str:
     return order_state(order.state) if order.paid_at is None else ""
 
 
-def receipt_of(order: Order) -> Receipt:
+def receipt_of(order: Order, *, is_test_mode: bool) -> Receipt:
     """The receipt of an order, in words."""
     buyer = f"{order.buyer_name}\n{order.buyer_email}" if order.buyer_name else order.buyer_email
     said = [
@@ -231,7 +232,7 @@ def receipt_of(order: Order) -> Receipt:
         facts=tuple((title, value) for title, value in said if value),
         lines=tuple(ReceiptLine(text.label, text.amount, line.kind == "discount") for line, text in words),
         sums=tuple(sums),
-        notes=(tr("Test mode: no real money moved."),),
+        notes=(tr("Test mode: no real money moved."),) if is_test_mode else (),
     )
 
 

@@ -174,7 +174,8 @@ class ConfirmationPage(QWidget):
         self._stack.setCurrentWidget(self._by_status[state.status])
         if state.status is Status.ERROR and state.error is not None:
             self._error.set_error(state.error.detail, title=state.error.title)
-        self.order.show_order(state.order, is_over=state.phase is DeploymentPhase.REFUNDED)
+        is_over = state.phase is DeploymentPhase.REFUNDED
+        self.order.show_order(state.order, is_test_mode=state.is_test_mode, is_over=is_over)
         self.undo.show_state(state)
         is_asked = state.waits_for is Waiting.TRANSFER and state.order is not None
         if self.transfer.show_transfer(state.order.transfer if is_asked and state.order is not None else None):
