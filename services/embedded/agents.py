@@ -13,7 +13,7 @@ from services.domain import identity as identity_rules
 from services.domain import provisioning
 from services.embedded import order_refunds, worker
 from services.embedded.core import Area
-from services.embedded.money import refunding
+from services.embedded.money import captures, refunding
 from services.embedded.orders import close_order, find_orders
 from services.embedded.resources import find_resources, steps_to_json
 from services.gateways.payments import ProviderUnreachable
@@ -103,7 +103,8 @@ class EmbeddedAgents(Area):
             raise errors.WrongState(state=resource.state.value)
         row = connection.execute(sa.select(r.price_micros, r.currency).where(r.uuid == uuid)).one()
         amount = Money(row.price_micros, row.currency)
-        charge_id = refunding.take_off(self._core, connection, resource.order_uuid, amount, self._now())
-        key = order_refunds.request_refund(self._core, connection, resource.order_uuid, charge_id, amount, uuid)
+        captures.confirm(connection, resource.order_uuid, self._now())
+        charge_id, back = refunding.take_off(self._core, connection, resource.order_uuid, amount, self._now())
+        key = order_refunds.request_refund(self._core, connection, resource.order_uuid, charge_id, back, uuid)
         close_order(connection, resource.order_uuid)
         return key, resource.order_uuid

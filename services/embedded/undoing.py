@@ -50,8 +50,10 @@ def undo(core: Core, connection: Connection, order_uuid: str, now: datetime) -> 
 
 
 def _credit(core: Core, connection: Connection, order_uuid: str, now: datetime) -> str:
-    """The invoice credited in full; its money goes back by letting the hold go."""
+    """The invoice credited in full; its money goes back by letting the hold go. WrongState when some went back."""
     invoice = refunding.invoice_of(connection, order_uuid)
+    if invoice is not None and invoice.credited_micros:
+        raise WrongState(state="refunded")
     return "" if invoice is None else corrections.credit(core, connection, invoice.uuid, None, now).refund_uuid
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.api.types import Dispute, InvoiceQuery, SubscriptionState, TopUp
+from services.api.types import BillingCycle, Dispute, InvoiceQuery, SubscriptionState, TopUp
 from services.domain.ledger import AccountKind
 from services.embedded import inbox
 from tests.embedded.money.lives import Life, usd
@@ -106,4 +106,25 @@ async def test_a_dispute_of_somebody_elses_charge_is_nothing_to_us(shop: Shop) -
     await shop.provider.open_dispute("ch_other", usd("5"))
     await hear(shop)
     assert await life.buyer.list_disputes() == ()
+    await life.check_books()
+
+
+@story
+async def test_credit_of_a_smaller_plan_stands_and_falls_with_the_payment_behind_it(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("pro", billing_cycle=BillingCycle.YEARLY)
+    [(charge,)] = await shop.provider._do(lambda db: db.execute("SELECT id FROM charges").fetchall())
+    await life.to_plan("starter", cycle=BillingCycle.MONTHLY)
+    assert (await life.buyer.get_wallet()).balance == usd("961")
+    first = await shop.provider.open_dispute(charge, usd("500"))
+    second = await shop.provider.open_dispute(charge, usd("490"))
+    await hear(shop)
+    assert (await life.buyer.get_wallet()).balance == usd("0")
+    await shop.provider.close_dispute(first, "won")
+    await hear(shop)
+    assert (await life.buyer.get_wallet()).balance == usd("0")  # the other one is still open
+    await shop.provider.close_dispute(second, "lost")
+    await hear(shop)
+    assert (await life.buyer.get_wallet()).balance == usd("471")
+    assert (await life.one()).state is SubscriptionState.CANCELED
     await life.check_books()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from services.api import errors
 from services.api.types import (
+    BillingCycle,
     Invoice,
     InvoiceQuery,
+    PaymentMethod,
     PaymentState,
     RefundReason,
     RefundRequest,
     ResourceState,
     SubscriptionState,
+    TopUp,
 )
 from services.db import models as m
 from services.db import money_models as mm
 from services.domain.ledger import AccountKind
+from services.embedded import inbox
 from tests.contract.market import raises
 from tests.embedded.money.lives import Life, usd
 from tests.embedded.shop import Shop, story, unreachable
@@ -137,3 +142,96 @@ async def test_staff_reads_and_refunds_a_buyers_invoice_and_pays_nothing_for_the
     request = RefundRequest(invoice.uuid, usd("1"))
     assert (await sales.refund_invoice(request, (await sales.preview_refund(request)).hash, key="r")).amount == usd("1")
     await raises(errors.NotFound, sales.pay_invoice(invoice.uuid, "", key="p"))
+
+
+# ---- money goes back once
+
+
+@story
+async def test_what_a_smaller_plan_gave_as_credit_is_not_given_again(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("pro", billing_cycle=BillingCycle.YEARLY)
+    await life.to_plan("starter", cycle=BillingCycle.MONTHLY)
+    credit = (await life.buyer.get_wallet()).balance
+    assert credit == usd("961")
+    first = next(one for one in (await life.buyer.list_invoices(InvoiceQuery())).items if one.total == usd("990"))
+    preview = await life.buyer.preview_refund(RefundRequest(first.uuid))
+    assert preview.refundable == usd("29")
+    with pytest.raises(errors.InvalidInput) as refused:
+        await life.buyer.preview_refund(RefundRequest(first.uuid, usd("30")))
+    assert refused.value.fields == {"amount": "over_invoice"}
+    await life.buyer.refund_invoice(RefundRequest(first.uuid), preview.hash, key="r")
+    assert shop.provider.refunded() == usd("29")
+    await raises(errors.WrongState, life.buyer.preview_refund(RefundRequest(first.uuid)))
+    await life.check_books()
+
+
+@story
+async def test_what_was_paid_for_a_larger_plan_can_go_back_in_parts_of_both(shop: Shop) -> None:
+    life, _ = await paid(shop)
+    await life.to_plan("pro")
+    for uuid in [one.uuid for one in (await life.buyer.list_invoices(InvoiceQuery())).items if not one.total.is_zero]:
+        request = RefundRequest(uuid)
+        await life.buyer.refund_invoice(request, (await life.buyer.preview_refund(request)).hash, key=uuid)
+    assert (shop.provider.refunded(), shop.provider.balance()) == (usd("99"), usd("0"))
+    await life.check_books()
+
+
+@story
+async def test_the_next_periods_money_is_not_held_back_for_credit_of_the_one_before(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("pro")
+    await life.wait(days=10)
+    await life.to_plan("starter", cycle=BillingCycle.MONTHLY)
+    await life.wait(days=90)
+    newest, *_ = (await life.buyer.list_invoices(InvoiceQuery())).items
+    request = RefundRequest(newest.uuid)
+    if newest.total.is_zero:  # paid by credit: nothing of it can go back by card
+        await raises(errors.WrongState, life.buyer.preview_refund(request))
+    else:
+        assert (await life.buyer.preview_refund(request)).refundable == newest.total
+
+
+@story
+async def test_a_payment_its_bank_holds_back_does_not_go_back_a_second_time(shop: Shop) -> None:
+    life, invoice = await paid(shop)
+    [(charge,)] = await shop.provider._do(lambda db: db.execute("SELECT id FROM charges").fetchall())
+    dispute = await shop.provider.open_dispute(charge, usd("20"))
+    await inbox.poll(shop.service.core)
+    await shop.market.run_jobs()
+    assert (await life.buyer.preview_refund(RefundRequest(invoice.uuid))).refundable == usd("9")
+    await shop.provider.close_dispute(dispute, "won")
+    await inbox.poll(shop.service.core)
+    await shop.market.run_jobs()
+    assert (await life.buyer.preview_refund(RefundRequest(invoice.uuid))).refundable == usd("29")
+
+
+@story
+async def test_a_payment_that_was_lost_to_the_bank_is_not_refunded(shop: Shop) -> None:
+    life, invoice = await paid(shop)
+    [(charge,)] = await shop.provider._do(lambda db: db.execute("SELECT id FROM charges").fetchall())
+    await shop.provider.close_dispute(await shop.provider.open_dispute(charge, usd("29")), "lost")
+    await inbox.poll(shop.service.core)
+    await shop.market.run_jobs()
+    await raises(errors.WrongState, life.buyer.preview_refund(RefundRequest(invoice.uuid)))
+    await life.check_books()
+
+
+@story
+async def test_a_failed_agent_brings_back_only_what_its_plan_has_not_given_as_credit(shop: Shop) -> None:
+    for method, (card, credit) in {
+        PaymentMethod.CARD: ("29", "961"),
+        PaymentMethod.WALLET: ("0", "1010"),  # all that was topped up
+    }.items():
+        shop.agents.script.failing_steps["agent"] = "no_capacity"
+        life = await Life.begin(shop, f"{method}@example.com")
+        if method is PaymentMethod.WALLET:
+            await life.buyer.top_up(TopUp(usd("1010"), "tok_visa"), key="t")
+        await life.subscribe("pro", billing_cycle=BillingCycle.YEARLY, payment_method=method)
+        before = shop.provider.refunded()
+        await life.to_plan("starter", cycle=BillingCycle.MONTHLY)
+        assert life.placed is not None
+        await life.buyer.refund_failed(life.placed.resource_uuid)
+        assert shop.provider.refunded() - before == usd(card)
+        assert (await life.buyer.get_wallet()).balance == usd(credit)
+        await life.check_books()

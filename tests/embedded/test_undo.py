@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from services.api import errors
 from services.api.contract import Service
 from services.api.types import (
+    BillingCycle,
     BillingModel,
     InvoiceQuery,
     Order,
@@ -204,4 +205,37 @@ async def test_a_hold_that_is_gone_after_all_was_credited_owes_nothing_to_anybod
     shop.clock.advance(seconds=30)
     await shop.market.run_jobs()
     assert (await books(life), shop.provider.balance()) == (["0", "0", "0"], usd("0"))
+    await life.check_books()
+
+
+@story
+async def test_a_change_of_plan_confirms_the_purchase(shop: Shop) -> None:
+    """Undo would give the old plan's money and leave the credit, or keep the difference that was paid."""
+    await shop.open_pages(undo_s=ONE_MINUTE)
+    for plan, wanted, changes in (("pro", "starter", {"cycle": BillingCycle.MONTHLY}), ("starter", "pro", {})):
+        life = await Life.begin(shop, f"{plan}@example.com")
+        await life.subscribe(plan, billing_cycle=BillingCycle.YEARLY if plan == "pro" else BillingCycle.MONTHLY)
+        await life.to_plan(wanted, **changes)
+        order = await order_of(life.buyer)
+        assert order.undo_until is None
+        await raises(errors.WrongState, life.buyer.cancel_order(order.uuid))
+        await shop.market.run_jobs()
+        assert (await order_of(life.buyer)).payment_state is PaymentState.SUCCEEDED
+        assert (await life.one()).state is SubscriptionState.ACTIVE
+        await life.check_books()
+    assert shop.provider.held() == usd("0")
+
+
+@story
+async def test_a_purchase_whose_money_went_back_is_not_taken_back_again(shop: Shop) -> None:
+    life, placed = await bought(shop)
+    order = await order_of(life.buyer)
+    request = RefundRequest(order.invoice_uuid)
+    await life.buyer.refund_invoice(request, (await life.buyer.preview_refund(request)).hash, key="r")
+    assert (await order_of(life.buyer)).undo_until is None
+    await raises(errors.WrongState, life.buyer.cancel_order(placed.order_uuid))
+    await shop.market.run_jobs()  # it is taken
+    shop.clock.advance(minutes=16)
+    await shop.market.run_jobs()
+    assert (shop.provider.balance(), shop.provider.held()) == (usd("0"), usd("0"))
     await life.check_books()

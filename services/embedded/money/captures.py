@@ -6,7 +6,7 @@ any unpaid invoice.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,19 @@ _SET = (
     .where(_P.order_uuid == sa.bindparam("order"), _P.state == sa.bindparam("from_state"))
     .values(state=sa.bindparam("new_state"))
 )
+
+
+def confirm(connection: Connection, order_uuid: str, at: datetime) -> None:
+    """Something rests on a purchase now (a change of its plan, money that goes back): it cannot be taken back whole any
+    more, and what is held is taken at once."""
+    lock_order(connection, order_uuid)
+    row = connection.execute(_ROW, {"order": order_uuid}).one_or_none()
+    if row is None or row.state != PaymentState.AUTHORIZED.value or row.capture_at is None:
+        return
+    connection.execute(sa.update(_P).where(_P.order_uuid == order_uuid).values(capture_at=None))
+    of = sa.select(m.OrderRow.organization_uuid).where(m.OrderRow.uuid == order_uuid)
+    due.drop(connection, order_uuid, CAPTURE)
+    due.schedule(connection, CAPTURE, order_uuid, connection.execute(of).scalar_one(), at)
 
 
 async def on_capture(core: Core, item: Due) -> None:

@@ -30,6 +30,7 @@ from services.embedded import asking
 from services.embedded.asking import Sent
 from services.embedded.core import Core
 from services.embedded.money import (
+    captures,
     cards,
     changes,
     drafting,
@@ -46,7 +47,6 @@ from services.embedded.money.changes import Planned
 from services.embedded.money.due import Due
 from services.embedded.money.payments import Intent
 from services.embedded.money.subscription_views import rows_where
-from services.embedded.ways import Way
 from services.gateways.payments import SUCCEEDED, Charge
 
 NOTHING_CHARGED = Charge("", SUCCEEDED, Money.zero())
@@ -144,17 +144,7 @@ def _return(core: Core, connection: Connection, intent: Intent, charge: Charge, 
     connection.execute(
         sa.update(i).where(i.uuid == intent.uuid).values(state=PaymentState.FAILED.value, error_code=SumMoved.code)
     )
-    payments.open_intent(
-        core,
-        connection,
-        organization_uuid=intent.organization_uuid,
-        purpose=payments.REFUND,
-        subject={"given_up": intent.uuid},
-        way=Way(intent.way.provider),
-        amount=charge.amount,
-        charge_id=charge.id,
-        at=at,
-    )
+    payments.send_back(core, connection, intent, charge, at)
 
 
 # ---- doing it
@@ -164,6 +154,8 @@ def apply(core: Core, connection: Connection, planned: Planned, paid: PaidBy) ->
     """Does a change that is paid or free, with its invoice. Returns the invoice's uuid, "" for none."""
     invoice_uuid = _invoice(core, connection, planned, paid)
     row, request, at = planned.row, planned.request, planned.at
+    if planned.invoice is not None:
+        captures.confirm(connection, row.order_uuid, core.clock.now())
     if paid.card:
         subscribing.change(connection, row.uuid, payment_token=paid.card)
     match request.action:

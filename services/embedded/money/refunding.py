@@ -20,12 +20,12 @@ from services.domain.invoicing import Item
 from services.domain.movements import Stamp
 from services.domain.periods import Period
 from services.embedded.core import Core
-from services.embedded.money import corrections, drafting, finalising, ledger, refunds, renewals, subscribing
+from services.embedded.money import corrections, drafting, finalising, ledger, paid_in, refunds, renewals, subscribing
 from services.embedded.money.drafting import TO_WALLET, NewInvoice
 
 _I, _S = mm.InvoiceRow, mm.SubscriptionRow
 _INVOICE = (
-    sa.select(_I.uuid, _I.organization_uuid, _I.order_uuid, _I.total_micros, _I.credited_micros)
+    sa.select(*_I.__table__.c)
     .where(
         _I.order_uuid == sa.bindparam("order"),
         _I.kind == InvoiceKind.INVOICE.value,
@@ -44,21 +44,27 @@ def invoice_of(connection: Connection, order_uuid: str) -> Any:  # Any: a row of
     return connection.execute(_INVOICE, {"order": order_uuid}).one_or_none()
 
 
-def take_off(core: Core, connection: Connection, order_uuid: str, share: Money, at: datetime) -> str:
-    """Takes `share` (of what the order paid, tax included) off its invoice; the agent is retired already. Returns the
-    charge that it is to be sent back by, "" when it came from the wallet or was never paid."""
-    charge = str(connection.execute(_CHARGE, {"order": order_uuid}).scalar() or "")
+def take_off(core: Core, connection: Connection, order_uuid: str, share: Money, at: datetime) -> tuple[str, Money]:
+    """Takes `share` (of what the order paid, tax included) off its invoice, or what has not gone back of it; the agent
+    is retired already. Returns the charge that it is to be sent back by, "" when it came from the wallet or was never
+    paid, and how much that is."""
+    charge, back = str(connection.execute(_CHARGE, {"order": order_uuid}).scalar() or ""), share
     subscription = connection.execute(_SUBSCRIPTION, {"order": order_uuid}).one_or_none()
     if subscription is None:
-        return charge
+        return charge, back
+    invoice = invoice_of(connection, order_uuid)
     if subscription.payment_method == PaymentMethod.WALLET.value:
-        _to_wallet(core, connection, subscription, share, at)
-    elif (invoice := invoice_of(connection, order_uuid)) is not None:
-        left = Money(min(share.micros, invoice.total_micros - invoice.credited_micros), share.currency)
-        corrections.credit(core, connection, invoice.uuid, left, at, refund_to_card=False)
-        charge = refunds.charge_of(connection, invoice, left)
+        if invoice is not None:
+            back = Money(min(share.micros, paid_in.credit_left(connection, invoice)), share.currency)
+        _to_wallet(core, connection, subscription, back, at)
+    elif invoice is not None:
+        left = min(paid_in.left(connection, invoice), refunds.left_of(connection, invoice))
+        back = Money(min(share.micros, invoice.total_micros - invoice.credited_micros, left), share.currency)
+        charge = refunds.charge_of(connection, invoice, back)
+        if not back.is_zero:
+            corrections.credit(core, connection, invoice.uuid, back, at, refund_to_card=False)
     _shrink(core, connection, subscription, at)
-    return charge
+    return charge, back
 
 
 def sent_back(core: Core, connection: Connection, order: Any, key: str, amount: Money, at: datetime) -> None:

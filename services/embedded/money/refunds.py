@@ -16,6 +16,7 @@ from services.api.money import Money
 from services.api.types import PaymentState
 from services.db import models as m
 from services.db import money_models as mm
+from services.db import payment_models as pm
 from services.db import portable
 from services.domain import reversals
 from services.domain.movements import Stamp
@@ -29,9 +30,10 @@ from services.gateways.payments import Charge
 
 # An order's payment that is held counts as paid: sending it back lets go of the hold.
 TAKEN = (PaymentState.SUCCEEDED.value, *HELD)
+DISPUTE_WON = "won"  # the money of it is ours again
 INVOICE = "invoice"  # the purpose of a payment for an invoice, and what a refund of it is for
 
-_I, _P = mm.InvoiceRow, mm.PaymentIntent
+_D, _I, _P = pm.DisputeRow, mm.InvoiceRow, mm.PaymentIntent
 
 
 def charge_of(connection: Connection, row: Any, amount: Money) -> str:
@@ -110,13 +112,16 @@ def _charges(connection: Connection, row: Any) -> list[_Paid]:
 
 
 def _gone_back(connection: Connection, charge: str) -> int:
-    """Micros of a charge that were sent back, or will be."""
+    """Micros of a charge that were sent back, or will be, or that its bank holds back or has kept."""
     r = m.RefundRow
     of_orders = sa.select(portable.sum_of(r.amount_micros.expression)).where(r.charge_id == charge)
     of_invoices = sa.select(portable.sum_of(_P.amount_micros.expression)).where(
         _P.charge_id == charge, _P.purpose == REFUND
     )
-    return int(connection.execute(of_orders).scalar_one()) + int(connection.execute(of_invoices).scalar_one())
+    disputed = sa.select(portable.sum_of(_D.amount_micros.expression)).where(
+        _D.charge_id == charge, _D.state != DISPUTE_WON
+    )
+    return sum(int(connection.execute(one).scalar_one()) for one in (of_orders, of_invoices, disputed))
 
 
 def open_refund(
@@ -142,5 +147,6 @@ def sent_back(core: Core, connection: Connection, intent: Intent, _charge: Charg
     """The provider has sent it: nothing is owed any more."""
     stamp = Stamp(intent.organization_uuid, f"refund:{intent.uuid}", at, {"invoice": intent.invoice_uuid})
     ledger.post(core, connection, reversals.refund_card(stamp, amount=intent.amount, provider=intent.way.provider))
-    note_happening(core, connection, intent.organization_uuid, "refunded", at, ref=f"invoice:{intent.invoice_uuid}",
+    ref = str(intent.subject.get("ref", "")) or f"invoice:{intent.invoice_uuid}"
+    note_happening(core, connection, intent.organization_uuid, "refunded", at, ref=ref,
                    amount_micros=intent.amount.micros, currency=intent.amount.currency)  # fmt: skip

@@ -20,7 +20,17 @@ from services.domain import reversals
 from services.domain.ledger import Entry
 from services.domain.movements import Stamp
 from services.embedded.core import Core
-from services.embedded.money import corrections, finalising, ledger, payments, refunds, renewals, subscribing
+from services.embedded.money import (
+    captures,
+    corrections,
+    finalising,
+    ledger,
+    paid_in,
+    payments,
+    refunds,
+    renewals,
+    subscribing,
+)
 from services.embedded.money.happenings import note_happening
 from services.embedded.ways import TRANSFER
 
@@ -69,6 +79,7 @@ def carry_out(core: Core, connection: Connection, request: RefundRequest, at: da
     """The credit note, the intent to send the money, and the end of access when that was chosen."""
     row = _payable(connection, request)
     amount = request.amount or _refundable(connection, row)
+    captures.confirm(connection, row.order_uuid, at)
     before = _seq(connection, row.organization_uuid)
     reason = str(request.reason)
     credited = corrections.credit(core, connection, row.uuid, amount, at, reason=reason)
@@ -114,7 +125,7 @@ def _problem(amount: Money, refundable: Money) -> str:
 
 def _refundable(connection: Connection, row: Any) -> Money:
     """What was paid and has not gone back."""
-    left = min(row.paid_micros, row.total_micros - row.credited_micros)
+    left = min(row.paid_micros, row.total_micros - row.credited_micros, paid_in.left(connection, row))
     return Money(max(0, min(left, refunds.left_of(connection, row))), row.currency)
 
 
