@@ -24,16 +24,16 @@ from services.api.types import (
     TransferDue,
     TransferReceived,
 )
-from ui.bridge import Area, Bridge, Change
+from ui.bridge import Area, Bridge
 from ui.text import ErrorText, error_text
 from ui.text.collections import REFUND, transfer_left
 from ui.viewmodels.amounts import amount_code, parse_amount, plain_amount
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 from ui.viewmodels.debounce import Debounce
 from ui.viewmodels.invoice_search import InvoiceSearchViewModel
+from ui.viewmodels.page import PageViewModel
 from ui.viewmodels.plan_change_state import day_start
 
-CONCERNS: frozenset[Area] = frozenset({"wallet", "orders", "subscriptions", "invoices", "session", "timeline"})
 TOUCHES: tuple[Area, ...] = ("orders", "resources", "invoices", "wallet", "subscriptions")
 FIELDS = ("amount", "bank_reference", "received_on", "note")
 REFERENCE_MAX, NOTE_MAX, CREDIT_NOTES_SHOWN = 140, 2_000, 100
@@ -78,31 +78,15 @@ class _Loaded(NamedTuple):
     now: datetime
 
 
-class CollectionsViewModel(ViewModel[CollectionsState]):
+class CollectionsViewModel(PageViewModel[CollectionsState]):
     """Reads only after the first `load()`, then again after every change of money until `rest()`. Signals: changed."""
+
+    CONCERNS = frozenset({"wallet", "orders", "subscriptions", "invoices", "session", "timeline"})
 
     def __init__(self, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str]) -> None:
         super().__init__(bridge, holder, CollectionsState())
         self.receiving = ReceiveViewModel(bridge, holder, new_key)
         self.finding = InvoiceSearchViewModel(bridge, holder)
-        self._is_wanted = False
-        bridge.changed.connect(self._on_bridge_changed)
-        holder.rebound.connect(self._on_rebound)
-
-    def load(self) -> None:
-        """Reads everything; what is shown stays until it is there."""
-        self._is_wanted = True
-        self._read()
-
-    def retry(self) -> None:
-        if self.state.status is Status.ERROR:
-            self._set(status=Status.LOADING)
-        self._set(error=None)
-        self.load()
-
-    def rest(self) -> None:
-        """Out of sight: nothing is read any more until `load()`."""
-        self._is_wanted = False
 
     # ---- inside
 
@@ -137,15 +121,9 @@ class CollectionsViewModel(ViewModel[CollectionsState]):
             is_known = self.state.status is Status.READY
             self._set(status=Status.READY if is_known else Status.ERROR, error=error_text(error))
 
-    def _on_bridge_changed(self, change: Change) -> None:
-        if self._is_wanted and change.areas & CONCERNS:
-            self._read()
-
-    def _on_rebound(self) -> None:
+    def _forget(self) -> None:
         self._bridge.cancel(self, "load")
         self._become(CollectionsState())
-        if self._is_wanted:
-            self._read()
 
 
 # ---- marking one as received

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from services.api.errors import NotSignedIn, ServiceError
 from services.api.money import Money
 from services.api.types import BreakEven, PlanComparison, PlanCost, Subscription
-from ui.bridge import Area, Bridge, Change
+from ui.bridge import Bridge
 from ui.text import ErrorText, error_text
-from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.base import ServiceHolder, Status
+from ui.viewmodels.page import PageViewModel
 
 WINDOWS = (30, 90)  # days
 FEW_CALLS = 100  # of a window: below, one busy day turns the answer round
-CONCERNS: frozenset[Area] = frozenset({"subscriptions", "usage", "orders", "resources", "session", "timeline"})
 
 
 class CostLine(NamedTuple):
@@ -89,34 +89,19 @@ class ComparisonState:
         return next((option for option in self.options if option.code == code), None)
 
 
-class ComparisonViewModel(ViewModel[ComparisonState]):
+class ComparisonViewModel(PageViewModel[ComparisonState]):
     """Signals: changed. Reads after `open()`, then again after every change until `rest()`."""
+
+    CONCERNS = frozenset({"subscriptions", "usage", "orders", "resources", "session", "timeline"})
 
     def __init__(self, bridge: Bridge, holder: ServiceHolder) -> None:
         super().__init__(bridge, holder, ComparisonState())
-        self._is_wanted = False
-        bridge.changed.connect(self._on_bridge_changed)
-        holder.rebound.connect(self._on_rebound)
 
     def open(self, subscription_uuid: str) -> None:
         """Another subscription is compared; the window of days stays."""
         if subscription_uuid != self.state.subscription_uuid:
             self._become(ComparisonState(subscription_uuid=subscription_uuid, days=self.state.days))
         self.load()
-
-    def load(self) -> None:
-        """Reads it; what is shown stays until it is there."""
-        self._is_wanted = True
-        if self.state.subscription_uuid:
-            self._read()
-
-    def retry(self) -> None:
-        self._set(status=Status.READY if self.state.comparison else Status.LOADING, error=None)
-        self.load()
-
-    def rest(self) -> None:
-        """Out of sight: nothing is read any more until `open()` or `load()`."""
-        self._is_wanted = False
 
     def choose_days(self, days: int) -> None:
         """30 or 90; what is shown stays, marked as old, until the other is there."""
@@ -130,6 +115,8 @@ class ComparisonViewModel(ViewModel[ComparisonState]):
     # ---- inside
 
     def _read(self) -> None:
+        if not self.state.subscription_uuid:
+            return
         if not self._service.actor.session:
             self._become(ComparisonState(Status.EMPTY, is_guest=True, subscription_uuid=self.state.subscription_uuid))
             return
@@ -163,12 +150,6 @@ class ComparisonViewModel(ViewModel[ComparisonState]):
         else:
             self._set(days=shown.days, is_stale=False, error=error_text(error))
 
-    def _on_bridge_changed(self, change: Change) -> None:
-        if self._is_wanted and change.areas & CONCERNS:
-            self.load()
-
-    def _on_rebound(self) -> None:
+    def _forget(self) -> None:
         self._bridge.cancel(self, "load")
         self._become(ComparisonState(subscription_uuid=self.state.subscription_uuid, days=self.state.days))
-        if self._is_wanted:
-            self.load()

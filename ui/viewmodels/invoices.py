@@ -21,19 +21,19 @@ from services.api.types import (
     Order,
     PaymentMethod,
 )
-from ui.bridge import Area, Bridge, Change
+from ui.bridge import Bridge
 from ui.text import ErrorText, error_text
-from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.base import ServiceHolder, Status
 from ui.viewmodels.billing_details import BillingDetailsViewModel
 from ui.viewmodels.browser import Browser
 from ui.viewmodels.collections import CollectionsViewModel, RefundViewModel
 from ui.viewmodels.debounce import Debounce
 from ui.viewmodels.invoice_payment import InvoicePaymentViewModel
+from ui.viewmodels.page import PageViewModel
 
 PAGE = 50
 LINKED_MOST = 300  # credit notes looked through for those of one invoice
 TYPING_MILLISECONDS = 250
-CONCERNS: frozenset[Area] = frozenset({"invoices", "subscriptions", "usage", "wallet", "orders", "timeline", "session"})
 UPCOMING = "upcoming:"
 
 
@@ -109,11 +109,13 @@ class _Loaded(NamedTuple):
     now: datetime
 
 
-class InvoicesViewModel(ViewModel[InvoicesState]):
+class InvoicesViewModel(PageViewModel[InvoicesState]):
     """Reads only after the first `load()`, then again after every change of money until `rest()`.
 
     Signals: changed; exported(Document).
     """
+
+    CONCERNS = frozenset({"invoices", "subscriptions", "usage", "wallet", "orders", "timeline", "session"})
 
     exported = Signal(object)
 
@@ -126,27 +128,9 @@ class InvoicesViewModel(ViewModel[InvoicesState]):
         self.collections = CollectionsViewModel(bridge, holder, new_key)
         self.refund = RefundViewModel(bridge, holder, new_key)
         self._is_staff: bool | None = None  # not asked yet
-        self._is_wanted = False
         self._typing = Debounce(TYPING_MILLISECONDS, self._search, self)
-        bridge.changed.connect(self._on_bridge_changed)
-        holder.rebound.connect(self._on_rebound)
 
     # ---- verbs
-
-    def load(self) -> None:
-        """Reads everything; what is shown stays until it is there."""
-        self._is_wanted = True
-        self._read()
-
-    def retry(self) -> None:
-        if self.state.status is Status.ERROR:
-            self._set(status=Status.LOADING)
-        self._set(error=None)
-        self.load()
-
-    def rest(self) -> None:
-        """Out of sight: nothing is read any more until `load()`."""
-        self._is_wanted = False
 
     def search(self, text: str) -> None:
         if text != self.state.text:
@@ -336,16 +320,10 @@ class InvoicesViewModel(ViewModel[InvoicesState]):
 
     # ---- following
 
-    def _on_bridge_changed(self, change: Change) -> None:
-        if self._is_wanted and change.areas & CONCERNS:
-            self._read()
-
-    def _on_rebound(self) -> None:
+    def _forget(self) -> None:
         """Another person's invoices are not shown."""
         self._typing.cancel()
         for verb in ("load", "list", "more", "open", *(f"export {one}" for one in DocumentFormat)):
             self._bridge.cancel(self, verb)
         self._is_staff = None
         self._become(InvoicesState())
-        if self._is_wanted:
-            self._read()

@@ -9,9 +9,10 @@ from PySide6.QtCore import QTimer
 
 from services.api.errors import NotSignedIn, ServiceError
 from services.api.types import Order, OrderState, PaymentMethod, PaymentState, Resource, ResourceState
-from ui.bridge import Bridge, Change
+from ui.bridge import Bridge
 from ui.text import ErrorText, error_text
-from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.base import ServiceHolder, Status
+from ui.viewmodels.page import PageViewModel
 
 MOVING_MILLISECONDS = 1000
 MOST_UNFINISHED = 3  # the newest; all are in the books
@@ -27,32 +28,22 @@ class MyAgentsState:
     error: ErrorText | None = None
 
 
-class MyAgentsViewModel(ViewModel[MyAgentsState]):
+class MyAgentsViewModel(PageViewModel[MyAgentsState]):
     """Signals: changed. Reads only after the first `load()`; then again after every change and while one deploys."""
+
+    CONCERNS = frozenset({"resources", "orders", "session", "usage"})
 
     def __init__(self, bridge: Bridge, holder: ServiceHolder) -> None:
         super().__init__(bridge, holder, MyAgentsState())
-        self._is_wanted = False
         self._put_away: set[str] = set()  # refused orders the buyer has read about
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.setInterval(MOVING_MILLISECONDS)
         self._again.timeout.connect(self._read)
-        bridge.changed.connect(self._on_bridge_changed)
-        holder.rebound.connect(self._on_rebound)
-
-    def load(self) -> None:
-        """Reads the list; what is shown stays until it is there."""
-        self._is_wanted = True
-        self._read()
-
-    def retry(self) -> None:
-        self._set(status=Status.LOADING, error=None)
-        self.load()
 
     def rest(self) -> None:
         """The list is out of sight: nothing is read any more until `load()`."""
-        self._is_wanted = False
+        super().rest()
         self._again.stop()
 
     def put_away(self, order_uuid: str) -> None:
@@ -93,16 +84,10 @@ class MyAgentsViewModel(ViewModel[MyAgentsState]):
         status = Status.READY if self.state.items else Status.ERROR
         self._set(status=status, error=error_text(error))
 
-    def _on_bridge_changed(self, change: Change) -> None:
-        if self._is_wanted and change.areas & {"resources", "orders", "session", "usage"}:
-            self._read()
-
-    def _on_rebound(self) -> None:
+    def _forget(self) -> None:
         self._bridge.cancel(self, "load")
         self._again.stop()
         self._become(MyAgentsState())
-        if self._is_wanted:
-            self._read()
 
 
 def _unfinished(orders: Sequence[Order]) -> Iterator[Order]:

@@ -37,8 +37,8 @@ from ui.text.methods import addable, adding_title, method_items, new_token
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 from ui.viewmodels.browser import Browser
 from ui.viewmodels.hosted_page import HostedPageViewModel, PageTask
+from ui.viewmodels.page import PageViewModel
 
-CONCERNS: frozenset[Area] = frozenset({"wallet", "orders", "subscriptions", "invoices", "session", "timeline"})
 TOUCHES: tuple[Area, ...] = ("wallet", "subscriptions", "session")
 
 # After these no page is open under the key and none will be: the next try is another attempt.
@@ -213,11 +213,13 @@ class PaymentMethodsState:
         return next((one for one in self.items if one.token != token), None)
 
 
-class PaymentMethodsViewModel(ViewModel[PaymentMethodsState]):
+class PaymentMethodsViewModel(PageViewModel[PaymentMethodsState]):
     """Reads only after the first `load()`, then again after every change of money until `rest()`.
 
     Signals: changed; added(SavedMethod); removed(SavedMethod); chosen(SavedMethod) - it is the default now.
     """
+
+    CONCERNS = frozenset({"wallet", "orders", "subscriptions", "invoices", "session", "timeline"})
 
     added = Signal(object)
     removed = Signal(object)
@@ -228,27 +230,13 @@ class PaymentMethodsViewModel(ViewModel[PaymentMethodsState]):
     ) -> None:
         super().__init__(bridge, holder, PaymentMethodsState())
         self.adding = AddMethodViewModel(bridge, holder, new_key, browser)
-        self._is_wanted = False
         self.adding.added.connect(self._on_added)
-        bridge.changed.connect(self._on_bridge_changed)
-        holder.rebound.connect(self._on_rebound)
 
     # ---- verbs
 
-    def load(self) -> None:
-        """Reads the list; what is shown stays until it is there."""
-        self._is_wanted = True
-        self._read()
-
-    def retry(self) -> None:
-        if self.state.status is Status.ERROR:
-            self._set(status=Status.LOADING)
-        self._set(error=None)
-        self.load()
-
     def rest(self) -> None:
         """Out of sight: nothing is read any more until `load()`."""
-        self._is_wanted = False
+        super().rest()
         self._set(fresh="")
 
     def add(self, method: PaymentMethod) -> None:
@@ -327,14 +315,11 @@ class PaymentMethodsViewModel(ViewModel[PaymentMethodsState]):
 
     # ---- following
 
-    def _on_bridge_changed(self, change: Change) -> None:
-        if self._is_wanted and change.areas & CONCERNS and change.initiator is not self:
-            self._read()
+    def _concerns(self, change: Change) -> bool:
+        return super()._concerns(change) and change.initiator is not self
 
-    def _on_rebound(self) -> None:
+    def _forget(self) -> None:
         """Another person's cards are not shown."""
         for verb in ("load", "change"):
             self._bridge.cancel(self, verb)
         self._become(PaymentMethodsState())
-        if self._is_wanted:
-            self._read()

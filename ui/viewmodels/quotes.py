@@ -12,12 +12,12 @@ from PySide6.QtCore import Signal
 from services.api.errors import InvalidInput, KeyReused, NotFound, NotSignedIn, PaymentFailed, ServiceError, WrongState
 from services.api.money import Money, Rate
 from services.api.types import BillingCycle, Placed, Quote, QuoteState, QuoteTerms
-from ui.bridge import Bridge, Change
+from ui.bridge import Bridge
 from ui.text import ErrorText, error_text
 from ui.viewmodels.amounts import parse_amount
-from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.base import ServiceHolder, Status
+from ui.viewmodels.page import PageViewModel
 
-AREAS = frozenset({"quotes", "orders", "session", "timeline"})
 DEFINITE = (PaymentFailed, InvalidInput, NotFound, KeyReused, WrongState)
 VALID_DAYS = (14, 30, 60)
 CALLS_MAX = 1_000_000_000
@@ -125,8 +125,10 @@ class _Loaded(NamedTuple):
     now: datetime
 
 
-class QuotesViewModel(ViewModel[QuotesState]):
+class QuotesViewModel(PageViewModel[QuotesState]):
     """Signals: changed; problems_found(field); answered, declined(Quote); placed(Placed) - an offer was taken."""
+
+    CONCERNS = frozenset({"quotes", "orders", "session", "timeline"})
 
     placed = Signal(object)
     problems_found = Signal(str)
@@ -137,21 +139,6 @@ class QuotesViewModel(ViewModel[QuotesState]):
         super().__init__(bridge, holder, QuotesState())
         self._new_key = new_key
         self._keys: dict[str, str] = {}  # of acceptances whose outcome is not known, by quote
-        self._is_wanted = False
-        bridge.changed.connect(self._on_bridge_changed)
-        holder.rebound.connect(self._on_rebound)
-
-    def load(self) -> None:
-        self._is_wanted = True
-        self._read()
-
-    def retry(self) -> None:
-        self._set(status=Status.LOADING, error=None)
-        self.load()
-
-    def rest(self) -> None:
-        """Out of sight: nothing is read any more until `load()`."""
-        self._is_wanted = False
 
     # ---- the buyer's answer
 
@@ -277,16 +264,10 @@ class QuotesViewModel(ViewModel[QuotesState]):
             return
         self._set(status=Status.READY if self.state.items else Status.ERROR, error=error_text(error))
 
-    def _on_bridge_changed(self, change: Change) -> None:
-        if self._is_wanted and change.areas & AREAS:
-            self._read()
-
-    def _on_rebound(self) -> None:
+    def _forget(self) -> None:
         self._bridge.cancel(self, "load")
         self._keys.clear()
         self._become(QuotesState())
-        if self._is_wanted:
-            self._read()
 
 
 def _figures(text: str) -> str:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from services.api.errors import NotSignedIn, ServiceError
 from services.api.money import Money
 from services.api.types import OfferingCard, Subscription, SubscriptionState
-from ui.bridge import Bridge, Change
+from ui.bridge import Bridge
 from ui.text import ErrorText, error_text
-from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.base import ServiceHolder, Status
+from ui.viewmodels.page import PageViewModel
 
-AREAS = frozenset({"subscriptions", "invoices", "orders", "resources", "usage", "wallet", "session", "timeline"})
 _URGENT = (SubscriptionState.SUSPENDED, SubscriptionState.PAST_DUE)
 
 
@@ -69,27 +69,13 @@ class SubscriptionsState:
         return all(word in whole for word in self.text.casefold().split())
 
 
-class SubscriptionsViewModel(ViewModel[SubscriptionsState]):
+class SubscriptionsViewModel(PageViewModel[SubscriptionsState]):
     """Signals: changed. Reads only after the first `load()`, then again after every change until `rest()`."""
+
+    CONCERNS = frozenset({"subscriptions", "invoices", "orders", "resources", "usage", "wallet", "session", "timeline"})
 
     def __init__(self, bridge: Bridge, holder: ServiceHolder) -> None:
         super().__init__(bridge, holder, SubscriptionsState())
-        self._is_wanted = False
-        bridge.changed.connect(self._on_bridge_changed)
-        holder.rebound.connect(self._on_rebound)
-
-    def load(self) -> None:
-        """Reads the list; what is shown stays until it is there."""
-        self._is_wanted = True
-        self._read()
-
-    def retry(self) -> None:
-        self._set(status=Status.LOADING, error=None)
-        self.load()
-
-    def rest(self) -> None:
-        """The list is out of sight: nothing is read any more until `load()`."""
-        self._is_wanted = False
 
     def search(self, text: str) -> None:
         self._set(text=text)
@@ -138,12 +124,6 @@ class SubscriptionsViewModel(ViewModel[SubscriptionsState]):
         status = Status.READY if self.state.items else Status.ERROR
         self._set(status=status, error=error_text(error))
 
-    def _on_bridge_changed(self, change: Change) -> None:
-        if self._is_wanted and change.areas & AREAS:
-            self._read()
-
-    def _on_rebound(self) -> None:
+    def _forget(self) -> None:
         self._bridge.cancel(self, "load")
         self._become(SubscriptionsState())
-        if self._is_wanted:
-            self._read()

@@ -21,14 +21,15 @@ from services.api.types import (
     PaymentOptions,
     Wallet,
 )
-from ui.bridge import Area, Bridge, Change
+from ui.bridge import Bridge, Change
 from ui.text import ErrorText, error_text, field_texts
 from ui.text.wallet import amount_problem, code_problem
 from ui.viewmodels.auto_top_up import AutoTopUpViewModel
-from ui.viewmodels.base import ServiceHolder, Status, ViewModel
+from ui.viewmodels.base import ServiceHolder, Status
 from ui.viewmodels.browser import Browser
 from ui.viewmodels.caps import CapsViewModel
 from ui.viewmodels.debounce import Debounce
+from ui.viewmodels.page import PageViewModel
 from ui.viewmodels.payment_methods import PaymentMethodsViewModel
 from ui.viewmodels.top_up import TopUpViewModel
 
@@ -36,9 +37,6 @@ T = TypeVar("T")
 PAGE = 100
 TYPING_MILLISECONDS = 250
 MONTHS_SHOWN = 36
-CONCERNS: frozenset[Area] = frozenset(
-    {"wallet", "orders", "usage", "subscriptions", "invoices", "timeline", "session", "resources"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +108,13 @@ def _field_words(error: InvalidInput) -> dict[str, str]:
     return words
 
 
-class WalletViewModel(ViewModel[WalletState]):
+class WalletViewModel(PageViewModel[WalletState]):
     """Reads only after the first `load()`, then again after every change that may move the balance.
 
     Signals: changed; redeemed(Money) - so much came in; refunded(Paid); alert_set(); exported(Document).
     """
+
+    CONCERNS = frozenset({"wallet", "orders", "usage", "subscriptions", "invoices", "timeline", "session", "resources"})
 
     redeemed = Signal(object)
     refunded = Signal(object)
@@ -132,25 +132,9 @@ class WalletViewModel(ViewModel[WalletState]):
         self._new_key = new_key
         self._redeem_key = ("", "")  # the code and the key it was last sent with
         self._refund_keys: dict[str, str] = {}
-        self._is_wanted = False
         self._typing = Debounce(TYPING_MILLISECONDS, self._search, self)
-        bridge.changed.connect(self._on_bridge_changed)
-        holder.rebound.connect(self._on_rebound)
 
     # ---- verbs
-
-    def load(self) -> None:
-        """Reads everything; what is shown stays until it is there."""
-        self._is_wanted = True
-        self._read()
-
-    def retry(self) -> None:
-        self._set(status=Status.LOADING, error=None)
-        self.load()
-
-    def rest(self) -> None:
-        """Out of sight: nothing is read any more until `load()`."""
-        self._is_wanted = False
 
     # ---- movements
 
@@ -344,15 +328,12 @@ class WalletViewModel(ViewModel[WalletState]):
 
     # ---- following
 
-    def _on_bridge_changed(self, change: Change) -> None:
-        if self._is_wanted and change.areas & CONCERNS and change.initiator is not self:
-            self._read()
+    def _concerns(self, change: Change) -> bool:
+        return super()._concerns(change) and change.initiator is not self
 
-    def _on_rebound(self) -> None:
+    def _forget(self) -> None:
         """Another person's money is not shown."""
         for verb in ("load", "movements", "more", "ask", "export"):
             self._bridge.cancel(self, verb)
         self._refund_keys.clear()
         self._become(WalletState())
-        if self._is_wanted:
-            self._read()
