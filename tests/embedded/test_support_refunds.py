@@ -57,6 +57,8 @@ async def test_a_part_goes_back_and_access_stays(shop: Shop) -> None:
     assert done == await life.buyer.refund_invoice(request, preview.hash, key="r")
     assert shop.provider.refunded() == usd("9")
     assert (await life.one()).state is SubscriptionState.ACTIVE
+    [order] = await life.buyer.list_orders()
+    assert (order.refunded, (await life.buyer.get_account()).spent_this_month) == (usd("9"), usd("20"))
     assert await life.balance(AccountKind.CLEARING) == usd("-20")
     rest = await life.buyer.preview_refund(RefundRequest(invoice.uuid))
     assert rest.refundable == usd("20")

@@ -120,11 +120,10 @@ class ConfirmationState:
     @property
     def phase(self) -> DeploymentPhase:
         """Of the whole order: it is ready, or has failed, once nothing moves any more."""
-        has_paid_back = self.order is not None and not self.order.refunded.is_zero
         is_gone = all(resource.state is ResourceState.RETIRED for resource in self.resources)
         if self.is_taken_back:
             return DeploymentPhase.TAKEN_BACK
-        if (has_paid_back and not self.is_bundle) or (self.resources and is_gone):
+        if self.resources and is_gone:
             return DeploymentPhase.REFUNDED
         if self.order is not None and self.order.state in _ENDED:
             return DeploymentPhase.FAILED

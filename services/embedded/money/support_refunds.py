@@ -83,6 +83,10 @@ def carry_out(core: Core, connection: Connection, request: RefundRequest, at: da
     before = _seq(connection, row.organization_uuid)
     reason = str(request.reason)
     credited = corrections.credit(core, connection, row.uuid, amount, at, reason=reason)
+    o = m.OrderRow
+    connection.execute(
+        sa.update(o).where(o.uuid == row.order_uuid).values(refunded_micros=o.refunded_micros + amount.micros)
+    )
     note = finalising.row_of(connection, credited.note_uuid)
     ended = _end(core, connection, row, at) if request.ends_access else ()
     lines = [_line(entry) for entry in _entries(connection, row.organization_uuid, before)]

@@ -180,7 +180,7 @@ def _payer(order: Order) -> tuple[str, str]:
 
 
 def _again(order: Order) -> tuple[str, str]:
-    is_going_on = order.paid_at is not None and order.refunded.is_zero
+    is_going_on = order.paid_at is not None and order.state is not OrderState.CANCELED
     day = date(order.renews_at) if order.renews_at and is_going_on else ""
     return (tr("Free until") if is_trial(order) else tr("Renews")), day
 
