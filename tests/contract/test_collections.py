@@ -334,6 +334,8 @@ async def test_a_part_goes_back_once_and_access_stays(market: Market) -> None:
     assert (note.number, note.total, note.corrects_uuid) == (done.credit_note_number, usd("-9"), invoice.uuid)
     assert (await buyer.get_invoice(invoice.uuid)).credited == usd("9")
     assert (await buyer.preview_refund(RefundRequest(invoice.uuid))).refundable == usd("20")
+    [order] = await buyer.list_orders()
+    assert order.refunded == usd("9")
     [subscription] = await buyer.list_subscriptions()
     assert subscription.state is SubscriptionState.ACTIVE
 
@@ -391,14 +393,16 @@ async def test_disputed_credit_is_frozen_and_free_again_when_it_is_won(market: M
     buyer = await market.buyer()
     paid = await buyer.top_up(TopUp(usd("50"), await market.card()), key="top-up")
     made = await market.outside.dispute(paid.payment_uuid, usd("50"))
-    assert (await buyer.get_wallet()).balance == ZERO
+    wallet = await buyer.get_wallet()
+    assert (wallet.balance, wallet.frozen) == (ZERO, usd("50"))
     [found] = await buyer.list_disputes()
     assert (found.state, found.amount, found.frozen, found.reason) == ("open", usd("50"), usd("50"), "fraudulent")
     assert (found.buyer_email, found.invoice_uuid, found.closed_at) == ("ada@example.com", paid.invoice_uuid, None)
     await market.outside.close_dispute(made, "won")
     [found] = await buyer.list_disputes()
     assert (found.state, found.frozen, found.closed_at is not None) == ("won", ZERO, True)
-    assert (await buyer.get_wallet()).balance == usd("50")
+    wallet = await buyer.get_wallet()
+    assert (wallet.balance, wallet.frozen) == (usd("50"), ZERO)
 
 
 @paged_story

@@ -32,7 +32,8 @@ async def test_credit_is_frozen_while_the_bank_decides_and_free_when_it_is_won(s
     life, charge = await topped_up(shop)
     dispute = await shop.provider.open_dispute(charge, usd("50"))
     await hear(shop)
-    assert (await life.buyer.get_wallet()).balance == usd("0")
+    wallet = await life.buyer.get_wallet()
+    assert (wallet.balance, wallet.frozen) == (usd("0"), usd("50"))
     found = await only(life)
     assert (found.state, found.amount, found.frozen, found.reason) == ("open", usd("50"), usd("50"), "fraudulent")
     assert found.buyer_email == "ada@example.com"
@@ -42,7 +43,8 @@ async def test_credit_is_frozen_while_the_bank_decides_and_free_when_it_is_won(s
     await life.check_books()
     await shop.provider.close_dispute(dispute, "won")
     await hear(shop)
-    assert (await life.buyer.get_wallet()).balance == usd("50")
+    wallet = await life.buyer.get_wallet()
+    assert (wallet.balance, wallet.frozen) == (usd("50"), usd("0"))
     assert (await only(life)).state == "won"
     assert await life.balance(AccountKind.CLEARING) == usd("-50")
     await life.check_books()

@@ -32,6 +32,14 @@ def pace_text(wallet: Wallet) -> str:
     return tr("At this pace empty on {day}", day=date(wallet.empty_on)) if wallet.empty_on else ""
 
 
+def frozen_text(wallet: Wallet) -> str:
+    """Why credit that was bought is not in the balance; empty when all of it is."""
+    if wallet.frozen.is_zero:
+        return ""
+    return tr("{amount} is frozen while a bank decides about the payment behind it.",
+              amount=exact_money(wallet.frozen))  # fmt: skip
+
+
 def low_balance_text(wallet: Wallet) -> str:
     """The banner above every page."""
     balance = exact_money(wallet.balance)

@@ -96,6 +96,7 @@ class AutoTopUp:
 @dataclass(frozen=True, slots=True)
 class Wallet:
     """The credit of one organization. `balance` is what can be spent now (held amounts are taken off already).
+    `frozen` is not in it: a bank disputes the payment behind it.
     `empty_on`: when it is used up at the pace of the last 14 days. `organization_uuid` is "" before the first
     purchase or top-up makes one."""
 
@@ -103,6 +104,7 @@ class Wallet:
     organization_name: str
     balance: Money
     held: Money
+    frozen: Money
     paid: Money
     promotional: Money
     refundable: Money

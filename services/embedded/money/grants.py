@@ -69,6 +69,12 @@ def load(connection: Connection, organization_uuid: str, *, with_empty: bool = F
     ]
 
 
+def frozen(connection: Connection, organization_uuid: str, currency: str) -> Money:
+    """What cannot be spent while a bank decides on the payment behind it."""
+    found = connection.execute(_OF.where(_G.is_frozen), {"of": organization_uuid})
+    return Money(sum(row.balance_micros for row in found if row.currency == currency), currency)
+
+
 def balance(connection: Connection, organization_uuid: str, currency: str, at: datetime) -> Money:
     """What can be spent at `at`."""
     return wallet.balance_at(load(connection, organization_uuid), at, currency)

@@ -111,6 +111,16 @@ def test_balance_and_its_parts_are_said_and_explained(lived: WalletPage, qtbot: 
     assert caught.args == [f"wallet:{lived.vm.state.wallet.organization_uuid}"]
 
 
+def test_credit_that_a_bank_froze_is_said_beside_the_balance(
+    lived: WalletPage, holder: ServiceHolder, service: FakeService, run: Run, qtbot: QtBot
+) -> None:
+    paid = run(holder.service.top_up(TopUp(M("20"), CARD), key="frozen"))
+    service.dispute(paid.payment_uuid)
+    lived.vm.load()
+    qtbot.waitUntil(lambda: text(lived, "balancePace").startswith("$20.00 is frozen while a bank decides"))
+    assert amount(lived, "balanceAmount").text() == "$47.50"
+
+
 def test_balance_changes_without_a_refresh(
     lived: WalletPage, bridge: Bridge, holder: ServiceHolder, run: Run, qtbot: QtBot
 ) -> None:

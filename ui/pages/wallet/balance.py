@@ -10,7 +10,7 @@ from services.api.money import Money
 from services.api.types import Wallet
 from ui import theme
 from ui.text import exact_money, tr
-from ui.text.wallet import auto_state, auto_trouble, auto_used, pace_text
+from ui.text.wallet import auto_state, auto_trouble, auto_used, frozen_text, pace_text
 from ui.widgets.amount_link import AmountLink
 from ui.widgets.controls import Button, Card, Icon, column, label, row, rule
 
@@ -76,11 +76,12 @@ class BalanceCard(Card):
         }
         for name, (amount, about) in amounts.items():
             self._facts[name].set_amount(exact_money(amount), about)
-        words = pace_text(wallet) or _quiet(wallet)
-        self._pace.setText(words)
-        self._pace_icon.set_icon("triangle-alert" if wallet.is_low else "trending-down",
-                                 "warning" if wallet.is_low else "textMuted")  # fmt: skip
-        self._pace_icon.setVisible(wallet.is_low or wallet.empty_on is not None)
+        frozen, pace = frozen_text(wallet), pace_text(wallet) or _quiet(wallet)
+        self._pace.setText(f"{frozen} {pace}" if frozen else pace)
+        is_warning = wallet.is_low or bool(frozen)
+        self._pace_icon.set_icon("triangle-alert" if is_warning else "trending-down",
+                                 "warning" if is_warning else "textMuted")  # fmt: skip
+        self._pace_icon.setVisible(is_warning or wallet.empty_on is not None)
 
 
 def _quiet(wallet: Wallet) -> str:
