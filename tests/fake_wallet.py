@@ -63,6 +63,7 @@ class FakeWallet(FakeMethods):
             organization_name=books.organization.name if books else "",
             balance=balance,
             held=ZERO,
+            frozen=self._frozen(books),
             paid=parts[CreditKind.PAID],
             promotional=parts[CreditKind.PROMOTIONAL],
             refundable=sum((one.refundable for one in credits), ZERO),
@@ -76,6 +77,11 @@ class FakeWallet(FakeMethods):
             top_up_min=top_ups.smallest("USD"),
             top_up_max=top_ups.largest("USD"),
         )
+
+    def _frozen(self, books: Books | None) -> Money:
+        """Of payments their bank disputes."""
+        mine = [uuid for uuid, (owner, _) in self.world.disputes.items() if books and owner == books.organization.uuid]
+        return sum((self.world.frozen[uuid].left for uuid in mine if uuid in self.world.frozen), ZERO)
 
     # ---- movements
 
