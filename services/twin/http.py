@@ -26,3 +26,7 @@ class TwinResponse:
 
 class TwinHandler(Protocol):
     def handle(self, request: TwinRequest) -> TwinResponse: ...
+
+    def failed(self, request: TwinRequest) -> TwinResponse:
+        """What is answered where `handle` broke: an error in the provider's shape, or a page that says so."""
+        ...

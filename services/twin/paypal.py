@@ -74,6 +74,13 @@ class PayPalTwin:
         self._announce()
         return LOST if lost else response
 
+    def failed(self, request: TwinRequest) -> TwinResponse:
+        """As PayPal answers when something is wrong on its side. Nothing is read or written."""
+        if request.path.removeprefix(ROOT) in PAGES:
+            text = "This page could not be shown. Go back to Souk: it says what was paid, and there you can try again."
+            return _page(500, said_page("Something went wrong here", text))
+        return _json(500, api.refusal_body(Refusal(500, "INTERNAL_SERVER_ERROR"), "twin000000000"))
+
     def _answer_to(self, path: str, request: TwinRequest) -> TwinResponse:
         try:
             if path in PAGES:

@@ -77,7 +77,7 @@ def amount(value: object, where: str) -> list[str]:
     return [] if int(text.replace(".", "")) > 0 else [f"{where}.value: CANNOT_BE_ZERO_OR_NEGATIVE"]
 
 
-URL = words(4000, r"https?://[^\s\"<>]+")
+URL = words(4000, r"https?://[!#-;=?-~]+")
 CONTEXT = {
     "brand_name": words(127),
     "locale": words(10),

@@ -23,7 +23,7 @@ from services.twin.paypal_events import emit
 
 ORDER_LIFE = timedelta(hours=3)  # of one that nobody agrees to
 HOLD_LIFE = timedelta(days=29)
-REVIEW = timedelta(days=3)  # so long a payment is looked at
+REVIEW = timedelta(days=3, minutes=-1)  # so long a payment is looked at; see stripe_state.DEBIT_SECONDS
 CLEARING = timedelta(days=1)  # so long a refund to a bank is under way
 
 # How a buyer of the twin can pay, and what comes of it.

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from services.api.clock import Clock
-from services.twin.http import TwinRequest, TwinResponse
+from services.twin.http import TwinHandler, TwinRequest, TwinResponse
 from services.twin.paypal import ROOT as PAYPAL
 from services.twin.paypal import PayPalTwin
 from services.twin.stripe import StripeTwin
@@ -72,8 +72,12 @@ class Twin:
     def _answer(self, request: TwinRequest) -> TwinResponse:
         if not self._is_meant(request.headers.get("host", "")):
             return TwinResponse(421)
-        handler = self.paypal if request.path.startswith(f"{PAYPAL}/") else self.stripe
-        response = handler.handle(request)
+        handler: TwinHandler = self.paypal if request.path.startswith(f"{PAYPAL}/") else self.stripe
+        try:
+            response = handler.handle(request)
+        except Exception:  # a fault of ours; whoever asks is answered, as a real provider would
+            logger.exception("the test provider failed to answer: %s %s", request.method, _kind_of(request.path))
+            response = handler.failed(request)
         stamp = format_datetime(self._clock.now(), usegmt=True)
         return TwinResponse(response.status, {"date": stamp} | response.headers, response.body)
 
@@ -81,7 +85,10 @@ class Twin:
         """Nobody's name leads here by itself: a page elsewhere whose name was turned to this machine gets nothing."""
         if self._host not in ("127.0.0.1", "::1"):
             return True
-        name = urlsplit(f"//{host}").hostname or ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
         return name == "localhost" or _is_loopback(name)
 
     def close(self) -> None:
@@ -94,6 +101,11 @@ class Twin:
             self._thread.join()
         self.stripe.close()
         self.paypal.close()
+
+
+def _kind_of(path: str) -> str:
+    """The part of a path that names nobody: "/v1/customers"."""
+    return "/".join(path.split("/")[:3])
 
 
 def _is_loopback(name: str) -> bool:
@@ -159,10 +171,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _work(self) -> None:
         length = self.headers.get("content-length") or "0"
-        if not length.isdigit() or int(length) > BODY_MAX:
+        if not (length.isascii() and length.isdigit()) or int(length) > BODY_MAX:
             self._send(TwinResponse(413))
             return
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            self._send(TwinResponse(400))
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(length))
         query = parse_qs(parts.query, keep_blank_values=True)

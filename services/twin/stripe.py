@@ -72,6 +72,12 @@ class StripeTwin:
         self._announce()
         return LOST if lost == AFTER else response
 
+    def failed(self, request: TwinRequest) -> TwinResponse:
+        """As Stripe answers when something is wrong on its side. Nothing is read or written."""
+        if request.path.startswith("/c/"):
+            return self._web.failed()
+        return replied(500, Refusal(500, "api_error", "An unknown error occurred.").body, self._base)
+
     def _call(self, request: TwinRequest) -> TwinResponse:
         key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
         try:

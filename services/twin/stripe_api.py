@@ -119,7 +119,7 @@ def _session(store: Store, call: Call, _id: str) -> Doc:
     if mode not in ("payment", "setup"):
         raise invalid("This mode is not offered here.", "parameter_missing" if mode is None else "", "mode")
     for name in ("success_url", "cancel_url"):
-        if not re.match(r"https?://[^\s/]+[^\s]*$", params.get(name, "http://none")):
+        if not re.fullmatch(r"https?://[!-.0-~]+(/[!-~]*)?", params.get(name, "http://none")):
             raise invalid("Not a valid URL", "url_invalid", name)
     if params.get("customer") and params.get("customer_email"):
         raise invalid("You may only specify one of these parameters: customer, customer_email.")

@@ -158,8 +158,10 @@ def _way(value: str, label: str, panel: str, chosen: str) -> str:
 def _saved_label(method: Doc) -> str:
     details = method[method["type"]]
     name = _BRANDS.get(details.get("brand", ""), "") or details.get("bank_name") or "SEPA"
-    until = f"<span>Valid to {details['exp_month']:02d} / {details['exp_year'] % 100:02d}</span>"
-    return f"<b>{escape(name)} ending in {escape(details['last4'])}</b>{until if 'exp_month' in details else ''}"
+    until = ""
+    if "exp_month" in details:  # of a card; an account does not expire
+        until = f"<span>Valid to {details['exp_month']:02d} / {details['exp_year'] % 100:02d}</span>"
+    return f"<b>{escape(name)} ending in {escape(details['last4'])}</b>{until}"
 
 
 def _card_panel(typed: Typed, problems: dict[str, str]) -> str:

@@ -72,6 +72,11 @@ class StripeWeb:
             return _html(200, pages.said_page("Thank you", "You can close this page and go back to Souk."))
         return _nothing()
 
+    def failed(self) -> TwinResponse:
+        """A fault of this page."""
+        text = "This page could not be shown. Go back to Souk: it says what was paid, and there you can try again."
+        return _html(500, pages.said_page("Something went wrong here", text))
+
     # ------------------------------------------------------------ paying
 
     def _pay(self, session_id: str, request: TwinRequest, form: dict[str, list[str]] | None) -> TwinResponse:

@@ -128,6 +128,17 @@ def test_a_bank_debit_takes_its_days(tab: Tab, rig: Rig, merchant: Merchant, ban
     assert rig.stripe.balance("usd") == (2900 if is_paid else 0)
 
 
+def test_an_account_on_file_is_offered_and_pays(tab: Tab, rig: Rig, merchant: Merchant) -> None:
+    kim = rig.customer()
+    rig.ask(rig.v1.payment_methods.attach_async("pm_usBankAccount_success", {"customer": kim}))
+    session = opened(rig, merchant, customer=kim)
+    assert tab.go(session["url"]) == 200
+    assert "Test Bank ending in 6789" in tab.text
+    tab.click("#pay")
+    tab.wait_at(merchant.url)
+    assert intent_state(rig, session) == "processing"
+
+
 def test_a_used_page_says_so_and_charges_no_second_time(tab: Tab, rig: Rig, merchant: Merchant) -> None:
     session = opened(rig, merchant)
     tab.go(session["url"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.twin.stripe_rig import DAY, Rig
+from tests.twin.stripe_rig import DAY, Rig, text_of
 
 pytestmark = pytest.mark.loopback
 
@@ -45,6 +46,21 @@ def test_a_decline_says_why_and_leaves_its_payment_behind(rig: Rig, token: str, 
     assert (kept["status"], kept["payment_method"]) == ("requires_payment_method", None)
     assert kept["last_payment_error"]["decline_code"] == decline_code
     assert (rig.stripe.balance("usd"), rig.stripe.count_charges()) == (0, 0)
+
+
+def test_a_card_works_to_the_end_of_its_month_and_is_refused_after(rig: Rig) -> None:
+    kim = rig.customer()
+    session = rig.session(customer=kim)
+    rig.pay(session, expiry="12 / 26")
+    token = rig.read(session, "payment_intent")["payment_intent"]["payment_method"]
+    rig.clock.at = datetime(2026, 12, 31, 23, 59, tzinfo=UTC)
+    assert rig.charge(token, customer=kim)["status"] == "succeeded"
+    rig.clock.move(minutes=1)
+    told = rig.refused(rig.charging(token, key="b", customer=kim)).json_body["error"]
+    assert (told["type"], told["code"], told["decline_code"]) == ("card_error", "expired_card", "expired_card")
+    late = rig.session(key="late", customer=kim)
+    assert "Your card has expired." in text_of(rig.fill(late["url"], way=token))
+    assert rig.stripe.count_charges() == 2
 
 
 def test_a_key_brings_the_same_answer_within_a_day_and_is_forgotten_after(rig: Rig) -> None:

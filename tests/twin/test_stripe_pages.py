@@ -154,6 +154,39 @@ def test_what_is_on_file_comes_first_and_pays_without_typing(rig: Rig) -> None:
     assert "Choose how to pay." in text_of(rig.fill(other["url"], way=token))
 
 
+@pytest.mark.parametrize(
+    ("token", "currency", "label"),
+    [("pm_usBankAccount_success", "usd", "Test Bank ending in 6789"), ("sepa", "eur", "SEPA ending in 6789")],
+)
+def test_an_account_on_file_is_shown_without_a_date_and_pays(rig: Rig, token: str, currency: str, label: str) -> None:
+    kim = rig.customer()
+    if token == "sepa":  # has no name of its own, so it is kept by a page
+        kept = rig.session(key="keep", mode="setup", currency="eur", customer=kim)
+        rig.fill(kept["url"], email="kim@example.com", name="Kim", way="sepa_debit", bank="pays")
+        token = rig.read(kept, "setup_intent")["setup_intent"]["payment_method"]
+    else:
+        token = rig.ask(rig.v1.payment_methods.attach_async(token, {"customer": kim}))["id"]
+    price = {"currency": currency, "unit_amount": 2900, "product_data": {"name": "Starter plan"}}
+    session = rig.session(customer=kim, line_items=[{"quantity": 1, "price_data": price}])
+    page = rig.open_page(session["url"])
+    assert page.status_code == 200
+    assert label in text_of(page)
+    assert "Valid to" not in text_of(page)
+    assert rig.fill(session["url"], way=token).status_code == 303
+    rig.clock.move(days=4)
+    assert rig.read(session)["payment_status"] == "paid"
+
+
+def test_what_was_taken_off_the_file_is_not_offered_any_more(rig: Rig) -> None:
+    kim = rig.customer()
+    for name in ("pm_card_visa", "pm_usBankAccount_success"):
+        token = rig.ask(rig.v1.payment_methods.attach_async(name, {"customer": kim}))["id"]
+        rig.ask(rig.v1.payment_methods.detach_async(token))
+    session = rig.session(customer=kim)
+    assert "ending in 4242" not in text_of(rig.open_page(session["url"]))
+    assert "Choose how to pay." in text_of(rig.fill(session["url"], way=token))
+
+
 def test_a_setup_page_keeps_a_card_and_charges_nothing(rig: Rig) -> None:
     kim = rig.customer()
     session = rig.session(mode="setup", currency="usd", customer=kim)
@@ -240,6 +273,10 @@ def test_without_an_address_to_go_back_to_the_page_says_so(rig: Rig) -> None:
         {"expires_at": 1795514400 + 60 * 20},
         {"expires_at": 1795514400 + 86_400 * 2},
         {"success_url": "javascript:alert(1)"},
+        {"success_url": "http://127.0.0.1:9/a\r\nset-cookie: a=b"},
+        {"success_url": "http://127.0.0.1:9/a\n"},
+        {"cancel_url": "http://127.0.0.1:9/a b"},
+        {"cancel_url": "http://127.0.0.1:9/\u00e4"},
         {"line_items": []},
         {"mode": "subscription"},
         {"excluded_payment_method_types": ["card"], "payment_intent_data": {"capture_method": "manual"}},

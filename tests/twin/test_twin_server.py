@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
 from services.twin.server import BODY_MAX, Twin
-from tests.twin.stripe_rig import KEY, MovedClock, Rig
+from tests.twin.stripe_rig import KEY, MovedClock, Rig, text_of
 
 pytestmark = pytest.mark.loopback
 
@@ -95,6 +97,35 @@ def test_a_page_made_before_a_restart_is_found_at_the_new_port(rig: Rig, tmp_pat
         assert httpx.get(found["url"], trust_env=False).status_code == 200
     finally:
         again.close()
+
+
+@pytest.mark.logs("the test provider failed to answer")
+def test_a_fault_of_its_own_is_answered_as_the_provider_would(rig: Rig, tmp_path: Path) -> None:
+    session = rig.session()
+    for name, table in (("stripe.db", "objects"), ("paypal.db", "docs")):
+        with closing(sqlite3.connect(tmp_path / "twin" / name)) as record, record:
+            record.execute(f"DROP TABLE {table}")
+    error = rig.refused(rig.charging())
+    assert (error.http_status, error.json_body["error"]["type"]) == (500, "api_error")
+    for page in (session["url"], f"{rig.url}/paypal/checkoutnow?token=EC-1"):
+        shown = rig.open_page(page)
+        assert shown.status_code == 500
+        assert "Something went wrong here" in text_of(shown)
+        assert "Go back to Souk" in text_of(shown)
+    asked = rig.browser.get(f"{rig.url}/paypal/v2/checkout/orders/5O190127TN364715T")
+    assert (asked.status_code, asked.json()["name"]) == (500, "INTERNAL_SERVER_ERROR")
+
+
+def test_a_request_that_cannot_be_read_is_answered(rig: Rig) -> None:
+    host, _, port = rig.twin.page_host.partition(":")
+    for head, status in (
+        (b"GET http://[ HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", b" 400 "),
+        (b"GET /c/done/ HTTP/1.1\r\nhost: [\r\n\r\n", b" 421 "),
+        (b"GET /c/done/ HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: \xb2\r\n\r\n", b" 413 "),
+    ):
+        with socket.create_connection((host, int(port)), timeout=20) as line:
+            line.sendall(head)
+            assert status in line.recv(100)
 
 
 def test_strange_requests_are_answered_and_break_nothing(rig: Rig) -> None:
