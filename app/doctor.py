@@ -27,6 +27,11 @@ MODES = {
     INLINE: "inline: the test provider inside Souk, without pages in a browser",
     LIVE: "live: Stripe and PayPal themselves",
 }
+MONEY = {
+    True: "TEST, no real money moves",
+    False: "LIVE, real money moves",
+    None: "NONE, these settings are refused and Souk does not start with them",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`lines`: by provider; "settings" stands for what concerns none of them."""
+    """`lines`: by provider; "settings" stands for what concerns none of them. `is_test_mode` is None where the settings
+    are refused: no provider is opened, and there is neither."""
 
     mode: str
-    is_test_mode: bool
+    is_test_mode: bool | None
     lines: dict[str, tuple[Told, ...]]
 
     @property
@@ -60,8 +66,7 @@ class Diagnosis:
         return {"mode": self.mode, "is_test_mode": self.is_test_mode, "is_well": self.is_well, "lines": lines}
 
     def as_text(self) -> str:
-        money = "TEST, no real money moves" if self.is_test_mode else "LIVE, real money moves"
-        lines = [f"Payments are {MODES[self.mode]}.", f"Mode: {money}."]
+        lines = [f"Payments are {MODES[self.mode]}.", f"Mode: {MONEY[self.is_test_mode]}."]
         for name, told in self.lines.items():
             lines += [
                 "",
@@ -84,7 +89,7 @@ async def examine(settings: Settings, clock: Clock) -> Diagnosis:
         till = await asyncio.to_thread(open_till, settings, clock)
     except SettingsError as error:
         wrong = (Told("settings", False, str(error), "settings_wrong"),)
-        return Diagnosis(settings.payments, not settings.allow_live_keys, {"settings": wrong})
+        return Diagnosis(settings.payments, None, {"settings": wrong})
     try:
         lines = {one.name: await _ask(one, clock, till.keys) for one in till.providers}
         about = _about_settings(settings, till)

@@ -126,8 +126,18 @@ def test_a_key_that_was_revoked_is_said_to_be(data_dir: Path, loop: asyncio.Runn
 
 def test_a_live_installation_without_keys_is_not_well(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, told = run(data_dir, capsys, payments="live")
-    assert (code, told["is_well"]) == (1, False)
+    assert (code, told["is_well"], told["is_test_mode"]) == (1, False, None)
     assert "no key of Stripe or PayPal" in str(told["lines"])
+
+
+def test_a_live_key_that_is_refused_is_no_test_mode(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused = Settings(data_dir, payments="live", stripe_key="rk_live" + "_canary00")
+    assert doctor.run(Namespace(json=False, what="payments"), refused) == 1
+    shown = capsys.readouterr().out
+    assert "a restricted live key is refused unless allow_live_keys = true" in shown
+    assert "Mode: NONE, these settings are refused" in shown
+    assert "TEST" not in shown
+    assert "canary" not in shown
 
 
 def test_the_command_prints_it_for_people(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
