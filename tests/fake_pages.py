@@ -111,6 +111,8 @@ def email_of(page: Page) -> str:
 def is_ours(return_url: str) -> bool:
     """Whether a browser may be sent back there: to this machine, or to the server's own page."""
     here = ("http://127.0.0.1:", "http://[::1]:")
+    if not (return_url.isascii() and return_url.isprintable()) or " " in return_url:
+        return False
     return not return_url or return_url.startswith(here) or return_url.endswith("/pay/return/")
 
 

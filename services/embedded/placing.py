@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -44,6 +45,8 @@ from services.embedded.ways import Way
 LEASE = timedelta(seconds=20)
 NOT_COMPLETED = errors.PaymentNotCompleted.code
 PAID_BY_TRANSFER = "transfer"
+# The letters of an address as it goes over the wire (RFC 3986), and no more of them than every provider takes.
+_ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{0,2000}")
 
 _OFFERING = sa.select(
     m.OfferingRow.id,
@@ -140,12 +143,16 @@ def method_problems(core: Core, request: QuickCheckout | PayOrder) -> dict[str, 
 
 
 def is_ours(core: Core, return_url: str) -> bool:
-    """A browser is sent back to nobody but a listener on this machine, or the page this installation has for it."""
+    """A browser is sent back to nobody but a listener on this machine, or the page this installation has for it, and
+    no provider is told an address that it would refuse: a space, a line's end, a letter of another alphabet."""
+    if not _ADDRESS.fullmatch(return_url):
+        return False
     if not return_url or (core.return_page and return_url.partition("?")[0] == core.return_page):
         return True
     try:
         parts = urlsplit(return_url)
-    except ValueError:
+        _ = parts.port
+    except ValueError:  # not an address at all, or a port that cannot be
         return False
     return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1") and not parts.username
 

@@ -108,9 +108,15 @@ async def test_the_same_key_opens_one_page_wherever_the_window_listens(shop: Sho
 @story
 async def test_a_browser_is_sent_back_to_this_machine_only(shop: Shop) -> None:
     buyer = await (await shop.open_pages()).buyer()
-    for url in ("https://evil.example/", "http://evil.example/", "http://127.0.0.1@evil.example/", "javascript:1"):
+    evil = ("https://evil.example/", "http://evil.example/", "http://127.0.0.1@evil.example/", "javascript:1")
+    here = "http://127.0.0.1:5001/"
+    ends = ("\r\nset-cookie: a=b", "\n", "a b", "\t", "\x00", "\u00e4", "\u2028", '"', "<", "\\", "x" * 2000)
+    strange = (*(here + end for end in ends), "http://127.0.0.1:port/", "http://127.0.0.1:70000/")
+    for number, url in enumerate((*evil, *strange)):
         order = await page(shop, return_url=url)
-        await raises(errors.InvalidInput, buyer.quick_checkout(order, key=url), return_url="not_available")
+        await raises(errors.InvalidInput, buyer.quick_checkout(order, key=f"k{number}"), return_url="not_available")
+    good = await page(shop, return_url=f"{here}pay/return/?order=1&a=%20#[x]")
+    assert (await buyer.quick_checkout(good, key="good")).action is not None
 
 
 @story
