@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import tempfile
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from app.simulate import outside, paying
 from app.simulate.life import START, Life, Lived
+from app.simulate.shaky import Killed
 from app.simulate.wishes import PAYING, WISHES
 from services.db import migrate
 from services.db.session import Database
@@ -55,10 +57,25 @@ async def live_on(life: Life, months: int) -> int:
     return count
 
 
+@contextmanager
+def kills_unsaid() -> Iterator[None]:
+    """A start that is killed while it sweeps is logged as any failure there; planned ones are no news, bugs are."""
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], Killed))
+
+    log = logging.getLogger("souk.service")
+    log.addFilter(is_news)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_news)
+
+
 async def live(seed: int, stocked: Path, months: int, server: str = "") -> tuple[Lived, list[str]]:
     """One life from its first wish to its last check, and its story. A bug is a broken rule like any other. `server`:
     of an empty database with the catalogue, where it is not to be lived in a copy of `stocked`."""
-    with tempfile.TemporaryDirectory(prefix=f"life-{seed}-", dir=stocked.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"life-{seed}-", dir=stocked.parent) as folder, kills_unsaid():
         life, count = Life(seed, Path(folder), stocked, server), 0
         try:
             life.at_the_end = paying.settle_everything

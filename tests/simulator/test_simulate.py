@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import main
-from app.simulate import access, fees, invariants, outside, paying, run
+from app.simulate import access, fees, invariants, outside, paying, run, shaky
 from app.simulate.evidence import Life as Evidence
 from app.simulate.life import LEDGER_KEY, Life
 from app.simulate.wishes import surprises_of
@@ -66,6 +67,15 @@ def test_the_command_prints_one_object(capsys: pytest.CaptureFixture[str]) -> No
     told = json.loads(capsys.readouterr().out)
     assert (told["seeds"], told["months"], told["broken_seeds"], told["broken"]) == (2, 1, [], [])
     assert told["actions"] > 10
+
+
+@pytest.mark.logs("sweep_failed: a bug")
+def test_planned_kills_are_not_said_and_bugs_are(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("souk.service")
+    with run.kills_unsaid():
+        for error, what in ((shaky.Killed(), "planned"), (ValueError("wrong"), "a bug")):
+            log.error("sweep_failed: %s", what, exc_info=error)
+    assert [record.getMessage() for record in caplog.records] == ["sweep_failed: a bug"]
 
 
 # ---- what is wrong is named
