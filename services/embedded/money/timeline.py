@@ -6,6 +6,7 @@ by the real clock and stay, other folders are not touched.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from dataclasses import dataclass
@@ -22,15 +23,16 @@ from services.api.types import Happening, MoveTime, SubscriptionState, Timeline,
 from services.db import models as m
 from services.db import snapshots
 from services.domain.periods import add_months
-from services.embedded import worker
+from services.embedded import inbox, order_sweep, worker
 from services.embedded.core import Area, Core
-from services.embedded.money import cycles, due, happenings, subscribing
+from services.embedded.money import cycles, due, happenings, outcomes, subscribing, under_way
 from services.embedded.money.duties import DUTIES
 from services.embedded.workspace import Workspace, read_offset, write_offset
 
 POINTS_MAX = 20
 FURTHEST = timedelta(days=3660)  # a move further than ten years is a slip of the hand
 SHOWN_MAX = 1000  # happenings of one move
+_PATIENCE_S, _PAUSE_S = 5.0, 0.02  # for somebody else who does what is due; afterwards it is left to them
 _DATABASE, _PROVIDER, _NOTE = "souk.db", "provider.db", "point.json"
 
 
@@ -147,14 +149,43 @@ def _target(request: MoveTime, now: datetime, coming: due.Due | None) -> datetim
 
 
 async def _move_to(core: Core, workspace: Workspace, target: datetime) -> None:
-    """From one due instant to the next, each done at its own time, then on to the target."""
-    while (coming := await core.db.read(due.next_due)) is not None and coming.at <= target:
-        await _set_time(core, workspace, max(coming.at, core.clock.now()))
-        if not await due.run_due(core, DUTIES, coming.at):
-            break  # another process does it
+    """From one due instant to the next, each done at its own time, then on to the target. While a payment is under way
+    its provider is asked on the days between: what follows from an answer may fall due before the target."""
+    await _hear(core)
+    waited = 0.0
+    while waited < _PATIENCE_S:
+        coming, look_at = await core.db.read(partial(_next_stop, now=core.clock.now()))
+        is_due = coming is not None and (look_at is None or coming.at <= look_at)
+        stop = coming.at if coming is not None and is_due else look_at
+        if stop is None or stop > target:
+            break
+        await _set_time(core, workspace, max(stop, core.clock.now()))
+        if not is_due:
+            await _hear(core)
+        elif not await due.run_due(core, DUTIES, stop):
+            await asyncio.sleep(_PAUSE_S)  # the worker, or another process, is at it
+            waited += _PAUSE_S
+            continue
         await _do_jobs(core)
+        waited = 0.0
     await _set_time(core, workspace, max(target, core.clock.now()))
+    await _hear(core)
+    await due.run_due(core, DUTIES, target)  # what an answer just now has made due
     await _do_jobs(core)
+
+
+def _next_stop(connection: Connection, now: datetime) -> tuple[due.Due | None, datetime | None]:
+    return due.next_due(connection), under_way.next_look(connection, now)
+
+
+async def _hear(core: Core) -> None:
+    """What the providers say of what is under way, recorded as of now. Nobody is asked when nothing is."""
+    if await core.db.read(lambda connection: under_way.next_look(connection, core.clock.now())) is None:
+        return
+    await order_sweep.sweep(core)
+    await outcomes.sweep(core)
+    await inbox.poll(core)
+    await inbox.look(core)
 
 
 async def _set_time(core: Core, workspace: Workspace, present: datetime) -> None:
