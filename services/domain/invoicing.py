@@ -246,6 +246,7 @@ _AFTER: dict[tuple[InvoiceState, InvoiceAction], InvoiceState] = {
     (InvoiceState.DRAFT, InvoiceAction.FINALIZE): InvoiceState.OPEN,
     (InvoiceState.OPEN, InvoiceAction.PAY): InvoiceState.PAID,
     (InvoiceState.PAID, InvoiceAction.RETURN): InvoiceState.OPEN,
+    (InvoiceState.OPEN, InvoiceAction.RETURN): InvoiceState.OPEN,  # a part that was paid
     (InvoiceState.OPEN, InvoiceAction.VOID): InvoiceState.VOID,
     (InvoiceState.OPEN, InvoiceAction.WRITE_OFF): InvoiceState.UNCOLLECTIBLE,
     (InvoiceState.UNCOLLECTIBLE, InvoiceAction.PAY): InvoiceState.PAID,

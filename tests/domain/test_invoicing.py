@@ -369,6 +369,7 @@ ALLOWED = {
     (OPEN, InvoiceAction.VOID): VOID,
     (OPEN, InvoiceAction.WRITE_OFF): LOST,
     (PAID, InvoiceAction.RETURN): OPEN,
+    (OPEN, InvoiceAction.RETURN): OPEN,
     (LOST, InvoiceAction.PAY): PAID,
     (LOST, InvoiceAction.VOID): VOID,
 }

@@ -9,8 +9,11 @@ from services.api import errors
 from services.api.contract import Service
 from services.api.types import (
     BillingCycle,
+    BillingDetails,
     BillingModel,
+    InvoiceKind,
     InvoiceQuery,
+    InvoiceState,
     Order,
     OrderState,
     PaymentState,
@@ -47,6 +50,10 @@ async def books(life: Life) -> list[str]:
     """What is at the provider by our books, what is owed to buyers, what they owe."""
     kinds = (AccountKind.CLEARING, AccountKind.REFUNDS, AccountKind.RECEIVABLE)
     return [str((await life.balance(kind)).micros) for kind in kinds]
+
+
+def micros(amount: str) -> str:
+    return str(usd(amount).micros)
 
 
 @story
@@ -205,6 +212,36 @@ async def test_a_hold_that_is_gone_after_all_was_credited_owes_nothing_to_anybod
     shop.clock.advance(seconds=30)
     await shop.market.run_jobs()
     assert (await books(life), shop.provider.balance()) == (["0", "0", "0"], usd("0"))
+    await life.check_books()
+
+
+@story
+async def test_a_hold_that_is_gone_is_owed_on_the_corrected_invoice_which_asks_for_more(shop: Shop) -> None:
+    await _lose_a_corrected(shop, "", "CH", "31.35")
+
+
+@story
+async def test_a_hold_that_is_gone_is_owed_on_the_corrected_invoice_and_what_was_too_much_is_not(shop: Shop) -> None:
+    await _lose_a_corrected(shop, "CH", "", "29")
+
+
+async def _lose_a_corrected(shop: Shop, before: str, after: str, owed: str) -> None:
+    market = await shop.open_pages(undo_s=ONE_MINUTE)
+    life = await Life.begin(shop)
+    await life.buyer.set_billing_details(BillingDetails(country=before))
+    await market.buy(life.buyer, await life.order())
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery(kind=InvoiceKind.INVOICE))).items
+    corrected = await life.buyer.correct_invoice(invoice.uuid, BillingDetails(country=after), key="c")
+    await shop.provider.lose_hold(await shop.value(sa.select(P.charge_id)))
+    shop.clock.advance(seconds=ONE_MINUTE)
+    await shop.market.run_jobs()
+    shop.clock.advance(minutes=5)
+    await shop.market.run_jobs()
+    found = await life.buyer.get_invoice(corrected.invoice.uuid)
+    assert (found.state, found.due, await books(life)) == (InvoiceState.OPEN, usd(owed), ["0", "0", micros("-" + owed)])
+    await life.check_books()
+    await life.buyer.pay_invoice(found.uuid, await shop.market.card(), key="again")
+    assert (shop.provider.balance(), await books(life)) == (usd(owed), [micros("-" + owed), "0", "0"])
     await life.check_books()
 
 

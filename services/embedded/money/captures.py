@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from services.api.money import Money
 from services.api.types import PaymentState
 from services.db import models as m
 from services.embedded import asking, refusals
@@ -103,7 +104,8 @@ def record(core: Core, connection: Connection, order_uuid: str, answer: Charge) 
         _set(connection, row, PaymentState.FAILED, row.charge_id)
         due.drop(connection, order_uuid, CAPTURE)
         code = refusals.stored(answer.decline_code or "expired")
-        returned.order_unpaid(core, connection, order_uuid, row.provider, code, core.clock.now())
+        amount = Money(row.amount_micros, row.currency)
+        returned.order_unpaid(core, connection, order_uuid, amount, row.provider, code, core.clock.now())
 
 
 def _set(connection: Connection, row: Any, state: PaymentState, charge_id: str) -> None:

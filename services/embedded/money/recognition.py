@@ -51,14 +51,16 @@ class Deferred:
     until: datetime
 
     def after(self, at: datetime) -> Deferred:
-        """What is left at `at`."""
-        return replace(self, left=self.left - self.earned(at), since=at)
+        """What is left at `at`; a look back changes nothing."""
+        return replace(self, left=self.left - self.earned(at), since=max(at, self.since))
 
     def earned(self, at: datetime) -> Money:
         """Earned from `since` to `at`: the elapsed part of what was left, all of it at the end."""
         if at >= self.until:
             return self.left
-        spans = [max(timedelta(0), at - self.since), self.until - max(at, self.since)]
+        if at <= self.since:  # somebody looked later than the clock rang
+            return Money.zero(self.left.currency)
+        spans = [at - self.since, self.until - at]
         parts = split_largest_remainder(self.left.micros, [span // timedelta(microseconds=1) for span in spans])
         return Money(parts[0], self.left.currency)
 

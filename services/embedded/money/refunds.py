@@ -25,7 +25,7 @@ from services.embedded.held import HELD
 from services.embedded.money import ledger, payments
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import REFUND, Intent
-from services.embedded.ways import Way
+from services.embedded.ways import TRANSFER, Way
 from services.gateways.payments import Charge
 
 # An order's payment that is held counts as paid: sending it back lets go of the hold.
@@ -33,7 +33,12 @@ TAKEN = (PaymentState.SUCCEEDED.value, *HELD)
 DISPUTE_WON = "won"  # the money of it is ours again
 INVOICE = "invoice"  # the purpose of a payment for an invoice, and what a refund of it is for
 
-_D, _I, _P = pm.DisputeRow, mm.InvoiceRow, mm.PaymentIntent
+_D, _I, _P, _T = pm.DisputeRow, mm.InvoiceRow, mm.PaymentIntent, pm.TransferRow
+_TRANSFERRED = (
+    sa.select(_T.reference, portable.sum_of((_T.amount_micros - _T.surplus_micros).expression).label("micros"))
+    .where(_T.subject == INVOICE, _T.subject_uuid == sa.bindparam("of"))
+    .group_by(_T.reference)
+)
 
 
 def charge_of(connection: Connection, row: Any, amount: Money) -> str:
@@ -84,7 +89,8 @@ class _Paid:
 
 
 def _charges(connection: Connection, row: Any) -> list[_Paid]:
-    """The charges that paid an invoice, the invoices it replaces and its order, the last first."""
+    """The charges that paid an invoice, the invoices it replaces and its order, the last first. What came by transfer
+    for an invoice is one charge by the invoice's number."""
     found: dict[str, tuple[str, int]] = {}
     invoice_uuid = row.uuid
     while invoice_uuid:
@@ -99,6 +105,9 @@ def _charges(connection: Connection, row: Any) -> list[_Paid]:
             .order_by(_P.created_at.desc(), _P.uuid.desc())
         )
         found |= {one.charge_id: (one.provider, one.amount_micros) for one in connection.execute(paid)}
+        found |= {
+            one.reference: (TRANSFER, one.micros) for one in connection.execute(_TRANSFERRED, {"of": invoice_uuid})
+        }
         invoice_uuid = connection.execute(sa.select(_I.corrects_uuid).where(_I.uuid == invoice_uuid)).scalar()
     if row.order_uuid:
         p = m.PaymentRow

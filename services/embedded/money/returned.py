@@ -14,7 +14,7 @@ from services.domain import invoicing, movements
 from services.domain.invoicing import InvoiceAction
 from services.domain.movements import Stamp
 from services.embedded.core import Core
-from services.embedded.money import finalising, ledger, standing
+from services.embedded.money import due, finalising, ledger, standing
 
 _I = mm.InvoiceRow
 _OF_ORDER = (
@@ -22,33 +22,43 @@ _OF_ORDER = (
     .where(
         _I.order_uuid == sa.bindparam("order"),
         _I.kind == InvoiceKind.INVOICE.value,
-        _I.state == InvoiceState.PAID.value,
+        _I.state.in_([InvoiceState.PAID.value, InvoiceState.OPEN.value]),
+        _I.paid_micros > 0,
         _I.replaced_by_uuid == "",
     )
     .order_by(_I.created_at, _I.uuid)
 )
 
 
-def order_unpaid(core: Core, connection: Connection, order_uuid: str, provider: str, code: str, at: datetime) -> None:
-    """The same for the invoice of an order, as far as there is one that is paid."""
+def order_unpaid(
+    core: Core, connection: Connection, order_uuid: str, paid: Money, provider: str, code: str, at: datetime
+) -> None:
+    """The `paid` money of an order went: as far as its invoices were paid with it, they are not. One that a corrected
+    invoice had handed its money to may be open, and may have been paid with other money too."""
+    left = paid
     for uuid in connection.execute(_OF_ORDER, {"order": order_uuid}).scalars().all():
-        unpay(core, connection, uuid, provider, code, at)
+        left -= unpay(core, connection, uuid, left, provider, code, at)
 
 
-def unpay(core: Core, connection: Connection, invoice_uuid: str, provider: str, code: str, at: datetime) -> None:
-    """paid -> open, with its dunning calendar from `at` on. What was credited meanwhile stays credited: its refund goes
-    its own way, and ends where the money never was."""
+def unpay(
+    core: Core, connection: Connection, invoice_uuid: str, paid: Money, provider: str, code: str, at: datetime
+) -> Money:
+    """Open (again), with its dunning calendar from `at` on. What was credited meanwhile stays credited: its refund goes
+    its own way, and ends where the money never was. Returns what was paid of `paid`, credited or not."""
     row = finalising.row_of(connection, invoice_uuid)
-    amount = Money(row.paid_micros - min(row.paid_micros, row.credited_micros), row.currency)
-    if amount.is_zero:
-        connection.execute(sa.update(_I).where(_I.uuid == invoice_uuid).values(paid_micros=0))
-        return
-    state = invoicing.after(InvoiceState(row.state), InvoiceAction.RETURN)
-    stamp = Stamp(row.organization_uuid, f"returned:{invoice_uuid}:{at.isoformat()}", at,
-                  {"number": row.number, "invoice": row.uuid})  # fmt: skip
-    ledger.post(core, connection, movements.return_payment(stamp, amount=amount, provider=provider))
-    connection.execute(
-        sa.update(_I).where(_I.uuid == invoice_uuid).values(state=state.value, paid_micros=0, paid_at=None, attempts=[])
-    )
-    again = finalising.row_of(connection, invoice_uuid)
-    standing.attempt_failed(core, connection, again, 0, code, at)
+    gone = min(paid, Money(row.paid_micros, row.currency))
+    amount = min(gone, Money(max(0, row.paid_micros - row.credited_micros), row.currency))
+    rest = {"paid_micros": row.paid_micros - gone.micros}
+    if not amount.is_zero:
+        stamp = Stamp(row.organization_uuid, f"returned:{invoice_uuid}:{at.isoformat()}", at,
+                      {"number": row.number, "invoice": row.uuid})  # fmt: skip
+        ledger.post(core, connection, movements.return_payment(stamp, amount=amount, provider=provider))
+        state = invoicing.after(InvoiceState(row.state), InvoiceAction.RETURN)
+        rest |= {"state": state.value, "paid_at": None}
+        if row.state == InvoiceState.PAID.value:
+            rest["attempts"] = []
+    connection.execute(sa.update(_I).where(_I.uuid == invoice_uuid).values(rest))
+    if not amount.is_zero:
+        due.drop(connection, invoice_uuid, finalising.OVERDUE)  # the calendar that begins now is the nearer one
+        standing.attempt_failed(core, connection, finalising.row_of(connection, invoice_uuid), 0, code, at)
+    return gone

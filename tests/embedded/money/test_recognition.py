@@ -146,3 +146,10 @@ def test_nothing_is_earned_before_it_begins() -> None:
     state = Deferred("line", "organization", usd("1"), START, at(days=1))
     assert state.earned(START) == state.earned(at(days=-1)) == ZERO
     assert state.earned(at(hours=12)) == usd("0.5")
+
+
+def test_a_boundary_that_rings_after_somebody_looked_later_changes_nothing() -> None:
+    state = Deferred("line", "organization", usd("1"), START, at(days=1))
+    half, whole = state.after(at(hours=12)), state.after(at(days=2))
+    assert (half.earned(at(hours=6)), half.after(at(hours=6))) == (ZERO, half)
+    assert (whole.earned(at(hours=6)), whole.after(at(hours=6))) == (ZERO, whole)
