@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 
 from services.api.errors import EventRejected, InvalidInput, NotFound, SumMoved, WrongState
-from services.api.money import Money
+from services.api.money import AMOUNT_MAX, Money
 from services.api.types import (
     FoundInvoice,
     FoundInvoices,
@@ -16,6 +17,7 @@ from services.api.types import (
     InvoiceState,
     LedgerLine,
     MovementKind,
+    Order,
     PaymentState,
     ReceiveTransfer,
     Refunded,
@@ -34,6 +36,7 @@ from tests.fake_world import Arrival
 
 LARGEST_EVENT = 256 * 1024
 NOTE_MAX, REFERENCE_MAX = 2_000, 140
+OLDEST = timedelta(days=366)
 SEARCH_MIN, SEARCH_MAX, PAGE_MAX = 2, 254, 300
 
 
@@ -98,29 +101,41 @@ class FakeCollections(FakeDisputes):
         return attempt.answer
 
     def _find(self, books: list[Books], reference: str) -> TransferDue:
-        """What a reference stands for; an open invoice may be paid by transfer however it was to be paid."""
-        wanted = reference.strip().upper()
+        """What a reference stands for; an open invoice may be paid by transfer however it was to be paid. What needs no
+        money has nothing left."""
+        wanted, own = plain(reference), {one.organization.uuid for one in books}
         found = self._expected(books)
+        found += [self._over_order(order) for _, order in self.world.orders.values() if order.organization_uuid in own]
         found += [
-            self._due_invoice(one, invoice)
+            due if self._is_due(invoice) else replace(due, amount=due.received)
             for one in books
             for invoice in one.invoices.values()
-            if self._is_due(invoice)
+            if invoice.kind is InvoiceKind.INVOICE and invoice.number
+            for due in [self._due_invoice(one, invoice)]
         ]
         due = next((one for one in found if one.reference.upper() == wanted), None)
         if due is None:
             raise InvalidInput(fields={"reference": "unknown"})
         return due
 
+    def _over_order(self, order: Order) -> TransferDue:
+        nothing, now = Money.zero(), self.world.clock.now()
+        return TransferDue(
+            order.uuid, "order", f"SKT-{order.uuid[-10:].upper()}", order.organization_name, order.buyer_email,
+            order.offering_name, nothing, nothing, now, False,
+        )  # fmt: skip
+
     def _check_arrival(self, request: ReceiveTransfer, due: TransferDue) -> None:
-        bank, now = request.bank_reference.strip(), self.world.clock.now()
+        bank, now = plain(request.bank_reference), self.world.clock.now()
         is_used = bank in {one.bank_reference for one in self.world.arrivals}
         bank_problem = "required" if not bank else "already_used" if is_used else ""
         refuse(
             {
-                "amount": _amount_problem(request.amount, due.amount),
+                "amount": "out_of_range"
+                if request.amount.micros > AMOUNT_MAX
+                else _amount_problem(request.amount, due.amount),
                 "bank_reference": "too_long" if len(bank) > REFERENCE_MAX else bank_problem,
-                "received_on": "out_of_range" if request.received_on and request.received_on > now else "",
+                "received_on": _day_problem(request.received_on, now),
                 "note": "too_long" if len(request.note) > NOTE_MAX else "",
             }
         )
@@ -134,19 +149,20 @@ class FakeCollections(FakeDisputes):
             request.note.strip(),
         )  # fmt: skip
         books = self._credit_part(due, part, left)
-        if not surplus.is_zero:
-            books.grant(self.world.ids, now, surplus, "transfer", MovementKind.TOP_UP)
-        arrival = Arrival(due.uuid, books.organization.uuid, request.bank_reference.strip(), part, told)
+        arrival = Arrival(due.uuid, books.organization.uuid, plain(request.bank_reference), part, told)
         self.world.arrivals.append(arrival)
         ref = f"{due.subject}:{due.uuid}"
         self._tell(books, "transfer_received", ref, number=due.reference, amount=request.amount.micros)
+        if not surplus.is_zero:
+            self._credit_transfer(books, due.reference, surplus)
         return told
 
     def _credit_part(self, due: TransferDue, part: Money, left: Money) -> Books:
         """An order is delivered when all of it is there; an invoice is paid part by part."""
         if due.subject == "order":
             owner, order = self.world.orders[due.uuid]
-            assert order.transfer is not None
+            if order.transfer is None:
+                return self.world.books[order.organization_uuid]
             transfer = replace(order.transfer, amount=left, received=order.transfer.received + part)
             self.world.orders[due.uuid] = (owner, replace(order, transfer=transfer))
             if left.is_zero:
@@ -154,6 +170,8 @@ class FakeCollections(FakeDisputes):
             return self.world.books[order.organization_uuid]
         books = next(one for one in self.world.books.values() if due.uuid in one.invoices)
         invoice = books.invoices[due.uuid]
+        if part.is_zero:
+            return books
         if left.is_zero:
             self._pay_open(books, invoice, "transfer")
         else:
@@ -250,6 +268,9 @@ class FakeCollections(FakeDisputes):
         note = replace(note, tax=-preview.tax, total=-preview.amount, due=ZERO, paid=-preview.amount)
         books.keep(note)
         books.keep(replace(books.invoices[invoice.uuid], credited=invoice.credited + preview.amount))
+        for uuid, (owner, order) in self.world.orders.items():
+            if order.invoice_uuid == invoice.uuid:
+                self.world.orders[uuid] = (owner, replace(order, refunded=order.refunded + preview.amount))
         if preview.goes_to == "wallet":
             books.grant(self.world.ids, now, preview.amount, "support", MovementKind.REVERSAL)
         else:
@@ -280,6 +301,17 @@ class FakeCollections(FakeDisputes):
             self._look_at_payment(subject)
         elif subject in self.world.setups:
             self._look_at_setup(subject)
+
+
+def plain(reference: str) -> str:
+    """As references are compared."""
+    return "".join(reference.split()).upper()
+
+
+def _day_problem(day: datetime | None, now: datetime) -> str:
+    if day is None:
+        return ""
+    return "" if day.tzinfo is not None and now - OLDEST <= day <= now else "out_of_range"
 
 
 def _amount_problem(amount: Money, due: Money) -> str:

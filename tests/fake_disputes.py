@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from services.api.errors import NotFound
 from services.api.money import Money
 from services.api.types import Dispute, Invoice, MovementKind, ResourceState, SubscriptionState
 from tests.fake_books import ZERO, Books, Held
@@ -17,14 +16,6 @@ ANSWER_WITHIN = timedelta(days=7)
 
 class FakeDisputes(FakeTimeline):
     """`dispute` and `close_dispute` are what the buyer's bank does."""
-
-    def _concerned(self) -> list[Books]:
-        """All books for staff; one's own in test mode. NotFound for buyers where money is real."""
-        if self._user().email in self.world.staff:
-            return list(self.world.books.values())
-        if not self.world.is_test_mode:
-            raise NotFound
-        return self._own_books()
 
     def _email_of(self, books: Books) -> str:
         """Of the first member of an organization."""

@@ -38,15 +38,19 @@ class FakeInvoices(FakeSubscriptions):
 
     async def list_invoices(self, query: InvoiceQuery) -> InvoicePage:
         await self._enter("list_invoices")
-        named = [one for one in self._readable_books() if one.organization.uuid == query.organization_uuid]
-        books = named[0] if named else self._books(query.organization_uuid)
+        whose = self._concerned() if query.everywhere else self._named_books(query.organization_uuid)
         page_bad = "out_of_range" if query.page < 1 else ""
         refuse({"page": page_bad, "page_size": "" if 1 <= query.page_size <= PAGE_MAX else "out_of_range"})
-        found = [one for one in (books.invoices.values() if books else ()) if _matches(one, query)]
+        found = [one for books in whose for one in books.invoices.values() if _matches(one, query)]
         found.reverse()  # of the same instant, the newer first
         found.sort(key=lambda one: one.issued_at or one.created_at, reverse=True)
         start = (query.page - 1) * query.page_size
         return InvoicePage(tuple(found[start : start + query.page_size]), len(found))
+
+    def _named_books(self, organization_uuid: str) -> list[Books]:
+        named = [one for one in self._readable_books() if one.organization.uuid == organization_uuid]
+        own = None if named else self._books(organization_uuid)
+        return named or ([own] if own else [])
 
     def _own_invoice(self, uuid: str) -> tuple[Books, Invoice]:
         for books in self._own_books():

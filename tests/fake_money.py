@@ -15,7 +15,16 @@ from services.api.errors import (
     WrongState,
 )
 from services.api.money import Money
-from services.api.types import Action, BillingDetails, Organization, Paid, PaymentMethod, PaymentState, Project
+from services.api.types import (
+    Action,
+    BillingDetails,
+    MovementKind,
+    Organization,
+    Paid,
+    PaymentMethod,
+    PaymentState,
+    Project,
+)
 from services.domain import identity
 from services.domain.taxes import Treatment, parse_rates, tax_for
 from tests.fake_books import Books
@@ -60,6 +69,14 @@ class FakeMoney(FakeBase):
         is_staff = self._user().email in self.world.staff
         return own + [one for one in self.world.books.values() if is_staff and one not in own]
 
+    def _concerned(self) -> list[Books]:
+        """All books for staff; one's own in test mode. NotFound for buyers where money is real."""
+        if self._user().email in self.world.staff:
+            return list(self.world.books.values())
+        if not self.world.is_test_mode:
+            raise NotFound
+        return self._own_books()
+
     def _books(self, organization_uuid: str = "") -> Books | None:
         """None: nothing was bought yet. NotFound for a stranger's."""
         own = self._own_books()
@@ -75,6 +92,11 @@ class FakeMoney(FakeBase):
 
     def _tell(self, books: Books, kind: str, ref: str = "", **params: str | int | None) -> None:
         books.tell(self.world.ids, self.world.clock.now(), kind, params, ref)
+
+    def _credit_transfer(self, books: Books, reference: str, amount: Money) -> None:
+        """What came by transfer and pays for nothing."""
+        credit = books.grant(self.world.ids, self.world.clock.now(), amount, "transfer", MovementKind.TOP_UP)
+        self._tell(books, "transfer_credited", f"credit:{credit.uuid}", number=reference, amount=amount.micros)
 
     # ---- tax
 

@@ -28,8 +28,8 @@ from services.db import money_models as mm
 from services.db import payment_models as pm
 from services.db import portable
 from services.embedded import inbox
-from services.embedded.core import Area, Caller, is_staff
-from services.embedded.identity import organizations_of
+from services.embedded.core import Area, Caller
+from services.embedded.identity import answers_for
 from services.embedded.money import (
     commands,
     finalising,
@@ -49,11 +49,7 @@ class EmbeddedCollections(Area):
     def _concerned(self, connection: Connection) -> tuple[Caller, list[str] | None]:
         """The caller, and the organizations they act for: None is all of them. NotFound for a buyer who may not."""
         caller = self._caller(connection)
-        if is_staff(connection, caller):
-            return caller, None
-        if not self._core.payments.is_test_mode:
-            raise errors.NotFound
-        return caller, [one.uuid for one in organizations_of(connection, caller)]
+        return caller, answers_for(self._core, connection, caller)
 
     # ---- transfers
 
@@ -78,8 +74,9 @@ class EmbeddedCollections(Area):
         caller, own = self._concerned(connection)
         known = commands.known(connection, caller, key, RECEIVE, request)
         if known is None:
-            portable.one_at_a_time(connection, f"transfer:{request.reference.strip().upper()}")
-            subject, now = receiving.find(connection, request.reference), self._now()
+            portable.one_at_a_time(connection, f"transfer:{receiving.plain(request.reference)}")
+            now = self._now()
+            subject = receiving.find(connection, request.reference, now)
             if subject is None or (own is not None and subject.organization_uuid not in own):
                 raise errors.InvalidInput(fields={"reference": "unknown"})
             receiving.check(request, subject, now)

@@ -12,12 +12,12 @@ import argon2
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.errors import BadCredentials, EmailTaken, InvalidInput, TooManyTries
+from services.api.errors import BadCredentials, EmailTaken, InvalidInput, NotFound, TooManyTries
 from services.api.types import Account, AutoNames, FunnelStep, Organization, Project, Register, Session, SignIn
 from services.db import models as m
 from services.domain import identity as rules
 from services.embedded.carts import move_cart
-from services.embedded.core import Area, Caller, hashed, is_staff
+from services.embedded.core import Area, Caller, Core, hashed, is_staff
 from services.embedded.funnel import note
 from services.embedded.money import alerts, grants, spending
 from services.embedded.money.alerts import CURRENCY
@@ -177,6 +177,16 @@ _ORGANIZATIONS = (
     .where(m.Membership.user_uuid == sa.bindparam("user"))
     .order_by(m.OrganizationRow.uuid, m.ProjectRow.uuid)
 )
+
+
+def answers_for(core: Core, connection: Connection, caller: Caller) -> list[str] | None:
+    """The organizations (uuids) somebody does support for: None, for staff, is all of them; in a test workspace
+    everybody does for their own. NotFound for a buyer who may not."""
+    if is_staff(connection, caller):
+        return None
+    if not core.payments.is_test_mode:
+        raise NotFound
+    return [one.uuid for one in organizations_of(connection, caller)]
 
 
 def organizations_of(connection: Connection, caller: Caller) -> tuple[Organization, ...]:

@@ -295,6 +295,9 @@ async def test_what_staff_found_they_can_read_explain_and_refund(market: Market)
     request = RefundRequest(invoice.uuid)
     done = await eve.refund_invoice(request, (await eve.preview_refund(request)).hash, key="r")
     assert [one.number for one in (await eve.list_invoices(notes)).items] == [done.credit_note_number]
+    everywhere = InvoiceQuery(kind=InvoiceKind.CREDIT_NOTE, everywhere=True)
+    assert [one.number for one in (await eve.list_invoices(everywhere)).items] == [done.credit_note_number]
+    assert (await stranger.list_invoices(everywhere)).items == ()  # in a test workspace: one's own
     assert (done.credit_note_number, "ada@example.com") in await hits(eve, "ada@example.com")
 
 

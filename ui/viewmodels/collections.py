@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from PySide6.QtCore import Signal
 
 from services.api.errors import InvalidInput, KeyReused, NotFound, NotSignedIn, ServiceError, SumMoved, WrongState
-from services.api.money import Money
+from services.api.money import AMOUNT_MAX, Money
 from services.api.types import (
     Dispute,
     Invoice,
@@ -38,6 +38,7 @@ TOUCHES: tuple[Area, ...] = ("orders", "resources", "invoices", "wallet", "subsc
 FIELDS = ("amount", "bank_reference", "received_on", "note")
 REFERENCE_MAX, NOTE_MAX, CREDIT_NOTES_SHOWN = 140, 2_000, 100
 TYPING_MILLISECONDS = 250
+OLDEST = timedelta(days=366)  # of a statement
 # After these nothing was written under the key: the next try is another one.
 DEFINITE = (InvalidInput, NotFound, KeyReused)
 
@@ -103,7 +104,9 @@ class CollectionsViewModel(PageViewModel[CollectionsState]):
     async def _fetch(self) -> _Loaded:
         service = self._service
         transfers = await service.list_transfers()
-        notes = await service.list_invoices(InvoiceQuery(kind=InvoiceKind.CREDIT_NOTE, page_size=CREDIT_NOTES_SHOWN))
+        notes = await service.list_invoices(
+            InvoiceQuery(kind=InvoiceKind.CREDIT_NOTE, page_size=CREDIT_NOTES_SHOWN, everywhere=True)
+        )
         received, disputes = await service.list_received(), await service.list_disputes()
         return _Loaded(transfers, received, notes.items, disputes, (await service.get_timeline()).now)
 
@@ -183,6 +186,8 @@ class ReceiveState:
             return code
         if self.amount.micros <= 0:
             return "not_positive"
+        if self.amount.micros > AMOUNT_MAX:
+            return "out_of_range"
         left = transfer_left(self.due)
         if self.due.subject == REFUND and self.amount != left:
             return "too_large" if left < self.amount else "too_small"
@@ -194,7 +199,7 @@ class ReceiveState:
         day = self.received_on
         if day is None:
             return "date_invalid"
-        return "out_of_range" if self.now is not None and day > self.now else ""
+        return "" if self.now is None or self.now - OLDEST <= day <= self.now else "out_of_range"
 
 
 class ReceiveViewModel(ViewModel[ReceiveState]):

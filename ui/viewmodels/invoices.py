@@ -12,6 +12,7 @@ from PySide6.QtCore import Signal
 
 from services.api.errors import NotSignedIn, ServiceError
 from services.api.types import (
+    Account,
     DocumentFormat,
     Invoice,
     InvoiceKind,
@@ -76,6 +77,7 @@ class InvoicesState:
     upcoming: tuple[Invoice, ...] = ()  # soonest first
     awaited: tuple[Order, ...] = ()  # orders that wait for their buyer's transfer
     may_refund: bool = False  # support, or anybody in a test workspace
+    own: frozenset[str] | None = None  # organizations (uuids) of somebody who may look at those of all; None: sees own
     items: tuple[Invoice, ...] = ()  # the first ones of `total`; more are read as they are wanted
     total: int = 0
     filter: InvoiceFilter = InvoiceFilter.ALL
@@ -96,6 +98,11 @@ class InvoicesState:
         return len(self.items) >= self.total
 
     @property
+    def is_own(self) -> bool:
+        """Whether what is looked at can be paid and corrected here; support only looks at what is another's."""
+        return self.invoice is None or self.own is None or self.invoice.organization_uuid in self.own
+
+    @property
     def is_upcoming(self) -> bool:
         """What is looked at has not been made yet."""
         return self.chosen.startswith(UPCOMING)
@@ -106,6 +113,7 @@ class _Loaded(NamedTuple):
     upcoming: tuple[Invoice, ...]
     awaited: tuple[Order, ...]
     may_refund: bool
+    own: frozenset[str] | None
     now: datetime
 
 
@@ -127,7 +135,7 @@ class InvoicesViewModel(PageViewModel[InvoicesState]):
         self.details = BillingDetailsViewModel(bridge, holder, new_key)
         self.collections = CollectionsViewModel(bridge, holder, new_key)
         self.refund = RefundViewModel(bridge, holder, new_key)
-        self._is_staff: bool | None = None  # not asked yet
+        self._account: Account | None = None  # not asked yet
         self._typing = Debounce(TYPING_MILLISECONDS, self._search, self)
 
     # ---- verbs
@@ -210,12 +218,13 @@ class InvoicesViewModel(PageViewModel[InvoicesState]):
         service = self._service
         found, upcoming = await service.list_invoices(self._query()), await service.list_upcoming()
         options = await service.get_payment_options()
-        if self._is_staff is None:
-            self._is_staff = (await service.get_account()).is_staff
+        self._account = self._account or await service.get_account()
         orders = await service.list_orders() if PaymentMethod.INVOICE in options.methods else ()
         awaited = tuple(one for one in orders if one.transfer is not None)
-        may_refund = options.is_test_mode or self._is_staff
-        return _Loaded(found, upcoming, awaited, may_refund, (await service.get_timeline()).now)
+        is_staff, mine = self._account.is_staff, self._account.organizations
+        own = frozenset(one.uuid for one in mine) if is_staff else None
+        now = (await service.get_timeline()).now
+        return _Loaded(found, upcoming, awaited, options.is_test_mode or is_staff, own, now)
 
     def _query(self, page: int = 1) -> InvoiceQuery:
         state, kind = _ASKED[self.state.filter]
@@ -231,6 +240,7 @@ class InvoicesViewModel(PageViewModel[InvoicesState]):
             upcoming=loaded.upcoming,
             awaited=loaded.awaited,
             may_refund=loaded.may_refund,
+            own=loaded.own,
             now=loaded.now,
             **self._listed(found),
         )
@@ -325,5 +335,5 @@ class InvoicesViewModel(PageViewModel[InvoicesState]):
         self._typing.cancel()
         for verb in ("load", "list", "more", "open", *(f"export {one}" for one in DocumentFormat)):
             self._bridge.cancel(self, verb)
-        self._is_staff = None
+        self._account = None
         self._become(InvoicesState())

@@ -116,12 +116,15 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceQuery:
+    """`everywhere`: of all organizations the caller answers for, which staff do for all; NotFound for other buyers."""
+
     organization_uuid: str = ""
     state: InvoiceState | None = None
     kind: InvoiceKind | None = None
     text: str = ""  # in number, names and line texts
     page: int = 1
     page_size: int = 50
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

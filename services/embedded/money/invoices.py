@@ -32,7 +32,7 @@ from services.db import portable
 from services.embedded import asking, placing, ways
 from services.embedded.asking import Sent
 from services.embedded.core import Area, Caller, is_staff
-from services.embedded.identity import organizations_of
+from services.embedded.identity import answers_for, organizations_of
 from services.embedded.money import (
     commands,
     corrections,
@@ -60,13 +60,11 @@ class EmbeddedInvoices(Area):
         return await self._core.db.read(lambda connection: self._invoice_page(connection, query))
 
     def _invoice_page(self, connection: Connection, query: InvoiceQuery) -> InvoicePage:
-        owner = self._whose(connection, query.organization_uuid)
+        whose = self._whose(connection, query)
         bad = {"page": query.page < 1, "page_size": not 1 <= query.page_size <= PAGE_MAX}
         if problems := {field: "out_of_range" for field, is_bad in bad.items() if is_bad}:
             raise InvalidInput(fields=problems)
-        if not owner:
-            return InvoicePage((), 0)
-        condition = _I.organization_uuid == owner
+        condition: sa.ColumnElement[bool] = sa.true() if whose is None else _I.organization_uuid.in_(whose)
         if query.state is not None:
             condition &= _I.state == query.state.value
         if query.kind is not None:
@@ -79,13 +77,15 @@ class EmbeddedInvoices(Area):
         shown = invoice_views.find(connection, _I.uuid.in_(uuids[start : start + query.page_size]))
         return InvoicePage(tuple(shown), len(uuids))
 
-    def _whose(self, connection: Connection, organization_uuid: str) -> str:
-        """Whose invoices are listed; staff may name anybody. "" when the caller has no organization yet. NotFound."""
+    def _whose(self, connection: Connection, query: InvoiceQuery) -> list[str] | None:
+        """Whose invoices are listed; staff may name anybody. None: everybody's. NotFound."""
         caller = self._caller(connection)
-        if organization_uuid and is_staff(connection, caller):
-            return organization_uuid
-        organization = _organization(connection, caller, organization_uuid)
-        return "" if organization is None else organization.uuid
+        if query.everywhere:
+            return answers_for(self._core, connection, caller)
+        if query.organization_uuid and is_staff(connection, caller):
+            return [query.organization_uuid]
+        organization = _organization(connection, caller, query.organization_uuid)
+        return [] if organization is None else [organization.uuid]
 
     async def get_invoice(self, uuid: str) -> Invoice:
         return await self._core.db.read(lambda connection: self._whole_invoice(connection, uuid))

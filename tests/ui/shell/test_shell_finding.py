@@ -42,6 +42,7 @@ def test_support_finds_explains_and_may_refund_the_invoice_of_a_buyer(
     QTest.keyClick(page.finder.table, ENTER)
     qtbot.waitUntil(lambda: text(shell, "invoiceTitle") == "Invoice SK-2026-000001")
     qtbot.waitUntil(button(shell, "refundInvoice").isVisible)
+    assert not button(shell, "correctInvoice").isVisible()  # whose it is corrects it
     click(shell, "line-0")
     qtbot.waitUntil(lambda: vms.explain.state.root is not None)
     assert vms.explain.state.ref.startswith("line:")

@@ -162,7 +162,7 @@ class InvoiceDetail(QWidget):
             self._invoice, self._shown = None, ()
             self._title.setText(tr("Invoice"))
             return
-        shown = (invoice, state.linked, state.now, state.is_upcoming, state.may_refund)
+        shown = (invoice, state.linked, state.now, state.is_upcoming, state.may_refund, state.is_own)
         if shown != self._shown:
             self._shown = shown
             self._show(invoice, state)
@@ -175,7 +175,7 @@ class InvoiceDetail(QWidget):
         self.setAccessibleName(invoice_title(invoice))
         self._badge.set_badge(*invoice_state(invoice, state.now))
         self._dates.setText(invoice_dates(invoice))
-        self._show_actions(invoice, is_upcoming=state.is_upcoming)
+        self._show_actions(invoice, is_upcoming=state.is_upcoming, is_own=state.is_own)
         self._show_refund(invoice, state)
         self.transfer.show_transfer(None if state.is_upcoming else invoice.transfer)
         self._show_notice(invoice, state)
@@ -190,14 +190,14 @@ class InvoiceDetail(QWidget):
         if is_inside:
             self.take_focus()
 
-    def _show_actions(self, invoice: Invoice, *, is_upcoming: bool) -> None:
+    def _show_actions(self, invoice: Invoice, *, is_upcoming: bool, is_own: bool) -> None:
         can_pay = invoice.state is InvoiceState.OPEN and invoice.due.micros > 0
         self.pay_button.setText(tr("Pay {amount}", amount=exact_money(invoice.due)))
-        self.pay_button.setVisible(can_pay and not is_upcoming)
+        self.pay_button.setVisible(can_pay and is_own and not is_upcoming)
         for button in (self.pdf_button, self.json_button, self.csv_button, self.copy_button):
             button.setVisible(not is_upcoming)
         is_final = invoice.kind is InvoiceKind.INVOICE and invoice.state in FINAL
-        self.correct_button.setVisible(is_final and not invoice.replaced_by_uuid and not is_upcoming)
+        self.correct_button.setVisible(is_final and is_own and not invoice.replaced_by_uuid and not is_upcoming)
         self._action_box.setVisible(not is_upcoming)
 
     def _show_refund(self, invoice: Invoice, state: InvoicesState) -> None:
@@ -211,7 +211,7 @@ class InvoiceDetail(QWidget):
         if state.is_upcoming:
             text = upcoming_text(invoice)
         elif needs_confirmation(invoice):
-            text, tone, action = confirmation_text(invoice), "warning", tr("Confirm now")
+            text, tone, action = confirmation_text(invoice), "warning", tr("Confirm now") if state.is_own else ""
         elif invoice.state is InvoiceState.OPEN:
             text, tone = open_text(invoice, state.now), invoice_state(invoice, state.now)[1]
         self._notice.set_message(text, tone, action)
