@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 from app.compose import build_embedded
 from app.settings import Settings
 from services.api.errors import ServiceError
-from services.api.money import MICROS_MAX, Money
+from services.api.money import AMOUNT_MAX, Money
 from services.db import models as m
 from services.db import money_models as mm
 from services.domain.identity import normalize_email
@@ -176,8 +176,8 @@ def _amount(text: str) -> int:
         amount = Money.parse(text)
     except ValueError as error:
         raise Refused(str(error)) from error
-    if not 0 < amount.micros <= MICROS_MAX or amount.rounded() != amount:
-        raise Refused(f"{text!r} is not a number of whole cents above 0")
+    if not 0 < amount.micros <= AMOUNT_MAX or amount.rounded() != amount:
+        raise Refused(f"{text!r} is not a number of whole cents above 0, up to a billion")
     return amount.micros
 
 

@@ -12,7 +12,8 @@ from services.api.errors import (
     PaymentUnknown,
     WrongState,
 )
-from services.api.types import Order, OrderState, PaymentState, PayOrder, Placed, ResourceState
+from services.api.money import Money
+from services.api.types import Order, OrderState, PaymentMethod, PaymentState, PayOrder, Placed, ResourceState
 from tests.fake_buying import FakeBuying
 from tests.fake_money import refuse
 from tests.fake_ordering import SHOWN
@@ -123,6 +124,11 @@ class FakePaying(FakeBuying):
             attempt.was_sent = True
             raise PaymentUnknown(order_uuid=uuid)
         self.world.requests[uuid] = wanted
+        is_transfer, received = method is PaymentMethod.INVOICE, Money.zero()
+        if order.transfer is not None and not order.transfer.received.is_zero:
+            received = order.transfer.received
+            if not is_transfer:
+                self._part_to_credit(order, received)
         label = self._card_name(token) if token else SHOWN.get(method, "")
         again = replace(order, paid_with=label, payment_method=self._method_of(wanted), error_code="", transfer=None)
         self.world.orders[uuid] = (owner, again)
@@ -133,6 +139,23 @@ class FakePaying(FakeBuying):
             raise attempt.error
         attempt.subject = uuid
         self._ask(again, wanted, outcome)
+        if is_transfer and not received.is_zero:
+            self._keep_part(uuid, received)
         if outcome == "lost_after":
             raise PaymentUnknown(order_uuid=uuid)
         return self._placed_now(uuid)
+
+    def _part_to_credit(self, order: Order, received: Money) -> None:
+        """Another way is asked for the whole price: what had come in is credit."""
+        assert order.transfer is not None
+        arrivals = self.world.arrivals
+        for place, one in enumerate(arrivals):
+            if one.subject == order.uuid:
+                arrivals[place] = replace(one, told=replace(one.told, surplus=one.told.amount))
+        self._credit_transfer(self.world.books[order.organization_uuid], order.transfer.reference, received)
+
+    def _keep_part(self, uuid: str, received: Money) -> None:
+        owner, order = self.world.orders[uuid]
+        assert order.transfer is not None
+        transfer = replace(order.transfer, amount=order.transfer.amount - received, received=received)
+        self.world.orders[uuid] = (owner, replace(order, transfer=transfer))

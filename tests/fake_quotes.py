@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.api.errors import InvalidInput, NotFound, WrongState
+from services.api.money import Money
 from services.api.types import (
     BillingCycle,
     BillingModel,
@@ -21,6 +22,8 @@ from tests.fake_books import ZERO
 from tests.fake_money import refuse
 from tests.fake_paying import FakePaying
 from tests.fake_worth import price_of
+
+PRICE_OVER, CALLS_MAX = Money.parse("10000000.01"), 1_000_000_000
 
 
 class FakeQuotes(FakePaying):
@@ -80,10 +83,10 @@ class FakeQuotes(FakePaying):
             raise WrongState(state=quote.state.value)
         refuse(
             {
-                "monthly_price": "" if terms.monthly_price > ZERO else "out_of_range",
+                "monthly_price": "" if ZERO < terms.monthly_price < PRICE_OVER else "out_of_range",
                 "valid_until": "in_past" if terms.valid_until <= self.world.clock.now() else "",
                 "net_days": "" if 0 <= terms.net_days <= 365 else "out_of_range",
-                "included_calls": "out_of_range" if (terms.included_calls or 0) < 0 else "",
+                "included_calls": "" if 0 <= (terms.included_calls or 0) <= CALLS_MAX else "out_of_range",
             }
         )
         monthly = terms.monthly_price

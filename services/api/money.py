@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # imported before the first frame: 3 ms for an annotation wou
 
 MICROS = 1_000_000
 MICROS_MAX = 2**63 - 1  # the largest integer of a database
+AMOUNT_MAX = 1_000_000_000 * MICROS  # the most anybody may say came, or give: thousands of them still fit such a sum
 RATE_PLACES = 18  # digits behind the point a unit price may have; BILLING asks for 12 at least
 
 # Decimal places of the minor unit (ISO 4217).

@@ -168,6 +168,8 @@ class EmbeddedPaying(Area):
         way = placing.way_of(self._core, connection, caller, request)
         question = self._next_question(connection, row, way, request, caller)
         _save_attempt(connection, row, question)
+        if way.provider != TRANSFER:
+            transferred.to_credit(self._core, connection, row.organization_uuid, uuid, now)
         commands.note(connection, caller, key, PAY, asked, uuid, now)
         return question
 

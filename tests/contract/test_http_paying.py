@@ -206,6 +206,31 @@ def test_transfers_are_marked_and_listed(api: Api) -> None:
     assert missing.json()["fields"] == {"amount": ["required"], "bank_reference": ["required"]}
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("amount", "9" * 40, "out_of_range"),
+        ("amount", "9000000000000.00", "out_of_range"),
+        ("amount", {"micros": 2**63 - 1, "currency": "USD"}, "out_of_range"),
+        ("amount", {"micros": 2**63, "currency": "USD"}, "out_of_range"),
+        ("amount", "9" * 5000, "unexpected"),
+        ("amount", {"micros": 1.5, "currency": "USD"}, "unexpected"),
+        ("received_on", "2026-01-01T00:00:00", "out_of_range"),
+        ("received_on", "0001-01-01T00:00:00+14:00", "out_of_range"),
+        ("received_on", "9999-12-31T23:59:59-14:00", "out_of_range"),
+        ("received_on", "2026-01-01", "unexpected"),
+    ],
+)
+def test_an_odd_arrival_is_told_beside_its_field(api: Api, field: str, value: object, code: str) -> None:
+    api.post(CHECKOUT, PAGE | {"payment_method": "invoice"})
+    [due] = api.get("/api/support/transfers/").json()
+    body = {"reference": due["reference"], "amount": "29.00", "bank_reference": "b1"} | {field: value}
+    refused = api.post("/api/support/transfers/receive/", body, key="r")
+    assert refused.status_code == 422
+    assert code in str(refused.json()["fields"])
+    assert api.get("/api/wallet-movements/").status_code == 200
+
+
 def test_a_refund_is_previewed_and_then_done(api: Api, buyer: FakeService) -> None:
     uuid = api.post(CHECKOUT, ORDER).json()["order_uuid"]
     request = {"invoice_uuid": api.get(order_path(uuid)).json()["invoice_uuid"], "amount": "9.00"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import sqlalchemy as sa
 
 from services.api import errors
+from services.api.money import AMOUNT_MAX, MICROS_MAX, Money
 from services.api.types import (
+    BillingDetails,
     InvoiceQuery,
     InvoiceState,
+    MovementQuery,
     OrderState,
     PaymentMethod,
     PaymentState,
@@ -21,6 +24,7 @@ from services.api.types import (
     TransferDue,
 )
 from services.db import models as m
+from services.db import payment_models as pm
 from services.domain.ledger import AccountKind
 from tests.contract.market import raises
 from tests.embedded.money.lives import Life, usd
@@ -184,6 +188,33 @@ async def test_money_that_goes_back_by_transfer_is_sent_by_a_person(shop: Shop) 
 
 
 @story
+async def test_what_paid_an_invoice_by_transfer_goes_back_by_transfer(shop: Shop) -> None:
+    """By a refund, or because a corrected invoice asks for less."""
+    life, _ = await promised(shop)
+    await life.buyer.receive_transfer(arrived((await due(life)).reference, "29"), key="r")
+    await shop.market.run_jobs()
+    await life.buyer.set_billing_details(BillingDetails(country="CH"))
+    await life.wait(days=32)
+    invoice = next(one for one in (await life.buyer.list_invoices(InvoiceQuery())).items if one.due.micros)
+    assert invoice.due == usd("31.35")
+    for part, bank in (("30", "b2"), ("1.35", "b3")):
+        await life.buyer.receive_transfer(arrived(str(invoice.number), part, bank), key=bank)
+    corrected = await life.buyer.correct_invoice(invoice.uuid, BillingDetails(), key="c")
+    owed = await due(life)
+    assert (corrected.invoice.state, owed.subject, owed.amount) == (InvoiceState.PAID, "refund", usd("2.35"))
+    request = RefundRequest(corrected.invoice.uuid)
+    preview = await life.buyer.preview_refund(request)
+    assert (preview.refundable, preview.goes_to) == (usd("29"), "bank")
+    await life.buyer.refund_invoice(request, preview.hash, key="b")
+    for number, one in enumerate(await life.buyer.list_transfers()):
+        sent = arrived(one.reference, one.amount.decimal(), f"sent-{number}")
+        await life.buyer.receive_transfer(sent, key=sent.bank_reference)
+    assert await life.balance(AccountKind.REFUNDS) == usd("0")
+    assert await life.balance(AccountKind.CLEARING) == usd("-29")
+    await life.check_books()
+
+
+@story
 async def test_buyers_see_their_own_and_staff_sees_all(shop: Shop) -> None:
     life, _ = await promised(shop)
     stranger = await shop.market.buyer("eve@example.com", device="device-2")
@@ -219,3 +250,173 @@ async def test_a_promise_that_nobody_keeps_is_over_after_a_month_and_a_part_keep
     over = await life.buyer.get_order(placed.order_uuid)
     assert (over.state, over.error_code) == (OrderState.CANCELED, "payment_expired")
     assert (await life.buyer.get_order(kept.order_uuid)).state is OrderState.PENDING_PROVIDER
+
+
+# ---- money that comes when the order does not wait for it
+
+
+async def switched(shop: Shop) -> tuple[Life, Placed, str]:
+    """An order of $29 with $20 of them there, whose buyer opens a page instead."""
+    life, placed = await promised(shop)
+    reference = (await due(life)).reference
+    await life.buyer.receive_transfer(arrived(reference, "20"), key="r")
+    await life.buyer.pay_order(placed.order_uuid, PayOrder(PaymentMethod.CARD), key="page")
+    return life, placed, reference
+
+
+async def told(life: Life, kind: str) -> list[tuple[object, object]]:
+    """Number and micros of the happenings of a kind, newest first."""
+    found = await life.buyer.list_happenings()
+    return [(one.params.get("number"), one.params.get("amount_micros")) for one in found if one.kind == kind]
+
+
+@story
+async def test_what_came_in_is_credit_as_soon_as_another_way_is_taken(shop: Shop) -> None:
+    life, placed, reference = await switched(shop)
+    assert (await life.buyer.get_wallet()).balance == usd("20")
+    assert await told(life, "transfer_credited") == [(reference, usd("20").micros)]
+    [received] = await life.buyer.list_received()
+    assert (received.amount, received.surplus) == (usd("20"), usd("20"))
+    assert (await life.buyer.cancel_order(placed.order_uuid)).state is OrderState.CANCELED
+    await life.wait(days=40)
+    assert (await life.buyer.get_wallet()).balance == usd("20")
+    assert await life.balance(AccountKind.REFUNDS) == usd("0")
+    assert await life.balance(AccountKind.CLEARING) == usd("-20")
+    await life.check_books()
+
+
+@story
+async def test_a_page_that_expires_leaves_the_credit(shop: Shop) -> None:
+    life, placed, _ = await switched(shop)
+    await life.wait(days=2)
+    await shop.market.run_jobs()
+    assert (await life.buyer.get_order(placed.order_uuid)).state in (OrderState.CANCELED, OrderState.ERRED)
+    assert (await life.buyer.get_wallet()).balance == usd("20")
+    await life.check_books()
+
+
+@story
+async def test_going_back_to_the_transfer_asks_for_all_of_it_and_credits_once(shop: Shop) -> None:
+    life, placed, reference = await switched(shop)
+    back = await life.buyer.pay_order(placed.order_uuid, PayOrder(PaymentMethod.INVOICE), key="back")
+    assert back.transfer is not None
+    assert (back.transfer.amount, back.transfer.received, back.transfer.reference) == (usd("29"), usd("0"), reference)
+    await life.buyer.receive_transfer(arrived(reference, "5", "bank-2"), key="r2")
+    await life.buyer.pay_order(placed.order_uuid, PayOrder(PaymentMethod.CARD), key="page-2")
+    assert (await life.buyer.get_wallet()).balance == usd("25")
+    await life.buyer.pay_order(placed.order_uuid, PayOrder(PaymentMethod.INVOICE), key="back-2")
+    done = await life.buyer.receive_transfer(arrived(reference, "29", "bank-3"), key="r3")
+    assert (done.left, done.surplus) == (usd("0"), usd("0"))
+    assert (await life.buyer.get_wallet()).balance == usd("25")
+    assert await life.balance(AccountKind.REFUNDS) == usd("0")
+    assert await life.balance(AccountKind.CLEARING) == usd("-54")
+    await life.check_books()
+
+
+@story
+async def test_choosing_the_transfer_again_keeps_the_part(shop: Shop) -> None:
+    life, placed = await promised(shop)
+    await life.buyer.receive_transfer(arrived((await due(life)).reference, "20"), key="r")
+    again = await life.buyer.pay_order(placed.order_uuid, PayOrder(PaymentMethod.INVOICE), key="again")
+    assert again.transfer is not None
+    assert (again.transfer.amount, again.transfer.received) == (usd("9"), usd("20"))
+    assert (await life.buyer.get_wallet()).balance == usd("0")
+
+
+@story
+async def test_money_for_an_order_that_does_not_wait_for_it_is_credit(shop: Shop) -> None:
+    life, placed, reference = await switched(shop)
+    late = await life.buyer.receive_transfer(arrived(reference, "9", "while-the-page-is-open"), key="r1")
+    assert (late.left, late.surplus) == (usd("0"), usd("9"))
+    await life.buyer.cancel_order(placed.order_uuid)
+    await life.buyer.receive_transfer(arrived(reference, "29", "after-it-was-given-up"), key="r2")
+    assert (await life.buyer.get_order(placed.order_uuid)).state is OrderState.CANCELED
+    assert (await life.buyer.get_wallet()).balance == usd("58")
+    assert [micros for _, micros in await told(life, "transfer_credited")] == [29_000_000, 9_000_000, 20_000_000]
+    assert await life.balance(AccountKind.REFUNDS) == usd("0")
+    await life.check_books()
+
+
+@story
+async def test_what_comes_a_second_time_is_credit(shop: Shop) -> None:
+    life, _ = await promised(shop)
+    reference = (await due(life)).reference
+    await life.buyer.receive_transfer(arrived(reference, "29"), key="r1")
+    await shop.market.run_jobs()
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    for number, named in enumerate((reference, invoice.number)):
+        again = await life.buyer.receive_transfer(arrived(named, "29", f"again-{number}"), key=f"a{number}")
+        assert (again.reference, again.left, again.surplus) == (named, usd("0"), usd("29"))
+    assert (await life.buyer.get_wallet()).balance == usd("58")
+    [after] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    assert (after.state, after.paid) == (InvoiceState.PAID, usd("29"))
+    await life.check_books()
+
+
+@story
+async def test_a_promise_that_was_cut_short_still_takes_its_money(shop: Shop) -> None:
+    """The process ended between another try by transfer and its outcome: no provider knows of it."""
+    life, placed, reference = await switched(shop)
+    await life.buyer.pay_order(placed.order_uuid, PayOrder(PaymentMethod.INVOICE), key="back")
+    await shop.write(sa.update(m.PaymentRow).values(state=PaymentState.SENT.value, charge_id=""))
+    assert (await due(life)).reference == reference
+    await life.buyer.receive_transfer(arrived(reference, "29", "bank-2"), key="r2")
+    assert (await life.buyer.list_orders())[0].state is OrderState.EXECUTING
+    await life.check_books()
+
+
+@story
+async def test_what_was_never_a_reference_stays_unknown(shop: Shop) -> None:
+    life, placed = await promised(shop)
+    tail = placed.order_uuid[-10:].upper()
+    for odd in ("", " ", "SKT-", f"SKT-{tail[1:]}", f"SKT-{tail[:-1]}%", "SKT-%", f"SKR-{tail}", "CN-000001", "%"):
+        await raises(errors.InvalidInput, life.buyer.receive_transfer(arrived(odd, "1"), key=odd or "none"),
+                     reference="unknown")  # fmt: skip
+    spaced = f" skt-{tail[:5]} {tail[5:].lower()} "
+    assert (await life.buyer.receive_transfer(arrived(spaced, "1"), key="k")).left == usd("28")
+
+
+@story
+async def test_no_amount_breaks_the_books(shop: Shop) -> None:
+    life, _ = await promised(shop)
+    reference = (await due(life)).reference
+    for number, odd in enumerate((Money(AMOUNT_MAX + 10_000), Money(MICROS_MAX), Money(int("9" * 40) * 10_000))):
+        request = ReceiveTransfer(reference, odd, "b")
+        await raises(errors.InvalidInput, life.buyer.receive_transfer(request, key=f"{number}"), amount="out_of_range")
+    for bank in ("b1", "b2", "b3"):
+        await life.buyer.receive_transfer(ReceiveTransfer(reference, Money(AMOUNT_MAX), bank), key=bank)
+    assert (await life.buyer.get_wallet()).balance == Money(3 * AMOUNT_MAX) - usd("29")
+    assert (await life.buyer.list_movements(MovementQuery())).items
+    await life.check_books()
+
+
+@story
+async def test_the_day_of_the_statement_is_one_of_the_last_year(shop: Shop) -> None:
+    life, _ = await promised(shop)
+    reference, now = (await due(life)).reference, shop.clock.now()
+    odd = (
+        now.replace(tzinfo=None), datetime(2026, 1, 1), now + timedelta(seconds=1), now - timedelta(days=367),  # noqa: DTZ001
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))),
+    )  # fmt: skip
+    for number, day in enumerate(odd):
+        request = ReceiveTransfer(reference, usd("1"), "b", day)
+        await raises(errors.InvalidInput, life.buyer.receive_transfer(request, key=f"{number}"),
+                     received_on="out_of_range")  # fmt: skip
+    for number, day in enumerate((now, now - timedelta(days=365), now.astimezone(timezone(timedelta(hours=9))))):
+        request = ReceiveTransfer(reference, usd("1"), f"b{number}", day)
+        assert (await life.buyer.receive_transfer(request, key=f"good-{number}")).received_at == day
+
+
+@story
+async def test_one_arrival_is_one_however_it_is_typed(shop: Shop) -> None:
+    life, _ = await promised(shop)
+    reference = (await due(life)).reference
+    await life.buyer.receive_transfer(arrived(reference, "1", "Bank 7 x"), key="r")
+    for typed in ("bank7X", " BANK 7 X", "b a n k\t7x"):
+        await raises(errors.InvalidInput, life.buyer.receive_transfer(arrived(reference, "1", typed), key=typed),
+                     bank_reference="already_used")  # fmt: skip
+    await shop.write(sa.update(pm.TransferRow).values(bank_reference="Bank 8 y"))  # as an earlier version kept it
+    again = life.buyer.receive_transfer(arrived(reference, "1", "BANK8Y"), key="old")
+    await raises(errors.InvalidInput, again, bank_reference="already_used")
+    assert (await due(life)).received == usd("1")

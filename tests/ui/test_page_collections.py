@@ -228,9 +228,11 @@ def test_too_much_says_what_becomes_credit_before_it_is_marked(lived: Collection
         ("receiveAmount", "", "Enter the amount on the statement."),
         ("receiveAmount", "abc", "Enter an amount such as 25 or 12.50."),
         ("receiveAmount", "0", "Enter the amount on the statement."),
+        ("receiveAmount", "1000000000.01", "Enter $1,000,000,000.00 or less, as on the statement."),
         ("receiveReference", "", "Enter the reference of the bank, so that one arrival is marked once."),
         ("receiveDay", "yesterday", "Enter a day such as 2026-05-01."),
-        ("receiveDay", "2031-01-01", "Enter a day that has come."),
+        ("receiveDay", "2031-01-01", "Enter a day of the last twelve months."),
+        ("receiveDay", "1999-01-01", "Enter a day of the last twelve months."),
     ],
 )
 def test_mistakes_are_said_beside_the_field_and_nothing_is_written(

@@ -398,3 +398,5 @@ def test_dates_of_an_offer() -> None:
 def test_problems_of_an_answer() -> None:
     assert quotes.answer_problem("net_days", "out_of_range", 365) == "Enter a whole number from 1 to 365."
     assert quotes.answer_problem("valid_until", "in_past").endswith(".")
+    assert quotes.answer_problem("monthly_price", "out_of_range") == "Enter more than zero and at most ten million."
+    assert quotes.answer_problem("overage", "out_of_range") == "Enter zero or more and at most ten million."

@@ -82,6 +82,8 @@ def test_everything_the_service_plans_has_a_name_of_its_own(kind: str) -> None:
         (happening("refund_granted", number="SK-7"), "Support gave money back."),
         (happening("transfer_received", number="SKT-1"), "A transfer arrived for SKT-1."),
         (happening("transfer_received"), "A transfer arrived."),
+        (happening("transfer_credited", number="SKT-1"), "What came by transfer for SKT-1 is credit in the wallet."),
+        (happening("transfer_credited"), "What came by transfer is credit in the wallet."),
         (happening("top_up_refused"), "The bank refused a top-up; no credit was added."),
         (happening("change_refused"), "The bank refused the payment for a plan change; the plan stays as it is."),
         (happening("dispute_opened"), "A payment is disputed by its bank; what it bought in credit is frozen."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from services.api.money import EXPONENTS, Money
+from services.api.money import AMOUNT_MAX, EXPONENTS, Money
 from services.api.types import (
     Dispute,
     LedgerLine,
@@ -96,20 +96,21 @@ def received_text(done: TransferReceived) -> str:
 
 def receive_problem(field: str, code: str, due: TransferDue) -> str:
     """Beside the field."""
-    left = exact_money(transfer_left(due))
+    left, most = exact_money(transfer_left(due)), exact_money(Money(AMOUNT_MAX, due.amount.currency))
     sentences = {
         ("amount", "required"): tr("Enter the amount on the statement."),
         ("amount", "not_positive"): tr("Enter the amount on the statement."),
         ("amount", "too_large"): tr("Enter {left} or less.", left=left),
+        ("amount", "out_of_range"): tr("Enter {most} or less, as on the statement.", most=most),
         ("amount", "too_small"): tr("Enter {left}: it is sent in one piece.", left=left),
         ("amount", "wrong_currency"): tr("It is due in {currency}.", currency=due.amount.currency),
         ("bank_reference", "required"): tr("Enter the reference of the bank, so that one arrival is marked once."),
         ("bank_reference", "already_used"): tr("This arrival was marked before. Look below at what was marked."),
         ("bank_reference", "too_long"): tr("Use at most 140 characters."),
         ("received_on", "date_invalid"): tr("Enter a day such as 2026-05-01."),
-        ("received_on", "out_of_range"): tr("Enter a day that has come."),
+        ("received_on", "out_of_range"): tr("Enter a day of the last twelve months."),
         ("note", "too_long"): tr("Use at most 2,000 characters."),
-        ("reference", "unknown"): tr("Nothing is due under this reference any more."),
+        ("reference", "unknown"): tr("Nobody was given this reference. Compare it with the statement."),
     }
     if (field, code) in sentences:
         return sentences[field, code]

@@ -85,6 +85,8 @@ def answer_problem(field: str, code: str, most: int = 0) -> str:
     sentences = {
         ("monthly_price", "required"): tr("Enter what a month costs."),
         ("monthly_price", "too_small"): tr("Enter more than zero."),
+        ("monthly_price", "out_of_range"): tr("Enter more than zero and at most ten million."),
+        ("overage", "out_of_range"): tr("Enter zero or more and at most ten million."),
         ("included_calls", "required"): tr("Enter how many calls a month are included."),
         ("net_days", "required"): tr("Enter after how many days the invoice is due."),
     }

@@ -158,10 +158,13 @@ def _about_invoice(one: Happening, name: str, number: str) -> str:
 def _about_money(one: Happening, number: str) -> str:
     """What buyers, banks and support did with a payment."""
     came = tr("A transfer arrived for {number}.", number=number) if number else tr("A transfer arrived.")
+    paid_nothing = tr("What came by transfer for {number} is credit in the wallet.", number=number)
+    credited = paid_nothing if number else tr("What came by transfer is credit in the wallet.")
     sentences = {
         "order_taken_back": tr("A purchase was taken back; nothing was charged."),
         "refund_granted": tr("Support gave money back."),
         "transfer_received": came,
+        "transfer_credited": credited,
         "top_up_refused": tr("The bank refused a top-up; no credit was added."),
         "change_refused": tr("The bank refused the payment for a plan change; the plan stays as it is."),
         "dispute_opened": tr("A payment is disputed by its bank; what it bought in credit is frozen."),

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import InvalidInput, NotFound, NotInTestMode, WrongState
-from services.api.money import Money, Rate
+from services.api.money import MICROS, MICROS_MAX, Money, Rate
 from services.api.types import (
     BillingCycle,
     BillingModel,
@@ -33,6 +33,8 @@ from services.embedded.money.subscribing import Payment
 from services.embedded.orders import placed
 
 NET_DAYS_MAX = 365
+PRICE_MAX = 10_000_000 * MICROS  # a month: a year of it with tax is still an amount that can be paid
+CALLS_MAX = 1_000_000_000
 NOTE_MAX = 2_000  # characters
 _ACCEPT, _EXPIRES = "accept_quote", "quote_expires"
 _OPEN = (QuoteState.REQUESTED, QuoteState.OFFERED)
@@ -173,15 +175,19 @@ def _problems(terms: QuoteTerms, now: datetime) -> dict[str, str]:
         "monthly_price": _price_problem(price),
         "valid_until": "out_of_range" if until.tzinfo is None else "in_past" if until <= now else "",
         "net_days": "" if 0 <= terms.net_days <= NET_DAYS_MAX else "out_of_range",
-        "included_calls": "out_of_range" if (terms.included_calls or 0) < 0 else "",
-        "overage": "out_of_range" if terms.overage is not None and terms.overage.micros < 0 else "",
+        "included_calls": "" if 0 <= (terms.included_calls or 0) <= CALLS_MAX else "out_of_range",
+        "overage": "" if terms.overage is None or _is_rate(terms.overage) else "out_of_range",
         "note": "too_long" if len(terms.note) > NOTE_MAX else "",
     }
     return {field: code for field, code in found.items() if code}
 
 
+def _is_rate(rate: Rate) -> bool:
+    return 0 <= rate.micros <= min(MICROS_MAX, PRICE_MAX * rate.per)
+
+
 def _price_problem(price: Money) -> str:
-    if price.micros <= 0:
+    if not 0 < price.micros <= PRICE_MAX:
         return "out_of_range"
     return "" if price == price.rounded() else "not_whole_minor"
 

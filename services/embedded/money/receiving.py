@@ -1,6 +1,7 @@
 """Bank transfers as support marks them: what is due by transfer, what came in, and what became of it.
 
-An order is delivered when all of it is there; an invoice is paid part by part; what came in beyond it becomes credit.
+An order is delivered when all of it is there; an invoice is paid part by part. What came in beyond it becomes credit,
+and so does all that names an order or invoice that needs no money (any more): whatever has a reference can be booked.
 """
 
 from __future__ import annotations
@@ -13,34 +14,55 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.api.errors import InvalidInput
-from services.api.money import Money
-from services.api.types import InvoiceKind, InvoiceState, PaymentState, ReceiveTransfer, TransferDue, TransferReceived
+from services.api.money import AMOUNT_MAX, Money
+from services.api.types import (
+    InvoiceKind,
+    InvoiceState,
+    OrderState,
+    PaymentState,
+    ReceiveTransfer,
+    TransferDue,
+    TransferReceived,
+)
 from services.db import models as m
 from services.db import money_models as mm
 from services.db import payment_models as pm
 from services.db import portable
 from services.domain import movements
 from services.domain.movements import Stamp
-from services.domain.wallet import GrantKind
 from services.embedded import settlement
 from services.embedded.core import Core
-from services.embedded.money import finalising, grants, ledger, outcomes, payments, standing, transferred
-from services.embedded.money.alerts import CURRENCY, after_change
+from services.embedded.money import finalising, ledger, outcomes, payments, standing, transferred
+from services.embedded.money.alerts import CURRENCY
 from services.embedded.money.due import Due
-from services.embedded.money.grants import NewGrant
 from services.embedded.money.happenings import note_happening
+from services.embedded.orders import lock_order
 from services.embedded.placing import PAID_BY_TRANSFER
 from services.embedded.ways import TRANSFER
 from services.gateways.payments import CANCELED, EXPIRED, SUCCEEDED, Charge
 
 ORDER, INVOICE, REFUND = "order", "invoice", "refund"
 REFERENCE_MAX, NOTE_MAX = 140, 2_000  # as SEPA has it; characters
+OLDEST = timedelta(days=366)  # of a statement: before that it is a slip of the keyboard
 _REFUND_LENGTH = 10
 
 _T, _P, _O, _I, _N = pm.TransferRow, m.PaymentRow, m.OrderRow, mm.InvoiceRow, mm.PaymentIntent
-_WAITING = sa.select(_P.charge_id, _P.amount_micros, _P.currency).where(
-    _P.order_uuid == sa.bindparam("order"), _P.provider == TRANSFER, _P.state == PaymentState.PROCESSING.value
+# `sent`: another try by transfer that was cut short; it waits for its money all the same.
+_WAITS = sa.and_(
+    _P.provider == TRANSFER,
+    _P.state.in_([PaymentState.SENT.value, PaymentState.PROCESSING.value]),
+    _O.state == OrderState.PENDING_PROVIDER.value,
 )
+_WAITING = (
+    sa.select(
+        _P.order_uuid, _P.amount_micros, _P.currency, _P.created_at, _O.organization_uuid, _O.offering_name,
+        _O.plan_name,
+    )
+    .join(_O, _O.uuid == _P.order_uuid)
+    .where(_WAITS)
+)  # fmt: skip
+# In a row of an earlier version the bank's reference stands as it was typed.
+_USED = sa.select(_T.uuid).where(sa.func.upper(sa.func.replace(_T.bank_reference, " ", "")) == sa.bindparam("bank"))
 _PAYABLE = (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value)
 
 
@@ -62,19 +84,12 @@ class Expected:
         return self.amount - self.received
 
 
-def _orders(connection: Connection) -> list[Expected]:
-    rows = connection.execute(
-        sa.select(_P, _O.organization_uuid, _O.offering_name, _O.plan_name)
-        .join(_O, _O.uuid == _P.order_uuid)
-        .where(_P.provider == TRANSFER, _P.state == PaymentState.PROCESSING.value)
-        .with_only_columns(
-            _P.order_uuid, _P.charge_id, _P.amount_micros, _P.currency, _P.created_at, _O.organization_uuid,
-            _O.offering_name, _O.plan_name,
-        )
-    )  # fmt: skip
+def _orders(connection: Connection, condition: sa.ColumnElement[bool] | None = None) -> list[Expected]:
+    rows = connection.execute(_WAITING if condition is None else _WAITING.where(condition))
     return [
         Expected(
-            ORDER, row.order_uuid, row.charge_id, row.organization_uuid, Money(row.amount_micros, row.currency),
+            ORDER, row.order_uuid, transferred.reference_of(row.order_uuid), row.organization_uuid,
+            Money(row.amount_micros, row.currency),
             Money(transferred.received(connection, row.order_uuid), row.currency),
             row.created_at + timedelta(days=transferred.NET_DAYS), f"{row.offering_name}, {row.plan_name}",
         )
@@ -147,11 +162,40 @@ def _people(connection: Connection, uuids: set[str]) -> dict[str, tuple[str, str
 # ---- it came in
 
 
-def find(connection: Connection, reference: str) -> Expected | None:
-    """What a reference stands for; an open invoice may be paid by transfer however it was to be paid."""
-    wanted = reference.strip().upper()
-    found = [*_orders(connection), *_invoices(connection, _I.number == wanted), *_refunds(connection)]
-    return next((one for one in found if one.reference.upper() == wanted), None)
+def plain(reference: str) -> str:
+    """As references are compared: people add spaces, and forget capitals."""
+    return "".join(reference.split()).upper()
+
+
+def find(connection: Connection, reference: str, now: datetime) -> Expected | None:
+    """What a reference we gave out stands for. An open invoice may be paid by transfer however it was to be paid; what
+    needs no money (any more) is found with nothing left."""
+    wanted = plain(reference)
+    if order_uuid := transferred.named(connection, wanted):
+        return _named_order(connection, order_uuid, now)
+    if invoice := _named_invoice(connection, wanted, now):
+        return invoice
+    return next((one for one in _refunds(connection) if one.reference == wanted), None)
+
+
+def _named_order(connection: Connection, order_uuid: str, now: datetime) -> Expected:
+    lock_order(connection, order_uuid)  # nobody takes another way to pay meanwhile
+    if waiting := _orders(connection, _P.order_uuid == order_uuid):
+        return waiting[0]
+    row = connection.execute(sa.select(*_O.__table__.c).where(_O.uuid == order_uuid)).one()
+    reference, nothing = transferred.reference_of(order_uuid), Money.zero(row.currency)
+    return Expected(ORDER, order_uuid, reference, row.organization_uuid, nothing, nothing, now, row.offering_name)
+
+
+def _named_invoice(connection: Connection, number: str, now: datetime) -> Expected | None:
+    is_named = sa.and_(_I.number == number, _I.kind == InvoiceKind.INVOICE.value)
+    row = connection.execute(sa.select(*_I.__table__.c).where(is_named).with_for_update()).first() if number else None
+    if row is None:
+        return None
+    if row.state in _PAYABLE and not row.replaced_by_uuid:
+        return _invoice(row)
+    nothing = Money.zero(row.currency)
+    return Expected(INVOICE, row.uuid, row.number, row.organization_uuid, nothing, nothing, now, str(row.number))
 
 
 def check(request: ReceiveTransfer, subject: Expected, now: datetime) -> None:
@@ -160,7 +204,7 @@ def check(request: ReceiveTransfer, subject: Expected, now: datetime) -> None:
     problems = {
         "amount": _amount_problem(amount, subject),
         "bank_reference": "" if request.bank_reference.strip() else "required",
-        "received_on": "out_of_range" if request.received_on is not None and request.received_on > now else "",
+        "received_on": _day_problem(request.received_on, now),
         "note": "too_long" if len(request.note) > NOTE_MAX else "",
     }
     if len(request.bank_reference) > REFERENCE_MAX:
@@ -169,11 +213,19 @@ def check(request: ReceiveTransfer, subject: Expected, now: datetime) -> None:
         raise InvalidInput(fields=found)
 
 
+def _day_problem(day: datetime | None, now: datetime) -> str:
+    if day is None:
+        return ""
+    return "" if day.tzinfo is not None and now - OLDEST <= day <= now else "out_of_range"
+
+
 def _amount_problem(amount: Money, subject: Expected) -> str:
     if amount.currency != subject.amount.currency:
         return "wrong_currency"
     if amount.micros <= 0:
         return "not_positive"
+    if amount.micros > AMOUNT_MAX:
+        return "out_of_range"
     if amount.micros % amount.minor_unit:
         return "not_whole_minor"
     is_too_much = amount > subject.left
@@ -189,29 +241,28 @@ def receive(
 ) -> str:
     """Writes an arrival down and does what follows from it. Returns its uuid. InvalidInput(bank_reference)."""
     uuid, part = core.ids.uuid(), min(request.amount, subject.left)
-    surplus, left = request.amount - part, subject.left - part
+    surplus, left, bank = request.amount - part, subject.left - part, plain(request.bank_reference)
+    if connection.execute(_USED, {"bank": bank}).first() is not None:
+        raise InvalidInput(fields={"bank_reference": "already_used"})
     row = {"uuid": uuid, "reference": subject.reference, "subject": subject.subject, "subject_uuid": subject.uuid,
            "organization_uuid": subject.organization_uuid, "amount_micros": request.amount.micros,
            "surplus_micros": surplus.micros, "left_micros": left.micros, "currency": request.amount.currency,
-           "bank_reference": request.bank_reference.strip(), "note": request.note.strip(),
-           "received_at": request.received_on or now, "marked_at": now, "user_uuid": user_uuid}  # fmt: skip
+           "bank_reference": bank, "note": request.note.strip(), "received_at": request.received_on or now,
+           "marked_at": now, "user_uuid": user_uuid}  # fmt: skip
     new = portable.insert(_T).values(row).on_conflict_do_nothing().returning(_T.uuid)
     if connection.execute(new).first() is None:
         raise InvalidInput(fields={"bank_reference": "already_used"})
-    _DO[subject.subject](core, connection, uuid, subject, part, now)
-    if not surplus.is_zero:
-        grant = NewGrant(subject.organization_uuid, GrantKind.PAID, transferred.SOURCE, surplus, now, provider=TRANSFER)
-        grants.create(core, connection, grant, now, {"source": transferred.SOURCE, "reference": subject.reference})
-        after_change(core, connection, subject.organization_uuid, now)
+    if not part.is_zero:
+        _DO[subject.subject](core, connection, uuid, subject, part, now)
     note_happening(core, connection, subject.organization_uuid, "transfer_received", now,
                    ref=f"{subject.subject}:{subject.uuid}", number=subject.reference,
                    amount_micros=request.amount.micros, currency=request.amount.currency)  # fmt: skip
+    if not surplus.is_zero:
+        transferred.credit(core, connection, subject.organization_uuid, subject.reference, surplus, now)
     return uuid
 
 
 def _for_order(core: Core, connection: Connection, uuid: str, subject: Expected, part: Money, now: datetime) -> None:
-    if part.is_zero:
-        return
     transferred.note_arrival(core, connection, subject.organization_uuid, uuid, part, now)
     if part == subject.left:
         charge = Charge(subject.reference, SUCCEEDED, subject.amount)
@@ -240,10 +291,10 @@ _DO = {ORDER: _for_order, INVOICE: _for_invoice, REFUND: _for_refund}
 
 def on_transfer_expires(core: Core, connection: Connection, item: Due) -> None:
     """Nothing came for an order in all that time; it can be bought again. A part that came keeps it open."""
-    row = connection.execute(_WAITING, {"order": item.subject_uuid}).one_or_none()
-    if row is not None and not transferred.received(connection, item.subject_uuid):
-        amount = Money(row.amount_micros, row.currency)
-        settlement.record_charge(core, connection, item.subject_uuid, Charge(row.charge_id, CANCELED, amount, EXPIRED))
+    for one in _orders(connection, _P.order_uuid == item.subject_uuid):
+        if one.received.is_zero:
+            charge = Charge(one.reference, CANCELED, one.amount, EXPIRED)
+            settlement.record_charge(core, connection, one.uuid, charge)
 
 
 # ---- as it is told

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from services.api.contract import Service
 from services.api.errors import InvalidInput, NotFound, NotInTestMode, WrongState
-from services.api.money import Rate
+from services.api.money import Money, Rate
 from services.api.types import (
     BillingCycle,
     ChangeAction,
@@ -26,6 +26,7 @@ from services.api.types import (
 from services.db import models as m
 from services.domain.billing import boundary
 from services.domain.ledger import AccountKind
+from services.embedded.money.quotes import CALLS_MAX, PRICE_MAX
 from services.embedded.service import EmbeddedService
 from services.gateways.providers import Providers
 from tests.contract.embedded import START
@@ -164,6 +165,10 @@ async def test_a_longer_offer_outlives_the_shorter_one(shop: Shop) -> None:
         ({"monthly_price": usd("0.001")}, {"monthly_price": "not_whole_minor"}),
         ({"net_days": 366}, {"net_days": "out_of_range"}),
         ({"overage": Rate(-1)}, {"overage": "out_of_range"}),
+        ({"overage": Rate(10**14, 1)}, {"overage": "out_of_range"}),
+        ({"monthly_price": Money(PRICE_MAX + 10_000)}, {"monthly_price": "out_of_range"}),
+        ({"monthly_price": Money(10**40)}, {"monthly_price": "out_of_range"}),
+        ({"included_calls": CALLS_MAX + 1}, {"included_calls": "out_of_range"}),
         ({"note": "x" * 2001}, {"note": "too_long"}),
         ({"valid_until": GOOD.valid_until.replace(tzinfo=None)}, {"valid_until": "out_of_range"}),
     ],
