@@ -82,7 +82,7 @@ def _twin(settings: Settings, clock: Clock, address: str) -> Till:
         mine: list[Payments] = [twin.stripe(), twin.paypal()]
         records: dict[str, RecordBeside] = {"stripe": twin.server.stripe, "paypal": twin.server.paypal}
         if settings.provider_file.exists():  # what was bought before there was a twin is given back there
-            old = TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S)
+            old = TestProvider(settings.provider_file, latency_s=TEST_PROVIDER_LATENCY_S, clock=clock)
             mine.append(old)
             records[BEFORE] = old
     except BaseException:

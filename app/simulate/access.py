@@ -76,7 +76,7 @@ def transfers_agree(life: Life) -> Iterator[str]:
 
 
 def refunds_are_owed_once(life: Life) -> Iterator[str]:
-    """At the end nothing is owed to a buyer but what support still has to send, and parts of orders not delivered."""
+    """At the end nothing is owed to a buyer but what support still has to send, and parts of orders that wait."""
     owed = sum(sums(life, AccountKind.REFUNDS).values())
     by_hand = life.connection.execute(
         sa.select(sa.func.coalesce(sa.func.sum(_N.amount_micros), 0)).where(
@@ -85,8 +85,8 @@ def refunds_are_owed_once(life: Life) -> Iterator[str]:
     ).scalar_one()
     waiting = life.connection.execute(
         sa.select(sa.func.coalesce(sa.func.sum(_T.amount_micros - _T.surplus_micros), 0))
-        .join(_O, _O.uuid == _T.subject_uuid)
-        .where(_T.subject == "order", _O.paid_at.is_(None))
+        .join(_P, _P.order_uuid == _T.subject_uuid)
+        .where(_T.subject == "order", _P.provider == TRANSFER, _P.state.in_(["sent", "processing"]))
     ).scalar_one()
     if owed != by_hand + waiting:
         yield f"owed to buyers: {owed}, to be sent {by_hand}, for orders {waiting}"

@@ -13,6 +13,7 @@ from services.api.money import Money
 from services.api.types import (
     AddMethod,
     BillingModel,
+    InvoiceKind,
     InvoiceQuery,
     InvoiceState,
     OfferingQuery,
@@ -91,6 +92,14 @@ async def answer_pages(life: Life, _person: Person, _service: Service) -> None:
             await life.provider.expire(charge_id)
 
 
+async def answer_closed_pages(life: Life, _person: Person, _service: Service) -> None:
+    """Buyers pay on pages that were given up, ran out or were replaced in the same instant."""
+    for charge_id in life.provider.closed_pages():
+        if life.chance.random() < 0.5:
+            charge = await life.provider.answer_late(charge_id, life.chance.choice(CARDS))
+            life.note(f"{charge.amount.decimal(2)} is paid late, on a closed page")
+
+
 async def banks_decide(life: Life, _person: Person, _service: Service) -> None:
     """Debits are paid or not, holds are let go, payments are disputed and disputes decided."""
     for charge_id in life.provider.charges_in(PROCESSING):
@@ -102,7 +111,7 @@ async def banks_decide(life: Life, _person: Person, _service: Service) -> None:
     if undisputed and life.chance.random() < 0.2:
         charge_id, left = life.chance.choice(undisputed)
         await life.provider.open_dispute(charge_id, left)
-        life.note(f"{charge_id} is disputed")
+        life.note(f"{left.decimal(2)} is disputed")
     for dispute_id in life.provider.disputes_open():
         if life.chance.random() < 0.5:
             await life.provider.close_dispute(dispute_id, life.chance.choice(["won", "lost"]))
@@ -139,12 +148,17 @@ async def go_on(life: Life, person: Person, service: Service) -> None:
         await life.try_it("gives up or takes back", lambda: life.as_person(person).cancel_order(order.uuid))
     else:
         token = life.chance.choice(["", "tok_visa", "tok_declined"])
-        request, key = PayOrder(life.chance.choice(PAGES), token), person.key()
+        request, key = PayOrder(_way(life, token), token), person.key()
         await life.try_it("pays another way", lambda: life.as_person(person).pay_order(order.uuid, request, key=key))
         await answer_pages(life, person, service)
 
 
 _UNPAID = (OrderState.PENDING_CONSUMER, OrderState.PENDING_PROVIDER, OrderState.CANCELED)
+
+
+def _way(life: Life, token: str) -> PaymentMethod:
+    """A page, or a transfer, now and then by those who had begun with the other."""
+    return PaymentMethod.INVOICE if not token and life.chance.random() < 0.3 else life.chance.choice(PAGES)
 
 
 async def ask_about_payments(life: Life, person: Person, _service: Service) -> None:
@@ -178,6 +192,8 @@ async def _give_up(life: Life, person: Person, uuid: str) -> None:
 async def receive(life: Life, person: Person, service: Service) -> None:
     """Transfers come in: all, a part, too much; refunds are sent."""
     due = await service.list_transfers()
+    if life.chance.random() < 0.25:
+        await _receive_late(life, person, service)
     if not due:
         return
     one, key, bank = life.chance.choice(due), person.key(), person.key()
@@ -186,6 +202,20 @@ async def receive(life: Life, person: Person, service: Service) -> None:
     request = ReceiveTransfer(one.reference, amount, bank)
     await life.try_it(
         f"{amount.decimal(2)} came for {one.reference}",
+        lambda: life.as_person(person).receive_transfer(request, key=key),
+    )
+
+
+async def _receive_late(life: Life, person: Person, service: Service) -> None:
+    """Money names an order or an invoice of any state: paid, given up, switched to a page."""
+    orders = [f"SKT-{one.uuid[-10:].upper()}" for one in await service.list_orders()]
+    invoices = (await service.list_invoices(InvoiceQuery(kind=InvoiceKind.INVOICE))).items
+    named = sorted(orders + [one.number for one in invoices if one.number])
+    if not named:
+        return
+    request, key = ReceiveTransfer(life.chance.choice(named), dollars(life.chance, 1, 30), person.key()), person.key()
+    await life.try_it(
+        f"{request.amount.decimal(2)} came late for {request.reference}",
         lambda: life.as_person(person).receive_transfer(request, key=key),
     )
 

@@ -84,13 +84,22 @@ class ShakyProvider(TestProvider):
         """Charges in a state, the oldest first."""
         return [row[0] for row in self._rows("SELECT id FROM charges WHERE state = ? ORDER BY rowid", state)]
 
+    def closed_pages(self) -> list[str]:
+        """Pages that are over, and that nobody paid on; the oldest first."""
+        if not self.file.exists():
+            return []
+        with closing(test_record.connect(self.file)) as db:
+            return test_record.closed_pages(db)
+
     def undisputed(self) -> list[tuple[str, Money]]:
-        """Charges that a bank could take back, with what is left of them."""
+        """Charges that a bank could take back, with what is left of them. What came late goes back anyway."""
         sql = (
             "SELECT id, micros - refunded_micros, currency FROM charges WHERE state = 'succeeded' "
-            "AND micros > refunded_micros AND id NOT IN (SELECT charge_id FROM disputes) ORDER BY rowid"
+            "AND micros > refunded_micros AND id NOT IN (SELECT charge_id FROM disputes) "
+            "AND id NOT IN (SELECT charge_id FROM events WHERE kind = ?) ORDER BY rowid"
         )
-        return [(charge_id, Money(left, currency)) for charge_id, left, currency in self._rows(sql)]
+        rows = self._rows(sql, test_record.LATE)
+        return [(charge_id, Money(left, currency)) for charge_id, left, currency in rows]
 
     def disputes_open(self) -> list[str]:
         """Disputes that no bank has decided."""

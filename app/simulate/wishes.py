@@ -331,6 +331,7 @@ PAYING: tuple[tuple[Wish, int], ...] = (
     (paying.add_method, 4),
     (paying.remove_method, 1),
     (paying.answer_pages, 4),
+    (paying.answer_closed_pages, 3),
     (paying.banks_decide, 8),
     (paying.hear, 8),
     (paying.go_on, 10),

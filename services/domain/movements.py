@@ -185,6 +185,16 @@ def pay_invoice(stamp: Stamp, *, amount: Money, provider: str) -> Transfer:
     )
 
 
+def pay_surplus(stamp: Stamp, *, amount: Money, provider: str) -> Transfer:
+    """Money arrives that nothing is owed for: it is the buyer's, and goes back."""
+    no_negatives(amount)
+    return book(
+        TransferKind.INVOICE_PAID,
+        stamp,
+        [(AccountKind.CLEARING, provider, -amount), (AccountKind.REFUNDS, "", amount)],
+    )
+
+
 def return_payment(stamp: Stamp, *, amount: Money, provider: str) -> Transfer:
     """What had arrived for an invoice went again: a hold that could not be taken, a debit the bank called back."""
     no_negatives(amount)

@@ -123,11 +123,12 @@ async def patiently(once: Callable[[], Awaitable[Charge]]) -> Charge | None:
     return None
 
 
-async def find(core: Core, question: Question) -> Charge | None:
-    """What the provider knows of it; None when it never heard of it. ProviderUnreachable."""
+async def find(core: Core, question: Question, *, takes: bool = True) -> Charge | None:
+    """What the provider knows of it; None when it never heard of it. `takes` False: of something that is over, where
+    what the buyer agrees to afterwards must not be taken. ProviderUnreachable."""
     gateway = reachable(core, question.way.provider)
     customer = await _kept_customer(core, gateway, question.organization_uuid)
-    lookup = Lookup(question.key, question.charge_id, question.request(customer), question.sent_at)
+    lookup = Lookup(question.key, question.charge_id, question.request(customer), question.sent_at, takes)
     try:
         return await gateway.find(lookup)
     except ProviderRefused as refused:  # a revoked key, above all: nothing is known, and nothing is given up

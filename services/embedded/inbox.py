@@ -24,9 +24,20 @@ from services.db import money_models as mm
 from services.db import payment_models as pm
 from services.db import portable
 from services.embedded import asking, order_sweep, placing, settlement
+from services.embedded.asking import Question
 from services.embedded.core import Core
 from services.embedded.money import captures, disputes, outcomes, payments
-from services.gateways.payments import EventForged, Payments, ProviderEvent, ProviderRefused, ProviderUnreachable
+from services.embedded.orders import PENDING
+from services.gateways.payments import (
+    AUTHORIZED,
+    SUCCEEDED,
+    Charge,
+    EventForged,
+    Payments,
+    ProviderEvent,
+    ProviderRefused,
+    ProviderUnreachable,
+)
 
 WHILE_WAITING_S = 10.0  # how often events are asked for while somebody is on a page
 OTHERWISE_S = 900.0
@@ -161,38 +172,36 @@ async def _handle(core: Core, row: Any) -> bool:  # Any: a row of ProviderEvent
     if row.topic == "method":
         return "detach" in row.kind and await core.db.run(partial(_forget, row=row))
     if intent_uuid := await core.db.read(partial(_intent_of, row=row)):
-        return await _look_at_intent(core, intent_uuid)
+        await outcomes.look(core, intent_uuid, row.charge_id)
+        return True
     if order_uuid := await core.db.read(partial(_order_of, row=row)):
         return await _look_at_order(core, order_uuid, row)
     return False
 
 
-async def _look_at_intent(core: Core, uuid: str) -> bool:
-    intent = await core.db.read(lambda connection: payments.intent(connection, uuid))
-    answer = await outcomes.found(core, intent)
-    if answer is not None:
-        work = partial(outcomes.record, core, intent_uuid=uuid, answer=answer, at=core.clock.now())
-        await core.db.run(work)
-    return True
-
-
 async def _look_at_order(core: Core, order_uuid: str, event: Any) -> bool:
-    """The attempt the event is about may be an earlier one: what was paid there goes back."""
+    """The attempt the event is about may be an earlier one, or given up: what is agreed to there is not taken any more,
+    and what was taken all the same goes back."""
     kept = await core.db.read(lambda connection: order_sweep.row_of(connection, order_uuid))
     question = placing.kept_question(kept)
     is_of_this = not event.key or event.key == question.key
     if not is_of_this:
         question = replace(question, key=event.key, charge_id=event.charge_id or event.subject)
         question = replace(question, way=replace(question.way, provider=event.provider))
-    answer = await order_sweep.look(core, question)
+    is_open = is_of_this and kept.order_state in PENDING
+    answer = await (order_sweep.look(core, question) if is_open else asking.find(core, question, takes=False))
     if answer is not None:
-        await core.db.run(partial(_record, core, question=question, answer=answer, is_of_this=is_of_this))
+        work = partial(_record, core, question=question, answer=answer, is_open=is_open, is_of_this=is_of_this)
+        await core.db.run(work)
     return True
 
 
-def _record(core: Core, connection: Connection, question: Any, answer: Any, *, is_of_this: bool) -> None:
+def _record(
+    core: Core, connection: Connection, question: Question, answer: Charge, *, is_open: bool, is_of_this: bool
+) -> None:
     order_uuid, provider = question.reference, question.way.provider
-    settlement.record_charge(core, connection, order_uuid, answer, key=question.key, provider=provider)
+    if is_open or answer.state in (SUCCEEDED, AUTHORIZED):
+        settlement.record_charge(core, connection, order_uuid, answer, key=question.key, provider=provider)
     if is_of_this:
         captures.record(core, connection, order_uuid, answer)
 

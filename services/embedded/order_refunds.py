@@ -10,12 +10,15 @@ from sqlalchemy.engine import Connection
 from services.api.money import Money
 from services.db import models as m
 from services.db import portable
+from services.domain import movements, reversals
+from services.domain.movements import Stamp
 from services.embedded import asking, held
 from services.embedded.core import Core, insert_into
 from services.embedded.delivery import job_row
-from services.embedded.money import refunding, refunds
+from services.embedded.money import ledger, refunding, refunds
+from services.embedded.money.happenings import note_happening
 from services.embedded.ways import TRANSFER
-from services.gateways.payments import FAILED, ProviderRefused, ProviderUnreachable
+from services.gateways.payments import AUTHORIZED, FAILED, Charge, ProviderRefused, ProviderUnreachable
 
 
 def request_refund(
@@ -25,17 +28,47 @@ def request_refund(
     charge_id: str,
     amount: Money,
     resource_uuid: str | None = None,
-    *,
-    late_by: str = "",
 ) -> str:
-    """Saves the intent of a refund and the job that carries it out. Returns its key. `late_by`: the provider of a
-    charge that came after another way to pay was taken; it goes back besides what else may go back."""
-    key, now = f"refund:{resource_uuid or (charge_id if late_by else order_uuid)}", core.clock.now()
+    """Saves the intent of a refund and the job that carries it out. Returns its key."""
+    key = f"refund:{resource_uuid or order_uuid}"
     paid_by = sa.select(m.PaymentRow.provider).where(m.PaymentRow.order_uuid == order_uuid)
-    provider = late_by or connection.execute(paid_by).scalar() or ""
+    provider = connection.execute(paid_by).scalar() or ""
     if provider == TRANSFER:  # a person sends it; until then it is owed
         _owe_by_transfer(core, connection, order_uuid, charge_id, amount)
         return ""
+    return _save(core, connection, key, order_uuid, provider, charge_id, amount, resource_uuid)
+
+
+def give_back_late(core: Core, connection: Connection, order_uuid: str, answer: Charge, provider: str) -> None:
+    """A charge came for an order after it was given up or another way had paid: all of it goes back to its own
+    provider, once, and the order is as it was. What was taken is the buyer's until then; what is only held never was
+    ours, and is let go. The order is locked."""
+    r, at = m.RefundRow, core.clock.now()
+    known = sa.select(r.key).where(r.order_uuid == order_uuid, r.charge_id == answer.id)
+    if not answer.id or answer.amount.is_zero or connection.execute(known.limit(1)).first() is not None:
+        return
+    if answer.state != AUTHORIZED:
+        organization = sa.select(m.OrderRow.organization_uuid).where(m.OrderRow.uuid == order_uuid)
+        stamp = Stamp(connection.execute(organization).scalar_one(), _surplus(answer.id), at, {"order": order_uuid})
+        ledger.post(core, connection, movements.pay_surplus(stamp, amount=answer.amount, provider=provider))
+    _save(core, connection, _late(answer.id), order_uuid, provider, answer.id, answer.amount)
+
+
+def _late(charge_id: str) -> str:
+    """The key of a refund of what came late; of anything else it names the order or the agent."""
+    return f"refund:{charge_id}"
+
+
+def _surplus(charge_id: str) -> str:
+    """The key under which it came into the books."""
+    return f"surplus:{charge_id}"
+
+
+def _save(
+    core: Core, connection: Connection, key: str, order_uuid: str, provider: str, charge_id: str, amount: Money,
+    resource_uuid: str | None = None,
+) -> str:  # fmt: skip
+    now = core.clock.now()
     row = {"key": key, "order_uuid": order_uuid, "resource_uuid": resource_uuid, "provider": provider,
            "charge_id": charge_id, "amount_micros": amount.micros, "currency": amount.currency, "state": "sent",
            "created_at": now}  # fmt: skip
@@ -87,6 +120,9 @@ def _record_refund(core: Core, connection: Connection, row: Any) -> None:
     done = connection.execute(sa.update(r).where(r.key == row.key, r.state == "sent").values(state="done"))
     if done.rowcount != 1:
         return
+    if row.key == _late(row.charge_id):
+        _record_late(core, connection, row)
+        return
     order = connection.execute(
         sa.update(o)
         .where(o.uuid == row.order_uuid, o.paid_at.is_not(None))
@@ -96,3 +132,16 @@ def _record_refund(core: Core, connection: Connection, row: Any) -> None:
     if order is not None and row.charge_id:
         amount = Money(row.amount_micros, row.currency)
         refunding.sent_back(core, connection, order, row.key, amount, core.clock.now())
+
+
+def _record_late(core: Core, connection: Connection, row: Any) -> None:
+    """What had come in has gone again; nothing had where it was only held."""
+    owner = sa.select(m.OrderRow.organization_uuid).where(m.OrderRow.uuid == row.order_uuid)
+    organization, at = connection.execute(owner).scalar_one(), core.clock.now()
+    if not ledger.is_posted(connection, organization, _surplus(row.charge_id)):
+        return
+    amount = Money(row.amount_micros, row.currency)
+    stamp = Stamp(organization, row.key, at, {"order": row.order_uuid})
+    ledger.post(core, connection, reversals.refund_card(stamp, amount=amount, provider=row.provider))
+    note_happening(core, connection, organization, "refunded", at, ref=f"order:{row.order_uuid}",
+                   amount_micros=amount.micros, currency=amount.currency)  # fmt: skip

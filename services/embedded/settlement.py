@@ -30,6 +30,7 @@ from services.gateways.payments import (
     FAILED,
     PROCESSING,
     REFUNDED,
+    SUCCEEDED,
     Charge,
 )
 
@@ -132,17 +133,20 @@ def _close(connection: Connection, order_uuid: str, state: OrderState, code: str
 
 
 def _give_back(core: Core, connection: Connection, order_uuid: str, answer: Charge) -> None:
-    """It was paid after it was given up."""
-    _set_payment(connection, order_uuid, PaymentState.SUCCEEDED, answer)
-    order_refunds.request_refund(core, connection, order_uuid, answer.id, answer.amount)
+    """It was paid after it was given up, or is held: then it is let go."""
+    state = PaymentState.CANCELED if answer.state == AUTHORIZED else PaymentState.SUCCEEDED
+    provider = _set_payment(connection, order_uuid, state, answer).provider
+    if provider == TRANSFER:
+        order_refunds.request_refund(core, connection, order_uuid, answer.id, answer.amount)
+    else:
+        order_refunds.give_back_late(core, connection, order_uuid, answer, provider)
 
 
 def _give_back_late(core: Core, connection: Connection, order_uuid: str, answer: Charge, provider: str) -> None:
-    """It was paid on a page that another way to pay had replaced."""
-    if answer.id and answer.state not in (FAILED, CANCELED, ACTION_REQUIRED, REFUNDED):
-        paid = sa.select(_P.charge_id).where(_P.order_uuid == order_uuid)
-        if connection.execute(paid).scalar() != answer.id:
-            order_refunds.request_refund(core, connection, order_uuid, answer.id, answer.amount, late_by=provider)
+    """It was paid on a page that another way to pay had replaced. A debit goes back when it is there."""
+    paid = sa.select(_P.charge_id).where(_P.order_uuid == order_uuid)
+    if answer.state in (SUCCEEDED, AUTHORIZED) and connection.execute(paid).scalar() != answer.id:
+        order_refunds.give_back_late(core, connection, order_uuid, answer, provider)
 
 
 def set_state(connection: Connection, order_uuid: str, state: OrderState, code: str = "") -> bool:

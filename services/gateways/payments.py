@@ -105,12 +105,14 @@ class ChargeRequest:
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """What to look for: by `charge_id` when the provider has answered once, else by `key`. `request` is what was sent,
-    and to whom; `sent_at` when."""
+    and to whom; `sent_at` when. `takes`: what the buyer has approved is carried out; False for what was given up or
+    replaced, where an approval that comes after must lapse."""
 
     key: str
     charge_id: str = ""
     request: ChargeRequest | None = None
     sent_at: datetime | None = None
+    takes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ class Payments(Protocol):
 
     async def find(self, lookup: Lookup) -> Charge | None:
         """What became of it, from the provider's own record; None when it never arrived. May carry out what the buyer
-        has approved already (PayPal). ProviderUnreachable."""
+        has approved already (PayPal), unless the lookup only looks: then it is canceled. ProviderUnreachable."""
         ...
 
     async def confirm(self, charge_id: str, *, approve: bool) -> Charge:

@@ -1,7 +1,8 @@
 """An order's way from the buyer's yes to a payment or a hold, read and carried out at PayPal.
 
 PayPal takes nothing by itself: what was agreed to on its page is carried out here, once, by the Request-Id that our key
-and the order give. That is also why a page can be given up although PayPal has no call for it: nobody asks again.
+and the order give. That is also why a page can be given up although PayPal has no call for it: who looks at it
+afterwards takes nothing (`Lookup.takes`).
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Asked:
 
     key: str = ""
     request: ChargeRequest | None = field(default=None, repr=False)
+    takes: bool = True  # what is agreed to is carried out
 
     @property
     def amount(self) -> Money:
@@ -117,7 +119,7 @@ class PayPalOrders:
 
     async def find(self, lookup: Lookup) -> Charge | None:
         """See Payments.find. ProviderRefused when the key is no longer good."""
-        asked = Asked(lookup.key, lookup.request)
+        asked = Asked(lookup.key, lookup.request, lookup.takes)
         kind, provider_id = shapes.split(lookup.charge_id)
         if kind == shapes.ORDER:
             return await self.find_order(provider_id, asked, sent_at=lookup.sent_at)
@@ -131,6 +133,8 @@ class PayPalOrders:
             return await self.check_token(asked)
         if kind == shapes.REFUSED:
             return asked.refused(provider_id.partition(":")[0], charge_id=lookup.charge_id)
+        if not lookup.takes:  # to send it again might charge
+            return await self._find_in_events(lookup.key, lookup.sent_at, asked)
         return await self._find_by_key(lookup, asked)
 
     async def _find_by_key(self, lookup: Lookup, asked: Asked) -> Charge | None:
@@ -216,12 +220,15 @@ class PayPalOrders:
     # ------------------------------------------------------------ carrying out
 
     async def settle(self, order: Json, asked: Asked) -> Charge:
-        """What the order has come to; takes what is agreed to."""
+        """What the order has come to; takes what is agreed to. What nobody takes lapses by itself."""
         charge = shapes.read_order(order, asked.amount, token=asked.token, page_until=asked.page_until)
         if charge is not None and charge.state != ACTION_REQUIRED:
             return charge
+        own_id = shapes.prefixed(shapes.ORDER, text(order, "id"))
         if shapes.is_late(order, asked.page_until, self._clock.now()):
-            return asked.over(shapes.prefixed(shapes.ORDER, text(order, "id")))
+            return asked.over(own_id)
+        if charge is None and not asked.takes:
+            return asked.over(own_id, "")
         if charge is None:
             return await self._carry_out(order, asked)
         if asked.token and not asked.is_attended:
@@ -292,6 +299,8 @@ class PayPalOrders:
         """Keeps the account when its owner has agreed."""
         own_id, status = shapes.prefixed(shapes.SETUP, text(setup, "id")), text(setup, "status")
         reference = asked.request.reference if asked.request else ""
+        if status == "APPROVED" and not asked.takes:
+            return asked.over(own_id, "")
         if status in ("APPROVED", "VAULTED", "TOKENIZED"):
             saved = await self._keep(setup)
             method = shapes.facts(saved, text(saved, "id"))

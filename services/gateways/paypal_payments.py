@@ -114,7 +114,7 @@ class PayPalPayments:
         return await self._orders.charge(request, key)
 
     async def find(self, lookup: Lookup) -> Charge | None:
-        """Carries out what the buyer has agreed to. A page that `cancel` gave up must never be looked for again: an
+        """Carries out what the buyer has agreed to. A page that `cancel` gave up is looked for without `takes` only: an
         agreement that comes after would be carried out."""
         return await readable(self._orders.find(lookup))
 
@@ -123,7 +123,8 @@ class PayPalPayments:
 
     async def cancel(self, charge_id: str, *, key: str) -> Charge:
         """PayPal has no call to close a page: it is forgotten, and runs out by itself after three hours. Nothing is
-        taken for it unless it is looked for again. What is agreed to already is carried out, and the answer says so."""
+        taken for it unless it is looked for with `takes`. What is agreed to already is carried out, and the answer says
+        so."""
         return await readable(self._cancel(charge_id, key))
 
     async def _cancel(self, charge_id: str, key: str) -> Charge:

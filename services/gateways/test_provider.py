@@ -47,7 +47,8 @@ _BUGS = {0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISM
 class TestProvider:
     """A provider in this process with a memory of its own on disk, which survives our crashes as a real one would.
     `methods`: what it opens pages for; none unless asked for, because a page needs somebody who answers it. `clock`
-    dates its events and ends its pages; without one pages end only by `expire`."""
+    dates its events, ends its pages and pays its debits; without one that happens only by `expire` and `settle_debit`.
+    """
 
     __test__ = False  # not a test class
 
@@ -160,6 +161,10 @@ class TestProvider:
         """The buyer types a card on the page: it pays, or is declined and the page stays open. On a page for a bank
         account a debit begins."""
         return await self._do(lambda db: record.answer(db, charge_id, token))
+
+    async def answer_late(self, charge_id: str, token: str = "tok_visa") -> Charge:  # noqa: S107  as above
+        """The buyer pays on a page that was closed in the same instant, and it is taken all the same."""
+        return await self._do(lambda db: record.answer_late(db, charge_id, token))
 
     def lose_next(self, when: str, *, times: int = 1) -> None:
         """So many of the next calls bring no answer, lost "before" they do anything or "after"."""

@@ -46,8 +46,11 @@ TEST_CARDS = (
 )
 _CARDS = {card.token: card for card in TEST_CARDS}
 _DECLINES = {"declined": "card_declined", "insufficient_funds": "insufficient_funds"}
+_DECLINED = "confirmation_declined"
+LATE = "page.answered_late"  # the kind of the event
 _ANSWER_DAYS = 7
 _PAGE_LIFE = timedelta(hours=24)
+DEBIT_TIME = timedelta(days=4, minutes=-1)  # see services.twin.stripe_state.DEBIT_SECONDS
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # of a record without a clock
 
 _SCHEMA = """
@@ -91,13 +94,21 @@ def _now(db: sqlite3.Connection) -> datetime | None:
 
 
 def ripen(db: sqlite3.Connection) -> None:
-    """Pages come to their end."""
+    """Pages come to their end, and debits are paid."""
     sql = (
         "SELECT e.charge_id FROM page_ends e JOIN charges c ON c.id = e.charge_id "
         "WHERE c.state = ? AND e.until <= the_time()"
     )
     for (charge_id,) in db.execute(sql, (ACTION_REQUIRED,)).fetchall():
         _set(db, charge_id, CANCELED, EXPIRED)
+    sql = (
+        "SELECT c.id FROM charges c JOIN events e ON e.charge_id = c.id AND e.kind = ? "
+        "JOIN event_times t ON t.seq = e.seq WHERE c.state = ? AND t.at <> '' AND t.at <= ?"
+    )
+    now = _now(db)
+    until = (now - DEBIT_TIME).astimezone(UTC).isoformat() if now else ""
+    for (charge_id,) in db.execute(sql, (f"charge.{PROCESSING}", PROCESSING, until)).fetchall():
+        settle_debit(db, charge_id, is_paid=True)
 
 
 # ---- charges
@@ -221,7 +232,7 @@ def confirm(db: sqlite3.Connection, charge_id: str, *, approve: bool) -> Charge:
     if found.state != ACTION_REQUIRED:
         return found
     if not approve:
-        return _set(db, charge_id, FAILED, "confirmation_declined")
+        return _set(db, charge_id, FAILED, _DECLINED)
     token = db.execute("SELECT token FROM charges WHERE id = ?", (charge_id,)).fetchone()[0]
     if not token:
         return answer(db, charge_id, TEST_CARDS[0].token)
@@ -246,6 +257,25 @@ def answer(db: sqlite3.Connection, charge_id: str, token: str) -> Charge:
     if method == PaymentMethod.BANK.value and found.amount.micros:
         return _set(db, charge_id, PROCESSING)
     return _set(db, charge_id, _paid_state(found.amount.micros, holds=bool(holds)))
+
+
+def answer_late(db: sqlite3.Connection, charge_id: str, token: str) -> Charge:
+    """The same on a page that was closed before anybody had paid there: it was taken all the same."""
+    found = _existing(db, "id", charge_id)
+    if charge_id not in closed_pages(db):
+        return found
+    db.execute("UPDATE charges SET state = ?, decline_code = '' WHERE id = ?", (ACTION_REQUIRED, charge_id))
+    _tell(db, "payment", LATE, found)
+    return answer(db, charge_id, token)
+
+
+def closed_pages(db: sqlite3.Connection) -> list[str]:
+    """Pages for money that are over, and that nobody ever paid on; the oldest first."""
+    sql = (
+        "SELECT id FROM charges WHERE (state = ? OR decline_code = ?) AND token = '' AND micros > 0 AND id NOT IN "
+        "(SELECT charge_id FROM events WHERE kind IN (?, 'charge.authorized')) ORDER BY rowid"
+    )
+    return [row[0] for row in db.execute(sql, (CANCELED, _DECLINED, LATE))]
 
 
 def _keep(db: sqlite3.Connection, method: PaymentMethod, token: str, outcome: str) -> str:

@@ -114,6 +114,31 @@ def test_a_yes_in_time_counts_however_late_it_is_seen(rig: Rig, loop: asyncio.Ru
     assert run_find(loop, rig, Lookup(KEY, opened.id, request, START)).state == "succeeded"
 
 
+@pytest.mark.parametrize("holds", [False, True])
+def test_a_yes_to_what_is_over_is_left_to_lapse(rig: Rig, loop: asyncio.Runner, holds: bool) -> None:
+    request = wish(holds=holds)
+    opened = loop.run(rig.pays.charge(request, key=KEY))
+    assert loop.run(rig.pays.cancel(opened.id, key="over")).state == "canceled"
+    rig.agree(opened)
+    only_looks = Lookup(KEY, opened.id, request, START, takes=False)
+    for _ in range(2):
+        assert run_find(loop, rig, only_looks).state == "canceled"
+    assert (rig.twin.count_captures(), rig.twin.balance("USD"), rig.twin.held("USD")) == (0, 0, 0)
+
+
+def test_what_was_taken_all_the_same_is_seen_by_who_only_looks(rig: Rig, loop: asyncio.Runner) -> None:
+    paid = loop.run(rig.pay())
+    opened = loop.run(rig.pays.charge(wish(), key=KEY))
+    for charge_id in (paid.id, opened.id, ""):
+        found = run_find(loop, rig, Lookup(KEY, charge_id, wish(), START, takes=False))
+        assert (found.state, found.id) == ("succeeded", paid.id)
+
+
+def test_who_only_looks_sends_nothing(rig: Rig, loop: asyncio.Runner) -> None:
+    assert loop.run(rig.pays.find(Lookup(KEY, "", wish(), START, takes=False))) is None
+    assert "POST /v2/checkout/orders" not in rig.wire.asked
+
+
 def test_an_order_that_cannot_be_seen_yet_is_not_called_over(rig: Rig, loop: asyncio.Runner) -> None:
     with pytest.raises(ProviderUnreachable):
         loop.run(rig.pays.find(Lookup(KEY, "order:NOTYETTHERE000000", wish(), START)))
@@ -225,6 +250,13 @@ def test_an_account_is_saved_without_a_payment(rig: Rig, loop: asyncio.Runner) -
     assert run_find(loop, rig, lookup).method == kept.method
     charge = loop.run(rig.pays.charge(wish("0.00", token=kept.method.token), key="check"))
     assert (charge.state, rig.twin.count_captures()) == ("succeeded", 0)
+
+
+def test_an_account_agreed_to_when_it_is_over_is_not_kept(rig: Rig, loop: asyncio.Runner) -> None:
+    opened = loop.run(rig.pays.charge(wish("0.00"), key=KEY))
+    rig.agree(opened)
+    found = run_find(loop, rig, Lookup(KEY, opened.id, wish("0.00"), START, takes=False))
+    assert (found.state, found.method) == ("canceled", None)
 
 
 def test_an_account_not_saved_in_time_is_over(rig: Rig, loop: asyncio.Runner) -> None:

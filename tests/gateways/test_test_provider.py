@@ -138,6 +138,28 @@ def test_a_page_stays_open_while_cards_are_declined(provider: TestProvider, loop
     assert provider.balance() == REQUEST.amount
 
 
+@pytest.mark.parametrize("method", [PaymentMethod.CARD, PaymentMethod.BANK])
+def test_a_closed_page_can_be_paid_on_late_once_and_says_so(
+    provider: TestProvider, loop: asyncio.Runner, method: PaymentMethod
+) -> None:
+    page = loop.run(provider.charge(replace(REQUEST, token="", method=method), key="page"))
+    assert loop.run(provider.answer_late(page.id)).state == "action_required"  # it is open
+    loop.run(provider.cancel(page.id, key="over"))
+    assert loop.run(provider.answer(page.id)).state == "canceled"
+    late = loop.run(provider.answer_late(page.id))
+    assert late.state == ("processing" if method is PaymentMethod.BANK else "succeeded")
+    assert loop.run(provider.answer_late(page.id)) == late
+    told = loop.run(provider.list_events("", since=datetime(2026, 1, 1, tzinfo=UTC))).events
+    assert [event.kind for event in told][-2:] == ["page.answered_late", f"charge.{late.state}"]
+
+
+def test_a_hold_that_was_let_go_is_no_closed_page(provider: TestProvider, loop: asyncio.Runner) -> None:
+    page = loop.run(provider.charge(replace(REQUEST, token="", holds=True), key="page"))
+    loop.run(provider.answer(page.id))
+    loop.run(provider.lose_hold(page.id))
+    assert loop.run(provider.answer_late(page.id)).state == "canceled"
+
+
 @pytest.mark.parametrize(
     ("method", "brand", "last4", "email", "state"),
     [
@@ -184,6 +206,20 @@ def test_with_a_clock_a_page_ends_after_a_day_and_events_have_their_time(data_di
     ]
     assert loop.run(provider.list_events("", since=START + timedelta(seconds=1))).events == events[1:]
     assert loop.run(provider.list_events(events[0].id, since=clock.now())).events == events[1:]
+    provider.close()
+
+
+def test_with_a_clock_a_debit_is_paid_on_the_fourth_day(data_dir: Path, loop: asyncio.Runner) -> None:
+    clock = FakeClock(START)
+    provider = TestProvider(data_dir / "test-provider.db", clock=clock)
+    page = loop.run(provider.charge(replace(PAGE, method=PaymentMethod.BANK), key="k"))
+    clock.advance(hours=1)
+    loop.run(provider.answer(page.id))
+    clock.advance(days=3, hours=23)
+    assert run_find(loop, provider, page).state == "processing"
+    clock.advance(hours=1)
+    assert run_find(loop, provider, page).state == "succeeded"
+    assert provider.balance() == PAGE.amount
     provider.close()
 
 

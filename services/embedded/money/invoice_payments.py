@@ -12,7 +12,6 @@ from sqlalchemy.engine import Connection
 from services.api.types import InvoiceState
 from services.db import money_models as mm
 from services.domain import movements
-from services.domain.ledger import AccountKind, TransferKind
 from services.domain.movements import Stamp
 from services.embedded import asking
 from services.embedded.asking import Sent
@@ -104,11 +103,8 @@ def _instant(intent: Intent, at: datetime) -> datetime:
 def _send_back(core: Core, connection: Connection, intent: Intent, charge: Charge, at: datetime) -> None:
     """Paid twice, or no longer owed: the money is the buyer's."""
     stamp = Stamp(intent.organization_uuid, f"surplus:{intent.uuid}", at, {"invoice": intent.invoice_uuid})
-    moves = [
-        (AccountKind.CLEARING, intent.way.provider, -intent.amount),
-        (AccountKind.REFUNDS, "", intent.amount),
-    ]
-    ledger.post(core, connection, movements.book(TransferKind.INVOICE_PAID, stamp, moves))
+    surplus = movements.pay_surplus(stamp, amount=intent.amount, provider=intent.way.provider)
+    ledger.post(core, connection, surplus)
     refunds.open_refund(
         core, connection, organization_uuid=intent.organization_uuid, invoice_uuid=intent.invoice_uuid,
         charge_id=charge.id, provider=intent.way.provider, amount=intent.amount, at=at,

@@ -19,6 +19,7 @@ from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import (
     CONFIRMATION_LIFETIME,
     CONFIRMATION_NEEDED,
+    GIVEN_UP,
     NOT_COMPLETED,
     PROCESSING_LEASE,
     REFUND,
@@ -60,9 +61,10 @@ ON_SUCCESS: Mapping[str, Succeeded] = {
 }
 LATE: Mapping[str, str] = {top_ups.TOP_UP: "top_up_refused", committing.CHANGE: "change_refused"}
 # By what it was `for`, where sending it back moves something in the books.
-ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back}
+ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back, GIVEN_UP: refunds.sent_back}
 ON_FAILURE: Mapping[str, Failed] = {AUTO_TOP_UP: top_ups.fail_automatic, INVOICE: invoice_payments.failed}
 
+CLOSED = (PaymentState.FAILED, PaymentState.CANCELED)
 ON_ITS_PAGE = "on_its_page"  # of a payment that is answered on the provider's page, not here
 # Nobody is there to confirm them, nor a planned attempt to collect an invoice: a bank that wants a confirmation has
 # said no. They happen at the instant that made them due, whenever the answer arrives.
@@ -131,7 +133,7 @@ def record(core: Core, connection: Connection, intent_uuid: str, answer: Charge,
 def _succeed(core: Core, connection: Connection, intent: Intent, answer: Charge, at: datetime) -> None:
     if payments.set_state(connection, intent.uuid, PaymentState.SUCCEEDED, charge=answer):
         ON_SUCCESS[intent.purpose](core, connection, intent, answer, at)
-    elif intent.state in (PaymentState.FAILED, PaymentState.CANCELED) and intent.purpose != added_methods.METHOD:
+    elif intent.state in CLOSED and intent.purpose != added_methods.METHOD:
         payments.send_back(core, connection, intent, answer, at)
 
 
@@ -227,6 +229,21 @@ async def found(core: Core, intent: Intent) -> Charge | None:
     return settled
 
 
+async def look(core: Core, uuid: str, charge_id: str) -> None:
+    """Looks at an intent that the provider has told of, with the charge it told. One that has its outcome is only
+    looked at: what is agreed to on its page from then on is not taken, and what was taken all the same goes back.
+    ProviderUnreachable."""
+    intent = await core.db.read(lambda connection: payments.intent(connection, uuid))
+    if intent.state.value in payments.OPEN:
+        answer = await found(core, intent)
+    else:
+        question = replace(intent.question, charge_id=intent.charge_id or charge_id)
+        answer = await asking.find(core, question, takes=False)
+        answer = answer if answer is not None and answer.state == SUCCEEDED else None
+    if answer is not None:
+        await core.db.run(partial(record, core, intent_uuid=uuid, answer=answer, at=core.clock.now()))
+
+
 async def refresh(core: Core, uuid: str) -> Paid:
     """Asks the provider what became of a payment now. PaymentFailed; PaymentUnknown when it does not answer."""
     intent = await core.db.read(lambda connection: payments.intent(connection, uuid))
@@ -250,7 +267,7 @@ async def give_up(core: Core, uuid: str) -> Paid:
         except ProviderUnreachable as error:
             raise errors.PaymentUnknown(payment_uuid=uuid) from error
         await core.db.run(partial(record, core, intent_uuid=uuid, answer=answer, at=core.clock.now()))
-    elif intent.state not in (PaymentState.SUCCEEDED, PaymentState.CANCELED, PaymentState.FAILED):
+    elif intent.state not in (PaymentState.SUCCEEDED, *CLOSED):
         raise errors.WrongState(state=intent.state.value)
     found = await core.db.read(lambda connection: payments.intent(connection, uuid))
     return Paid(uuid, found.state, found.amount, found.invoice_uuid)

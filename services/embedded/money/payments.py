@@ -19,10 +19,12 @@ from services.api import errors
 from services.api.money import Money
 from services.api.types import Action, Paid, PaymentMethod, PaymentState
 from services.db import money_models as mm
+from services.domain import movements
+from services.domain.movements import Stamp
 from services.embedded import asking, held, refusals
 from services.embedded.asking import Question, Sent
 from services.embedded.core import Core, insert_into
-from services.embedded.money import kept_methods
+from services.embedded.money import kept_methods, ledger
 from services.embedded.ways import TRANSFER, Way, label_of
 from services.gateways.payments import Charge, ProviderRefused, ProviderUnreachable
 
@@ -32,6 +34,7 @@ CONFIRMATION_LIFETIME = timedelta(days=1)
 NOT_COMPLETED = errors.PaymentNotCompleted.code
 CONFIRMATION_NEEDED = errors.ConfirmationNeeded.code  # of a payment that nobody was there to confirm
 REFUND = "refund"  # the purpose that sends money back
+GIVEN_UP = "given_up"  # what a refund is for when its charge paid for nothing; without it (once) the books know nothing
 
 OPEN = (PaymentState.SENT.value, PaymentState.ACTION_REQUIRED.value, PaymentState.PROCESSING.value)
 
@@ -138,16 +141,29 @@ def reopen(connection: Connection, found: Intent, now: datetime) -> Intent:
 
 
 def send_back(core: Core, connection: Connection, found: Intent, charge: Charge, at: datetime) -> None:
-    """A charge for something that was given up meanwhile goes back, once; the sweep carries it out."""
-    turned_up = connection.execute(
-        sa.update(_P).where(_P.uuid == found.uuid, _P.charge_id == "").values(charge_id=charge.id)
-    )
-    if turned_up.rowcount == 1:
-        open_intent(
-            core, connection, organization_uuid=found.organization_uuid, purpose=REFUND,
-            subject={"given_up": found.uuid}, way=Way(found.way.provider), amount=charge.amount, charge_id=charge.id,
-            at=at,
-        )  # fmt: skip
+    """A charge for something that was given up, ran out or was paid another way goes back in full, once: it came, and
+    is the buyer's until the sweep has sent it. `found` is locked."""
+    refund = sa.select(_P.uuid).where(
+        _P.organization_uuid == found.organization_uuid, _P.purpose == REFUND, _P.provider == found.way.provider,
+        _P.charge_id == charge.id,
+    )  # fmt: skip
+    if connection.execute(refund.limit(1)).first() is not None:
+        return
+    stamp = Stamp(found.organization_uuid, f"surplus:{found.uuid}", at, {"payment": found.uuid})
+    surplus = movements.pay_surplus(stamp, amount=charge.amount, provider=found.way.provider)
+    if not ledger.post(core, connection, surplus).is_new:
+        return
+    connection.execute(sa.update(_P).where(_P.uuid == found.uuid).values(charge_id=charge.id))
+    open_intent(
+        core, connection, organization_uuid=found.organization_uuid, purpose=REFUND,
+        subject={"for": GIVEN_UP, "given_up": found.uuid, "ref": _ref(found)}, way=Way(found.way.provider),
+        amount=charge.amount, charge_id=charge.id, at=at,
+    )  # fmt: skip
+
+
+def _ref(found: Intent) -> str:
+    """What explains its amount."""
+    return f"invoice:{found.invoice_uuid}" if found.invoice_uuid else f"wallet:{found.organization_uuid}"
 
 
 def set_invoice(connection: Connection, uuid: str, invoice_uuid: str) -> None:
