@@ -157,6 +157,12 @@ CASES: list[tuple[str, Callable[[], Transfer], str, dict[str, str]]] = [
         {"clearing:bank": "-38.22", "receivable": "38.22"},
     ),
     (
+        "money nothing is owed for",
+        lambda: movements.pay_surplus(STAMP, amount=usd("38.22"), provider="bank"),
+        "invoice_paid",
+        {"clearing:bank": "-38.22", "refunds": "38.22"},
+    ),
+    (
         "a month that is served",
         lambda: movements.recognise(STAMP, usd("29")),
         "revenue_recognised",
@@ -277,6 +283,7 @@ def test_a_voided_invoice_is_the_mirror_of_the_issued_one() -> None:
         lambda bad: movements.receive_transfer(STAMP, amount=bad, provider="bank"),
         lambda bad: movements.apply_transfer(STAMP, amount=bad, provider="bank"),
         lambda bad: movements.pay_invoice(STAMP, amount=bad, provider="bank"),
+        lambda bad: movements.pay_surplus(STAMP, amount=bad, provider="bank"),
         lambda bad: movements.recognise(STAMP, bad),
         lambda bad: movements.credit_note(STAMP, revenue=bad, deferred=usd("1"), tax=usd("1"), off_receivable=ZERO),
         lambda bad: movements.credit_note(STAMP, revenue=usd("1"), deferred=bad, tax=usd("1"), off_receivable=ZERO),
