@@ -125,6 +125,15 @@ def test_open_invoice_says_what_happens_by_itself() -> None:
     assert words.attempt_words(planned[0]) == "10 March 2027: Declined"
 
 
+def test_tries_are_told_only_where_one_failed_or_is_to_come() -> None:
+    done, failed, ahead = Attempt(NOON, "succeeded"), Attempt(NOON, "failed"), Attempt(NOON + DAY, "planned")
+    assert words.attempts_title(()) == ""
+    assert words.attempts_title((done,)) == ""
+    assert words.attempts_title((failed, done)) == "When the payment was tried"
+    assert words.attempts_title((failed, ahead)) == "When the payment is tried"
+    assert words.attempts_title((ahead,)) == "When the payment is tried"
+
+
 # ---- lines
 
 

@@ -140,6 +140,14 @@ def attempt_words(attempt: Attempt) -> str:
     return tr("{day}: {state}", day=date(attempt.at), state=attempt_state(attempt))
 
 
+def attempts_title(attempts: tuple[Attempt, ...]) -> str:
+    """Above the tries to collect; empty when the first one did it, or nothing was tried."""
+    states = {attempt.state for attempt in attempts}
+    if not states - {"succeeded"}:
+        return ""
+    return tr("When the payment was tried") if "succeeded" in states else tr("When the payment is tried")
+
+
 # ---- lines
 
 

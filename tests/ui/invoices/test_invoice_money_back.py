@@ -127,6 +127,15 @@ def test_open_invoice_says_how_to_pay_by_transfer(lived: InvoicesPage, look: The
     assert unnamed(lived) == []
 
 
+def test_paid_invoice_does_not_say_when_it_is_tried(lived: InvoicesPage) -> None:
+    paid = next(one for one in lived.vm.state.items if one.state is InvoiceState.PAID)
+    show(lived, replace(paid, attempts=(Attempt(NOW, "succeeded"),)))
+    assert not child(lived, "attemptsTitle").isVisibleTo(lived.detail)
+    late = (Attempt(NOW, "failed", "insufficient_funds"), Attempt(NOW + timedelta(days=1), "succeeded"))
+    show(lived, replace(paid, attempts=late))
+    assert text(lived, "attemptsTitle") == "When the payment was tried"
+
+
 def test_what_the_bank_wants_confirmed_is_said_and_confirmed_from_there(lived: InvoicesPage, qtbot: QtBot) -> None:
     invoice = failed_one(lived.vm.state)
     see(lived, invoice, qtbot)

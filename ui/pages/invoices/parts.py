@@ -10,7 +10,15 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from services.api.types import Attempt, Invoice, InvoiceLine
 from ui import theme
 from ui.text import exact_money, tr
-from ui.text.invoices import attempt_words, line_arithmetic, line_words, no_tax_text, period_text, sum_rows
+from ui.text.invoices import (
+    attempt_words,
+    attempts_title,
+    line_arithmetic,
+    line_words,
+    no_tax_text,
+    period_text,
+    sum_rows,
+)
 from ui.viewmodels.invoices import Linked
 from ui.widgets.amount_link import AmountLink
 from ui.widgets.controls import Button, Icon, clear, column, label, row, rule
@@ -97,18 +105,20 @@ def _grid(spacing: int) -> QGridLayout:
 
 
 class AttemptList(QWidget):
-    """The calendar of tries to collect: what failed and what comes next."""
+    """The calendar of tries to collect: what failed and what comes next; hidden where the first try did it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._shown: tuple[Attempt, ...] = ()
         self._list = QVBoxLayout()
         self._list.setSpacing(6)
-        self.setLayout(column(rule(), label(tr("When the card is tried"), "label"), self._list, spacing=10))
+        self._title = label("", "label", name="attemptsTitle")
+        self.setLayout(column(rule(), self._title, self._list, spacing=10))
         self.hide()
 
     def show_attempts(self, attempts: tuple[Attempt, ...]) -> None:
-        self.setVisible(bool(attempts))
+        self._title.setText(attempts_title(attempts))
+        self.setVisible(bool(attempts_title(attempts)))
         if attempts == self._shown:
             return
         self._shown = attempts
