@@ -33,6 +33,7 @@ from services.embedded.identity import answers_for
 from services.embedded.money import (
     commands,
     finalising,
+    freezing,
     invoice_search,
     outcomes,
     payments,
@@ -42,7 +43,7 @@ from services.embedded.money import (
 
 RECEIVE, REFUND_INVOICE = "receive_transfer", "refund_invoice"
 
-_T, _D, _G, _A = pm.TransferRow, pm.DisputeRow, mm.GrantRow, mm.LedgerAccount
+_T, _D = pm.TransferRow, pm.DisputeRow
 
 
 class EmbeddedCollections(Area):
@@ -163,16 +164,8 @@ def _disputes(connection: Connection, organizations: list[str] | None) -> tuple[
         .correlate(_D)
         .scalar_subquery()
     )
-    frozen = (
-        sa.select(_A.balance_micros)
-        .join(_G, _G.uuid == _A.sub)
-        .where(_G.uuid == _D.grant_uuid, _G.is_frozen)
-        .limit(1)
-        .correlate(_D)
-        .scalar_subquery()
-    )
     found = (
-        sa.select(*_D.__table__.c, o.name, i.number, first_member.label("email"), frozen.label("frozen"))
+        sa.select(*_D.__table__.c, o.name, i.number, first_member.label("email"))
         .join(o, o.uuid == _D.organization_uuid)
         .outerjoin(i, i.uuid == _D.invoice_uuid)
         .order_by(sa.case((_D.state == "open", 0), else_=1), _D.opened_at.desc(), _D.uuid)
@@ -182,8 +175,8 @@ def _disputes(connection: Connection, organizations: list[str] | None) -> tuple[
     return tuple(
         Dispute(
             row.uuid, row.provider, row.state, row.reason, Money(row.amount_micros, row.currency),
-            Money(row.frozen or 0, row.currency), row.organization_uuid, row.name, row.email or "", row.invoice_uuid,
+            freezing.frozen(connection, row), row.organization_uuid, row.name, row.email or "", row.invoice_uuid,
             row.number or "", row.opened_at, row.answer_by, row.closed_at,
         )
-        for row in connection.execute(found)
+        for row in connection.execute(found).all()
     )  # fmt: skip

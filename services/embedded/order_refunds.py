@@ -17,6 +17,7 @@ from services.embedded.core import Core, insert_into
 from services.embedded.delivery import job_row
 from services.embedded.money import ledger, refunding, refunds
 from services.embedded.money.happenings import note_happening
+from services.embedded.orders import refunded_with
 from services.embedded.ways import TRANSFER
 from services.gateways.payments import AUTHORIZED, FAILED, Charge, ProviderRefused, ProviderUnreachable
 
@@ -85,7 +86,7 @@ def _owe_by_transfer(core: Core, connection: Connection, order_uuid: str, charge
     organization = connection.execute(
         sa.update(o)
         .where(o.uuid == order_uuid)
-        .values(refunded_micros=o.refunded_micros + amount.micros)
+        .values(refunded_micros=refunded_with(amount.micros))
         .returning(o.organization_uuid)
     ).scalar_one()
     refunds.open_refund(
@@ -126,7 +127,7 @@ def _record_refund(core: Core, connection: Connection, row: Any) -> None:
     order = connection.execute(
         sa.update(o)
         .where(o.uuid == row.order_uuid, o.paid_at.is_not(None))
-        .values(refunded_micros=o.refunded_micros + row.amount_micros)
+        .values(refunded_micros=refunded_with(row.amount_micros))
         .returning(o.uuid, o.organization_uuid)
     ).one_or_none()
     if order is not None and row.charge_id:

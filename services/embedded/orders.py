@@ -156,6 +156,13 @@ def lock_order(connection: Connection, order_uuid: str) -> None:
     connection.execute(_LOCK, {"order": order_uuid})
 
 
+def refunded_with(micros: int) -> sa.ColumnElement[int]:
+    """What of an order went back, with so much more. An invoice that was corrected may have asked for more than the
+    order did, and all of that goes back; more than the whole order never does."""
+    sum_ = m.OrderRow.refunded_micros + micros
+    return sa.case((sum_ > m.OrderRow.total_micros, m.OrderRow.total_micros), else_=sum_)
+
+
 def close_order(connection: Connection, order_uuid: str) -> None:
     """A paid order is done when all it bought runs (or was paid back), and canceled when nothing is left of it."""
     o, r = m.OrderRow, m.ResourceRow

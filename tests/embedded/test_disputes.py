@@ -130,3 +130,19 @@ async def test_credit_of_a_smaller_plan_stands_and_falls_with_the_payment_behind
     assert (await life.buyer.get_wallet()).balance == usd("471")
     assert (await life.one()).state is SubscriptionState.CANCELED
     await life.check_books()
+
+
+@story
+async def test_credit_that_a_smaller_plan_gives_during_a_dispute_is_frozen_too(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("pro", billing_cycle=BillingCycle.YEARLY)
+    [(charge,)] = await shop.provider._do(lambda db: db.execute("SELECT id FROM charges").fetchall())
+    dispute = await shop.provider.open_dispute(charge, usd("990"))
+    await hear(shop)
+    await life.to_plan("starter", cycle=BillingCycle.MONTHLY)
+    wallet = await life.buyer.get_wallet()
+    assert (wallet.balance, wallet.frozen, (await only(life)).frozen) == (usd("0"), usd("961"), usd("961"))
+    await shop.provider.close_dispute(dispute, "won")
+    await hear(shop)
+    assert ((await life.buyer.get_wallet()).balance, (await only(life)).frozen) == (usd("961"), usd("0"))
+    await life.check_books()

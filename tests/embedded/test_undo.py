@@ -246,6 +246,23 @@ async def _lose_a_corrected(shop: Shop, before: str, after: str, owed: str) -> N
 
 
 @story
+async def test_all_of_a_corrected_invoice_goes_back_and_the_order_says_its_own_total(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe()
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    corrected = await life.buyer.correct_invoice(invoice.uuid, BillingDetails(country="CH"), key="c")
+    await life.buyer.pay_invoice(corrected.invoice.uuid, await shop.market.card(), key="rest")
+    request = RefundRequest(corrected.invoice.uuid)
+    preview = await life.buyer.preview_refund(request)
+    await life.buyer.refund_invoice(request, preview.hash, key="r")
+    shop.clock.advance(minutes=5)
+    await shop.market.run_jobs()
+    assert (preview.amount, (await order_of(life.buyer)).refunded) == (usd("31.35"), usd("29"))
+    assert (shop.provider.balance(), await books(life)) == (usd("0"), ["0", "0", "0"])
+    await life.check_books()
+
+
+@story
 async def test_a_change_of_plan_confirms_the_purchase(shop: Shop) -> None:
     """Undo would give the old plan's money and leave the credit, or keep the difference that was paid."""
     await shop.open_pages(undo_s=ONE_MINUTE)

@@ -21,11 +21,12 @@ from services.domain import reversals
 from services.domain.movements import Stamp
 from services.domain.wallet import Share
 from services.embedded.core import Core, insert_into
-from services.embedded.money import alerts, grants, ledger, paid_in, payments, refunding, renewals, subscribing
+from services.embedded.money import alerts, freezing, grants, ledger, payments, refunding, renewals, subscribing
+from services.embedded.money.freezing import OPEN
 from services.embedded.money.happenings import note_happening
 from services.gateways.payments import DisputeFacts
 
-OPEN, WON, LOST = "open", "won", "lost"
+WON, LOST = "won", "lost"
 ORDER = "order"
 REASON = "dispute_lost"
 
@@ -115,7 +116,7 @@ def _open(
     )  # fmt: skip
     stamp = Stamp(subject.organization_uuid, f"dispute:{uuid}", at, {"dispute": uuid})
     ledger.post(core, connection, reversals.open_dispute(stamp, amount=facts.amount, provider=provider))
-    _freeze(connection, subject.organization_uuid)
+    freezing.freeze(connection, subject.organization_uuid)
     _tell(core, connection, subject, facts.amount, "dispute_opened", at)
 
 
@@ -123,7 +124,7 @@ def _close(core: Core, connection: Connection, row: Any, state: str, subject: _S
     amount = Money(row.amount_micros, row.currency)
     stamp = Stamp(row.organization_uuid, f"dispute:{row.uuid}:{state}", at, {"dispute": row.uuid})
     connection.execute(sa.update(_D).where(_D.uuid == row.uuid).values(state=state, closed_at=at))
-    _freeze(connection, row.organization_uuid)
+    freezing.freeze(connection, row.organization_uuid)
     if state == WON:
         ledger.post(core, connection, reversals.win_dispute(stamp, amount=amount, provider=row.provider))
     else:
@@ -144,31 +145,13 @@ def _share(tax: Money, amount: Money, total: Money) -> Money:
 
 def _left_of(connection: Connection, row: Any, at_most: Money) -> list[Share]:
     """What is still unspent of the credit that was bought, or that a smaller plan gave back of what was paid."""
-    ours, shares = _grants_of(connection, row), []
+    ours, shares = freezing.bought(connection, row), []
     for grant in grants.load(connection, row.organization_uuid):
         part = min(grant.left, at_most)
         if grant.id in ours and not part.is_zero:
             shares.append(Share(grant.id, grant.kind, part))
             at_most -= part
     return shares
-
-
-def _grants_of(connection: Connection, row: Any) -> set[str]:
-    """The credit (uuids) that a disputed payment stands behind."""
-    if row.grant_uuid:
-        return {row.grant_uuid}
-    i = mm.InvoiceRow
-    invoice = connection.execute(sa.select(*i.__table__.c).where(i.uuid == row.invoice_uuid)).one_or_none()
-    return set() if invoice is None else set(paid_in.grants_given(connection, invoice))
-
-
-def _freeze(connection: Connection, organization_uuid: str) -> None:
-    """What open disputes stand behind cannot be spent; everything else can."""
-    open_ones = sa.select(*_D.__table__.c).where(_D.organization_uuid == organization_uuid, _D.state == OPEN)
-    frozen = {grant for one in connection.execute(open_ones).all() for grant in _grants_of(connection, one)}
-    for is_frozen, which in ((True, _G.uuid.in_(frozen)), (False, _G.uuid.not_in(frozen))):
-        changed = sa.update(_G).where(_G.organization_uuid == organization_uuid, which, _G.is_frozen != is_frozen)
-        connection.execute(changed.values(is_frozen=is_frozen))
 
 
 def _end(core: Core, connection: Connection, subject: _Subject, at: datetime) -> None:

@@ -25,7 +25,7 @@ from services.domain.movements import Move, Stamp
 from services.domain.periods import Period
 from services.domain.wallet import GrantKind, Share, total
 from services.embedded.core import Core
-from services.embedded.money import alerts, due, grants, ledger, recognition
+from services.embedded.money import alerts, due, freezing, grants, ledger, recognition
 from services.embedded.money.drafting import CREDIT, DISCOUNT, TO_WALLET, Written
 from services.embedded.money.grants import NewGrant
 from services.embedded.money.happenings import note_happening, note_several
@@ -121,7 +121,8 @@ def finalise(
     number = take_number(connection, InvoiceKind(row.kind), at)
     shares = () if is_credit_carried else _draw_credit(connection, row, at)
     booking = _Booking(number, at, shares, is_credit_carried)
-    _post(core, connection, row, booking, charged_lines(connection, invoice_uuid))
+    lines = charged_lines(connection, invoice_uuid)
+    _post(core, connection, row, booking, lines)
     state = invoicing.after(InvoiceState.DRAFT, InvoiceAction.FINALIZE)
     due_at = at + timedelta(days=net_days)
     connection.execute(
@@ -130,6 +131,8 @@ def finalise(
     )
     note_happening(core, connection, row.organization_uuid, "invoice_issued", at, ref=f"invoice:{invoice_uuid}",
                    number=number, amount_micros=row.total_micros, currency=row.currency)  # fmt: skip
+    if any(line.kind == TO_WALLET for line in lines):
+        freezing.freeze(connection, row.organization_uuid)  # what was paid for it may be disputed
     if shares:
         alerts.after_change(core, connection, row.organization_uuid, at)
     if row.total_micros == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,10 +69,13 @@ def load(connection: Connection, organization_uuid: str, *, with_empty: bool = F
     ]
 
 
-def frozen(connection: Connection, organization_uuid: str, currency: str) -> Money:
-    """What cannot be spent while a bank decides on the payment behind it."""
+def frozen(
+    connection: Connection, organization_uuid: str, currency: str, among: Collection[str] | None = None
+) -> Money:
+    """What cannot be spent while a bank decides on the payment behind it; of the grants (uuids) `among`, or of all."""
     found = connection.execute(_OF.where(_G.is_frozen), {"of": organization_uuid})
-    return Money(sum(row.balance_micros for row in found if row.currency == currency), currency)
+    mine = [row for row in found if row.currency == currency and (among is None or row.uuid in among)]
+    return Money(sum(row.balance_micros for row in mine), currency)
 
 
 def balance(connection: Connection, organization_uuid: str, currency: str, at: datetime) -> Money:

@@ -32,6 +32,7 @@ from services.embedded.money import (
     subscribing,
 )
 from services.embedded.money.happenings import note_happening
+from services.embedded.orders import refunded_with
 from services.embedded.ways import TRANSFER
 
 NOTE_MAX = 2_000  # characters
@@ -84,9 +85,8 @@ def carry_out(core: Core, connection: Connection, request: RefundRequest, at: da
     reason = str(request.reason)
     credited = corrections.credit(core, connection, row.uuid, amount, at, reason=reason)
     o = m.OrderRow
-    connection.execute(
-        sa.update(o).where(o.uuid == row.order_uuid).values(refunded_micros=o.refunded_micros + amount.micros)
-    )
+    refunded = refunded_with(amount.micros)
+    connection.execute(sa.update(o).where(o.uuid == row.order_uuid).values(refunded_micros=refunded))
     note = finalising.row_of(connection, credited.note_uuid)
     ended = _end(core, connection, row, at) if request.ends_access else ()
     lines = [_line(entry) for entry in _entries(connection, row.organization_uuid, before)]
