@@ -187,6 +187,14 @@ def test_what_is_due_is_listed_the_most_overdue_first(lived: CollectionsPage) ->
     assert focused_name() == "transferDueTable"
 
 
+def test_names_of_what_is_due_are_read_whole(lived: CollectionsPage) -> None:
+    table = lived.transfers.due.table
+    assert [table.tip_of(table.rows.index(row, column)) for row in range(2) for column in (1, 2)] == ["", "", "", ""]
+    lived.window().resize(676, 800)
+    QApplication.processEvents()
+    assert table.tip_of(table.rows.index(0, 1)) == ""
+
+
 def test_whole_arrival_is_marked_by_keyboard(lived: CollectionsPage, desk: Desk, qtbot: QtBot) -> None:
     press(ENTER)
     assert is_shown(lived, "receiveSheet")

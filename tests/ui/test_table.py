@@ -1,10 +1,10 @@
 """A table by mouse and keyboard: rows, order, links, the menu, what is read aloud, widths."""
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QHelpEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QToolTip, QWidget
 from pytestqt.qtbot import QtBot
 
 from ui.theme import Theme
@@ -215,6 +215,36 @@ def test_columns_share_the_room_and_the_least_important_goes(
     assert table.isColumnHidden(1) is hidden
     used = sum(table.columnWidth(number) for number in range(3) if not table.isColumnHidden(number))
     assert used == table.viewport().width()
+
+
+def test_long_words_get_the_room_that_others_do_not_need(table: Table) -> None:
+    def agent(name: str) -> Row:
+        return Row("r", (Cell("1 May"), Cell(name), Cell("$3.00", 3)))
+
+    even = Table((Column("Buyer"), Column("For"), Column("Note", 200)), label="Even", name="even")
+    even.resize(600, 200)
+    even.show_rows([Row("r", (Cell("Ada"), Cell("Order: Contract Reader, Professional, monthly"), Cell("-")))])
+    assert even.columnWidth(1) > even.columnWidth(0) + 100
+    assert even.tip_of(even.rows.index(0, 1)) == "", "all of it is to be read"
+    table.resize(360 + 100, 300)
+    table.show_rows([agent("A" * 12)])
+    fixed = table.columnWidth(0)
+    table.show_rows([agent("Contract Reader, Professional, monthly")])
+    assert table.columnWidth(0) < fixed, "a short date gives what it does not fill"
+    assert table.tip_of(table.rows.index(0, 0)) == ""
+
+
+def test_what_is_cut_off_is_said_in_a_tip(table: Table, qtbot: QtBot) -> None:
+    long = "Order: Contract Reader for Northwind Trading and its eleven subsidiaries, Professional, yearly"
+    table.show_rows([Row("r0", (Cell("1 May"), Cell(long), Cell("$3.00", 3, "movement:0")))])
+    place = table.visualRect(table.rows.index(0, 1)).center()
+    event = QHelpEvent(QEvent.Type.ToolTip, place, table.viewport().mapToGlobal(place))
+    QApplication.sendEvent(table.viewport(), event)
+    qtbot.waitUntil(QToolTip.isVisible)
+    assert QToolTip.text() == long
+    QToolTip.hideText()
+    assert table.tip_of(table.rows.index(0, 0)) == ""
+    assert table.tip_of(table.rows.index(0, 2)) == "How this amount comes about"
 
 
 def test_rows_grow_with_the_text(table: Table, look: Theme) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nlargest
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -11,6 +12,7 @@ from PySide6.QtGui import (
     QFont,
     QFontMetrics,
     QGuiApplication,
+    QHelpEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -27,6 +29,7 @@ from PySide6.QtWidgets import (
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
+    QToolTip,
 )
 
 from ui import theme
@@ -40,9 +43,11 @@ from ui.widgets.table_model import Cell, Column, Index, Row, TableModel
 __all__ = ["Cell", "Column", "Row", "Table", "TableModel"]
 
 PAD, AIR = 12, 16  # inside a cell; added to the line height
+CHIP = 16  # px a badge is wider than its words
 NEAR_END = 20  # rows
 LEAST_ROWS = 4
 LEAST_WIDTH = 80  # px at 100 % text, of a column
+MEASURED = 4  # cells of a column
 FOCUS_REASONS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 
 
@@ -139,16 +144,37 @@ class Table(QTableView):
         self._share(widths, whole - sum(widths.values()))
 
     def _share(self, widths: dict[int, int], free: int) -> None:
-        """What is left goes to the columns without a width, else to the last one of words."""
-        columns = self.rows.columns
+        """What is left goes to the columns without a width, else to the last one of words. While their words do not
+        fit, the others give what theirs do not fill."""
+        columns, least = self.rows.columns, theme.current().px(LEAST_WIDTH)
         growing = [number for number, width in widths.items() if not width]
-        growing = growing or [number for number in widths if not columns[number].at_end][-1:]
-        for place, number in enumerate(growing):
-            part = max(free, 0) // (len(growing) - place)
-            free -= part
-            widths[number] = max(widths[number] + part, theme.current().px(LEAST_WIDTH))
+        if not growing:
+            last = [number for number in widths if not columns[number].at_end][-1:]
+            widths.update({number: max(widths[number] + max(free, 0), least) for number in last})
+        else:
+            needs = {number: max(self._words_width(number), least) for number in growing}
+            free += self._take_back(widths, sum(needs.values()) - free)
+            widths.update(_parts(needs, free))
         for number, width in widths.items():
             self.setColumnWidth(number, width)
+
+    def _take_back(self, widths: dict[int, int], missing: int) -> int:
+        """From columns of one width each, at most what is missing, in px; their words still fit."""
+        taken = 0
+        for number, width in widths.items():
+            if width and missing > taken:
+                spare = max(width - self._words_width(number), 0)
+                part = min(spare, missing - taken)
+                widths[number], taken = width - part, taken + part
+        return taken
+
+    def _words_width(self, number: int) -> int:
+        """Of the title and the longest words of a column, in px; of many rows only the longest by letters are
+        measured."""
+        column = self.rows.columns[number]
+        cells = nlargest(MEASURED, (row.cells[number] for row in self.rows.all_rows), key=lambda cell: len(cell.text))
+        widest = max((_cell_width(cell, at_end=column.at_end) for cell in cells), default=0)
+        return max(widest + 2 * PAD, self._title_width(column.title))
 
     def _title_width(self, title: str) -> int:
         return QFontMetrics(theme.current().font("small", weight=500)).horizontalAdvance(title) + 2 * PAD + 16
@@ -179,6 +205,16 @@ class Table(QTableView):
         bar, row = self.verticalScrollBar(), theme.current().line("body") + AIR
         if bar.maximum() - value <= NEAR_END * row:
             self.end_near.emit()
+
+    def tip_of(self, index: Index) -> str:
+        """What a cell says while the mouse rests on it: what is cut off, or that it can be explained."""
+        row = self.rows.row(index.row())
+        if row is None:
+            return ""
+        cell, column = row.cells[index.column()], self.rows.columns[index.column()]
+        is_cut = _cell_width(cell, at_end=column.at_end) > self.columnWidth(index.column()) - 2 * PAD
+        words = [cell.text] if is_cut else []
+        return "\n".join([*words, *([tr("How this amount comes about")] if cell.ref else [])])
 
     # ---- keyboard and mouse
 
@@ -278,12 +314,45 @@ class Table(QTableView):
             toast_area(self).show_toast(tr("Row copied."), icon="copy-check")
 
 
+def _parts(needs: dict[int, int], free: int) -> dict[int, int]:
+    """How much of `free` each column gets: one that needs less than its share leaves the rest to the others, and what
+    nobody needs is shared alike. Never less than a column may have."""
+    parts: dict[int, int] = {}
+    left = max(free, 0)
+    for place, (number, need) in enumerate(sorted(needs.items(), key=lambda item: item[1])):
+        parts[number] = min(need, left // (len(needs) - place))
+        left -= parts[number]
+    for place, number in enumerate(parts):
+        more = left // (len(parts) - place)
+        parts[number], left = parts[number] + more, left - more
+    return {number: max(part, theme.current().px(LEAST_WIDTH)) for number, part in parts.items()}
+
+
+def _font(cell: Cell, *, at_end: bool) -> QFont:
+    has_figures = at_end or isinstance(cell.order, int)  # figures of one width would part "Top-up"
+    return theme.current().font("body", has_figures, 500 if cell.is_strong else None)
+
+
+def _cell_width(cell: Cell, *, at_end: bool) -> int:
+    """Of its words as they are painted, in px."""
+    if cell.tone:
+        return QFontMetrics(theme.current().font("label")).horizontalAdvance(cell.text) + CHIP
+    return QFontMetrics(_font(cell, at_end=at_end)).horizontalAdvance(cell.text)
+
+
 class _Painter(QStyledItemDelegate):
     """Words at their side, a rule below, a dotted line under what can be explained."""
 
     def __init__(self, table: Table) -> None:
         super().__init__(table)
         self._table = table
+
+    def helpEvent(self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index) -> bool:
+        if event.type() is not QEvent.Type.ToolTip:
+            return super().helpEvent(event, view, option, index)
+        tip = self._table.tip_of(index)
+        QToolTip.showText(event.globalPos(), tip, view.viewport(), self._table.visualRect(index))
+        return bool(tip)
 
     def paint(self, p: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row = self._table.rows.row(index.row())
@@ -303,9 +372,7 @@ class _Painter(QStyledItemDelegate):
         p.restore()
 
     def _words(self, p: QPainter, rect: QRect, cell: Cell, *, at_end: bool) -> None:
-        look = theme.current()
-        has_figures = at_end or isinstance(cell.order, int)  # figures of one width would part "Top-up"
-        font = look.font("body", has_figures, 500 if cell.is_strong else None)
+        font = _font(cell, at_end=at_end)
         room = rect.adjusted(PAD, 0, -PAD, 0)
         side = Qt.AlignmentFlag.AlignRight if at_end else Qt.AlignmentFlag.AlignLeft
         flags = Qt.AlignmentFlag.AlignVCenter | QStyle.visualAlignment(self._table.layoutDirection(), side)
@@ -320,7 +387,7 @@ class _Painter(QStyledItemDelegate):
         """As a Badge: the word says it, the tint helps to find it."""
         look, (fill, role) = theme.current(), TONES[cell.tone]
         font = look.font("label")
-        width = min(QFontMetrics(font).horizontalAdvance(cell.text) + 16, room.width())
+        width = min(QFontMetrics(font).horizontalAdvance(cell.text) + CHIP, room.width())
         height = look.line("label") + 4
         place = QRect(room.left(), room.top() + (room.height() - height) // 2, width, height)
         if paint.is_rtl(self._table):

@@ -85,6 +85,11 @@ class TableModel(QAbstractTableModel):
             self._rows = list(self._given)
             self.endInsertRows()
 
+    @property
+    def all_rows(self) -> list[Row]:
+        """In the order they stand in."""
+        return self._rows
+
     def row(self, number: int) -> Row | None:
         return self._rows[number] if 0 <= number < len(self._rows) else None
 
@@ -144,8 +149,6 @@ class TableModel(QAbstractTableModel):
                 if cell.ref:
                     return tr("Explain {amount}", amount=cell.text)
                 return row.sentence if index.column() == 0 else cell.text
-            case Qt.ItemDataRole.ToolTipRole:
-                return tr("How this amount comes about") if cell.ref else cell.text if len(cell.text) > 30 else None
         return None
 
 
