@@ -30,7 +30,10 @@ def request_refund(
     amount: Money,
     resource_uuid: str | None = None,
 ) -> str:
-    """Saves the intent of a refund and the job that carries it out. Returns its key."""
+    """Saves the intent of a refund and the job that carries it out. Returns its key, "" where there is nothing to ask a
+    provider for."""
+    if amount.is_zero:  # all of it went back before, or it cost nothing
+        return ""
     key = f"refund:{resource_uuid or order_uuid}"
     paid_by = sa.select(m.PaymentRow.provider).where(m.PaymentRow.order_uuid == order_uuid)
     provider = connection.execute(paid_by).scalar() or ""

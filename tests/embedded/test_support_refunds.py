@@ -169,6 +169,33 @@ async def test_what_a_smaller_plan_gave_as_credit_is_not_given_again(shop: Shop)
 
 
 @story
+async def test_what_went_back_as_money_is_not_given_as_credit_by_a_smaller_plan(shop: Shop) -> None:
+    for part, credit in (("990", "0"), ("100", "861"), ("0.01", "960.99")):
+        before, life = shop.provider.balance(), await Life.begin(shop, f"{part}@example.com")
+        await life.subscribe("pro", billing_cycle=BillingCycle.YEARLY)
+        [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+        request = RefundRequest(invoice.uuid, usd(part))
+        await life.buyer.refund_invoice(request, (await life.buyer.preview_refund(request)).hash, key="r")
+        await life.to_plan("starter", cycle=BillingCycle.MONTHLY)
+        assert (await life.buyer.get_wallet()).balance == usd(credit)
+        for one in (await life.buyer.list_invoices(InvoiceQuery())).items:  # the rest goes back once too
+            left = RefundRequest(one.uuid)
+            if not one.paid.is_zero and one.paid != one.credited:
+                await life.buyer.refund_invoice(left, (await life.buyer.preview_refund(left)).hash, key=one.uuid)
+        assert shop.provider.balance() - before == usd(credit)
+        await life.check_books()
+
+
+@story
+async def test_money_of_an_earlier_period_takes_nothing_from_the_credit_of_this_one(shop: Shop) -> None:
+    life, first = await paid(shop)
+    await life.wait(days=31)
+    request = RefundRequest(first.uuid)
+    await life.buyer.refund_invoice(request, (await life.buyer.preview_refund(request)).hash, key="r")
+    assert (await shop.rows(sa.select(mm.SubscriptionRow.credited_micros))) == [(0,)]
+
+
+@story
 async def test_what_was_paid_for_a_larger_plan_can_go_back_in_parts_of_both(shop: Shop) -> None:
     life, _ = await paid(shop)
     await life.to_plan("pro")

@@ -188,6 +188,22 @@ async def test_money_that_goes_back_by_transfer_is_sent_by_a_person(shop: Shop) 
 
 
 @story
+async def test_a_failed_agent_that_support_has_refunded_leaves_nothing_more_to_send(shop: Shop) -> None:
+    life, _ = await promised(shop)
+    shop.agents.script.failing_steps["agent"] = "no_capacity"
+    await life.buyer.receive_transfer(arrived((await due(life)).reference, "29"), key="r")
+    await shop.market.run_jobs()
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    request = RefundRequest(invoice.uuid)
+    await life.buyer.refund_invoice(request, (await life.buyer.preview_refund(request)).hash, key="b")
+    [failed] = await life.buyer.list_resources()
+    assert (await life.buyer.refund_failed(failed.uuid)).state is OrderState.CANCELED
+    owed = await due(life)  # one, by support
+    assert (owed.subject, owed.amount) == ("refund", usd("29"))
+    await life.check_books()
+
+
+@story
 async def test_what_paid_an_invoice_by_transfer_goes_back_by_transfer(shop: Shop) -> None:
     """By a refund, or because a corrected invoice asks for less."""
     life, _ = await promised(shop)

@@ -16,6 +16,7 @@ from services.api.money import Money
 from services.api.types import InvoiceState, LedgerLine, RefundPreview, RefundRequest, ResourceState
 from services.db import models as m
 from services.db import money_models as mm
+from services.db import portable
 from services.domain import reversals
 from services.domain.ledger import Entry
 from services.domain.movements import Stamp
@@ -38,7 +39,7 @@ from services.embedded.ways import TRANSFER
 NOTE_MAX = 2_000  # characters
 ENDED = "refunded"  # why a subscription ended
 
-_I, _E, _A, _H = mm.InvoiceRow, mm.LedgerEntry, mm.LedgerAccount, mm.LedgerHead
+_I, _E, _A, _H, _S = mm.InvoiceRow, mm.LedgerEntry, mm.LedgerAccount, mm.LedgerHead, mm.SubscriptionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def carry_out(core: Core, connection: Connection, request: RefundRequest, at: da
     o = m.OrderRow
     refunded = refunded_with(amount.micros)
     connection.execute(sa.update(o).where(o.uuid == row.order_uuid).values(refunded_micros=refunded))
+    _keep_from_credit(connection, row, credited.note_uuid)
     note = finalising.row_of(connection, credited.note_uuid)
     ended = _end(core, connection, row, at) if request.ends_access else ()
     lines = [_line(entry) for entry in _entries(connection, row.organization_uuid, before)]
@@ -107,6 +109,8 @@ def _payable(connection: Connection, request: RefundRequest) -> Any:  # Any: a r
     corrections.check_final(row)
     if row.state != InvoiceState.PAID.value:
         raise WrongState(state=row.state)
+    if row.subscription_uuid:  # first: a plan that is made smaller meanwhile gives credit out of the same money
+        subscribing.find(connection, row.subscription_uuid, lock=True)
     refundable, amount = _refundable(connection, row), request.amount
     if refundable.is_zero:
         raise WrongState(state="nothing_left")
@@ -131,6 +135,21 @@ def _refundable(connection: Connection, row: Any) -> Money:
     """What was paid and has not gone back."""
     left = min(row.paid_micros, row.total_micros - row.credited_micros, paid_in.left(connection, row))
     return Money(max(0, min(left, refunds.left_of(connection, row))), row.currency)
+
+
+def _keep_from_credit(connection: Connection, row: Any, note_uuid: str) -> None:
+    """What went back of the running period's price is not given once more, as credit, when the plan is made smaller
+    (BILLING, "Changing a plan": paid - already credited)."""
+    line = mm.InvoiceLineRow
+    price = sa.select(portable.sum_of(line.net_micros.expression)).where(
+        line.invoice_uuid == note_uuid, line.kind.in_(finalising.IN_ADVANCE)
+    )
+    of_running = sa.and_(_S.period_start < row.period_end, _S.period_end > row.period_start)
+    connection.execute(
+        sa.update(_S)
+        .where(_S.uuid == row.subscription_uuid, of_running)
+        .values(credited_micros=_S.credited_micros - price.scalar_subquery())  # a note's lines are below 0
+    )
 
 
 def _goes_to(connection: Connection, row: Any) -> str:
