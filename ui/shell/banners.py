@@ -18,9 +18,7 @@ class Banners(QWidget):
     resumed = Signal()
     top_up_requested = Signal()
 
-    def __init__(
-        self, bridge: Bridge, pending: PendingCartViewModel, low_balance: LowBalanceViewModel, *, is_test_mode: bool
-    ) -> None:
+    def __init__(self, bridge: Bridge, pending: PendingCartViewModel, low_balance: LowBalanceViewModel) -> None:
         super().__init__()
         self._pending, self._low = pending, low_balance
         self._may_show_low = True
@@ -32,7 +30,7 @@ class Banners(QWidget):
         self.test = Banner(
             tr("Test mode: no real money moves."), "test", closable=True, edge=True, name="testModeBanner"
         )
-        self._may_show_test = is_test_mode
+        self._may_show_test = self._wants_test = False  # until the service has said which money it is
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -52,11 +50,11 @@ class Banners(QWidget):
     def set_test_mode(self, is_test_mode: bool) -> None:
         """What the service says of its money."""
         self._may_show_test = is_test_mode
-        if not is_test_mode:
-            self.test.hide()
+        self.show_test_mode(self._wants_test)
 
     def show_test_mode(self, wanted: bool) -> None:
         """Where it says that something was paid, unless the user has closed it."""
+        self._wants_test = wanted
         self.test.setVisible(wanted and self._may_show_test)
 
     def show_low_balance(self, wanted: bool) -> None:

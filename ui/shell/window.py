@@ -39,11 +39,9 @@ MOVING = (ResourceState.ORDERED, ResourceState.DEPLOYING)
 
 
 class Shell(QMainWindow):
-    """Give it view-models and page makers, then `open_window()`; `is_test_mode`: no real money moves here."""
+    """Give it view-models and page makers, then `open_window()`."""
 
-    def __init__(
-        self, vms: ViewModels, pages: Pages, bridge: Bridge, look: Theme, prefs: Prefs, *, is_test_mode: bool = True
-    ) -> None:
+    def __init__(self, vms: ViewModels, pages: Pages, bridge: Bridge, look: Theme, prefs: Prefs) -> None:
         super().__init__()
         self._vms = vms
         self._pages = pages
@@ -56,7 +54,7 @@ class Shell(QMainWindow):
         self.setObjectName("shell")
         self.setWindowTitle(tr("Souk"))
         self.setMinimumSize(MINIMUM_SIZE)
-        self._build(bridge, is_test_mode)
+        self._build(bridge)
         self.navigator = Navigator(self.stack, vms, pages)
         self.actions_list = self._actions()
         self._time_action = self._make_time_action()
@@ -68,10 +66,10 @@ class Shell(QMainWindow):
         self.navigator.start(prefs.last_page)
 
     # -- building --------------------------------------------------------------------------------------------------
-    def _build(self, bridge: Bridge, is_test_mode: bool) -> None:
+    def _build(self, bridge: Bridge) -> None:
         self.sidebar = Sidebar()
         low = self._vms.low_balance
-        self.banners = Banners(bridge, self._vms.pending_cart, low, is_test_mode=is_test_mode)
+        self.banners = Banners(bridge, self._vms.pending_cart, low)
         self.time_bar = TimeBar(self._vms.timeline)
         self.stack = QStackedWidget()
         self.stack.setObjectName("pages")

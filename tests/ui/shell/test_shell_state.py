@@ -96,12 +96,14 @@ def test_unhandled_failure_is_said_in_a_toast(shell: Shell, bridge: Bridge) -> N
 
 
 def test_test_mode_is_said_where_something_was_paid_and_can_be_closed(
-    shell: Shell, vms: ViewModels, buy: Callable[[], Any]
+    shell: Shell, vms: ViewModels, buy: Callable[[], Any], qtbot: QtBot
 ) -> None:
     assert not shell.banners.test.isVisible()
     placed = buy()
     shell.navigator.show_order(placed.order_uuid)
-    assert shell.banners.test.isVisible()
+    assert not shell.banners.test.isVisible(), "whether money is real is not known yet"
+    shell.settle()
+    qtbot.waitUntil(shell.banners.test.isVisible)
     assert shell.banners.test.text == "Test mode: no real money moves."
     QTest.mouseClick(shell.banners.test.close_button, Qt.MouseButton.LeftButton)
     shell.navigator.show_section("marketplace")

@@ -212,7 +212,9 @@ def _before_charge(state: CheckoutState) -> str:
         return tr("You can take it back for {n} seconds.", n=seconds)
     if state.options is not None and state.options.is_test_mode:
         return tr("Test mode: no real money moves.")
-    return tr("We never see your card number.")
+    if state.method is PaymentMethod.CARD:
+        return tr("We never see your card number.")
+    return tr("You can cancel or change the plan at any time.")
 
 
 def _before_page(state: CheckoutState) -> str:
