@@ -20,7 +20,7 @@ from tests.ui.kept_service import Desk, KeptService
 from tests.ui.page_help import button, child, click, cut_off, nameless, unnamed
 from ui.bridge import Bridge
 from ui.pages.collections import CollectionsPage
-from ui.text.collections import dispute_state, ledger_account, receive_effect, transfer_state
+from ui.text.collections import dispute_state, goes_to_text, ledger_account, receive_effect, transfer_state
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder, Status
 from ui.viewmodels.collections import CollectionsViewModel, RefundViewModel
@@ -358,6 +358,18 @@ def test_all_that_is_left_is_proposed_with_its_ledger_lines(refund: RefundViewMo
     assert preview is not None
     assert (refund.state.amount, preview.amount) == (paid.paid, paid.paid)
     assert [ledger_account(line) for line in preview.lines] == ["Revenue", "Clearing, Stripe"]
+
+
+def test_where_money_goes_names_a_tax_only_when_there_is_one(refund: RefundViewModel) -> None:
+    preview = refund.state.preview
+    assert preview is not None
+    amount, tax = Money.parse("24"), Money.parse("4")
+    card, free = replace(preview, amount=amount, tax=tax, goes_to="Visa •••• 4242"), Money.zero("USD")
+    assert goes_to_text(card) == "$24.00, tax of $4.00 included, goes back to Visa •••• 4242."
+    assert goes_to_text(replace(card, tax=free)) == "$24.00 goes back to Visa •••• 4242."
+    assert goes_to_text(replace(card, tax=free, goes_to="wallet")) == "$24.00 goes back to the wallet."
+    sent = goes_to_text(replace(card, tax=free, goes_to="transfer"))
+    assert sent == "$24.00 is to be sent back by bank transfer. You send it and mark it."
 
 
 def test_part_is_looked_at_anew_and_given_back_with_reason_and_note(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from PySide6.QtCore import QEvent
@@ -326,6 +327,16 @@ def test_transfer_says_where_to_and_until_when_and_every_line_can_be_copied(room
     shown = [child(room.page, f"transfer-{name}").text() for name, _ in transfer.account]  # type: ignore[attr-defined]
     assert shown == [value for _, value in transfer.account]
     assert unnamed(room.page) == nameless(room.page) == []
+
+
+def test_transfer_that_is_late_says_so(room: Room) -> None:
+    uuid = room.show(TRANSFER)
+    owner, order = room.service.world.orders[uuid]
+    assert order.transfer is not None
+    late = replace(order.transfer, due_at=room.service.world.clock.now() - timedelta(days=2))
+    room.service.world.orders[uuid] = (owner, replace(order, transfer=late))
+    room.bridge.announce("orders")
+    room.wait(lambda: text(room.page, "transferWords").startswith("Transfer $99.00, which was due on 12 March 2026"))
 
 
 def test_part_that_has_arrived_is_said_and_can_be_given_up_no_more(room: Room) -> None:

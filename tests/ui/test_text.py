@@ -3,7 +3,7 @@
 import re
 import string
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -23,11 +23,14 @@ from services.api.types import (
     SortOrder,
     StepState,
     SummaryLine,
+    Transfer,
     Usage,
 )
 from services.domain import billing
 from tests.samples import CUSTOMER_CARE, SUPPORT_BUNDLE, TEST_CARDS
 from ui import text
+from ui.text.collections import awaited_text, transfer_text
+from ui.text.unfinished import unfinished_text
 from ui.viewmodels.checkout_state import FIELDS
 
 NOON = datetime(2027, 11, 22, 12, 0, tzinfo=UTC)  # the same day in nearly every time zone
@@ -362,3 +365,27 @@ def test_card_is_read_aloud_as_one_sentence() -> None:
 def test_every_sentence_of_the_package_is_exported() -> None:
     assert sorted(text.__all__) == sorted(set(text.__all__))
     assert all(name[0] in string.ascii_letters and hasattr(text, name) for name in text.__all__)
+
+
+# ---- transfers
+
+
+def test_transfer_that_is_late_says_so() -> None:
+    due = NOON + timedelta(days=2)
+    transfer = Transfer("SK-1", Money.parse("29"), due, (), Money.zero())
+    waits, after = replace(order(), transfer=transfer), due + timedelta(seconds=1)
+    for now in (None, NOON, due):
+        assert "was due" not in transfer_text(transfer, now) + awaited_text(waits, now)[0]
+    day = text.date(due)
+    assert transfer_text(transfer, after).startswith(f"Transfer $29.00, which was due on {day}, with the reference")
+    said = f"Customer Care waits for your transfer of $29.00, which was due on {day}."
+    assert awaited_text(waits, after) == (said, "warning")
+
+
+def test_unfinished_purchase_asks_for_what_is_left_of_its_transfer() -> None:
+    part = Transfer("SK-1", Money.parse("590"), NOON, (), Money.parse("400"))
+    waits = replace(order(), state=OrderState.PENDING_CONSUMER, payment_method=PaymentMethod.INVOICE, transfer=part)
+    assert "$590" not in unfinished_text(replace(waits, transfer=None))
+    assert unfinished_text(replace(waits, state=OrderState.PENDING_PROVIDER)) == (
+        "Customer Care starts when your transfer of $590 is there."
+    )

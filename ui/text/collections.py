@@ -142,23 +142,34 @@ def _typed(amount: Money) -> str:
     return f"{whole}.{digits[:places]}" if places else whole
 
 
-def transfer_text(transfer: Transfer) -> str:
-    """Above those rows."""
-    due = tr("Transfer {amount}, due on {day}, with the reference below, so that it is found.",
-             amount=exact_money(transfer.amount), day=date(transfer.due_at))  # fmt: skip
+def transfer_text(transfer: Transfer, now: datetime | None = None) -> str:
+    """Above those rows. `now`: of the workspace; without it nothing is said to be late."""
+    words = {"amount": exact_money(transfer.amount), "day": date(transfer.due_at)}
+    due = (
+        tr("Transfer {amount}, which was due on {day}, with the reference below, so that it is found.", **words)
+        if is_late(transfer, now)
+        else tr("Transfer {amount}, due on {day}, with the reference below, so that it is found.", **words)
+    )
     if transfer.received.micros <= 0:
         return due
     come = tr("{received} has come in.", received=exact_money(transfer.received))
     return f"{come} {due}"
 
 
-def awaited_text(order: Order) -> tuple[str, str]:
+def is_late(transfer: Transfer, now: datetime | None) -> bool:
+    """Whether its last day is over."""
+    return now is not None and transfer.due_at < now
+
+
+def awaited_text(order: Order, now: datetime | None = None) -> tuple[str, str]:
     """An order that waits for its buyer's transfer, and the tone."""
     name, transfer = order.offering_name, order.transfer
     if transfer is None:
         return tr("{name} waits for your transfer.", name=name), "info"
-    words = tr("{name} waits for your transfer of {amount} by {day}.", name=name,
-               amount=exact_money(transfer.amount), day=date(transfer.due_at))  # fmt: skip
+    facts = {"name": name, "amount": exact_money(transfer.amount), "day": date(transfer.due_at)}
+    if is_late(transfer, now):
+        return tr("{name} waits for your transfer of {amount}, which was due on {day}.", **facts), "warning"
+    words = tr("{name} waits for your transfer of {amount} by {day}.", **facts)
     return words, "warning" if transfer.received.micros > 0 else "info"
 
 
@@ -178,14 +189,13 @@ def refund_reason(reason: RefundReason) -> str:
 def goes_to_text(preview: RefundPreview) -> str:
     """Where the money goes."""
     amount = exact_money(preview.amount)
+    if not preview.tax.is_zero:
+        amount = tr("{amount}, tax of {tax} included,", amount=amount, tax=exact_money(preview.tax))
     if preview.goes_to == "wallet":
-        return tr("{amount} goes back to the wallet, tax of {tax} included.", amount=amount,
-                  tax=exact_money(preview.tax))  # fmt: skip
+        return tr("{amount} goes back to the wallet.", amount=amount)
     if preview.goes_to == "transfer":
-        return tr("{amount} is to be sent back by bank transfer, tax of {tax} included. You send it and mark it.",
-                  amount=amount, tax=exact_money(preview.tax))  # fmt: skip
-    return tr("{amount} goes back to {name}, tax of {tax} included.", amount=amount, name=preview.goes_to,
-              tax=exact_money(preview.tax))  # fmt: skip
+        return tr("{amount} is to be sent back by bank transfer. You send it and mark it.", amount=amount)
+    return tr("{amount} goes back to {name}.", amount=amount, name=preview.goes_to)
 
 
 def ends_text(preview: RefundPreview | None, *, ends_access: bool) -> str:

@@ -14,7 +14,10 @@ def unfinished_text(order: Order) -> str:
         return tr("Your bank did not pay {amount} for {name}. Nothing was charged; it can be bought again.", **words)
     if order.state is OrderState.PENDING_CONSUMER:
         return tr("A payment is open: {name}, {amount}. Go on, or cancel it there.", **words)
-    if order.transfer is not None or order.payment_method is PaymentMethod.INVOICE:
+    if order.transfer is not None:  # a part of it may be there already
+        return tr("{name} starts when your transfer of {amount} is there.", name=order.offering_name,
+                  amount=money(order.transfer.amount))  # fmt: skip
+    if order.payment_method is PaymentMethod.INVOICE:
         return tr("{name} starts when your transfer of {amount} is there.", **words)
     if order.payment_method is PaymentMethod.BANK:
         return tr("{amount} for {name} is being collected from your bank. That takes 2 to 5 days; it starts then.",

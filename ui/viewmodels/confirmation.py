@@ -213,7 +213,7 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
         is_moving = not resources or any(resource.state in MOVING for resource in resources)
         if not is_moving and state.order is not None:
             order = await self._service.get_order(state.order_uuid)
-        needs_time = order.undo_until is not None and self._now is None
+        needs_time = (order.undo_until is not None and self._now is None) or order.transfer is not None
         now = (await self._service.get_timeline()).now if needs_time else None
         if self._is_test_mode is None:  # it does not change while a window is open
             self._is_test_mode = (await self._service.get_payment_options()).is_test_mode
@@ -223,7 +223,7 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
         before = (self.state.order, self.state.resources)
         self._set(
             status=Status.READY, order=found.order, resources=found.resources, error=None,
-            is_test_mode=found.is_test_mode,
+            is_test_mode=found.is_test_mode, now=found.now,
         )  # fmt: skip
         self._keep_time(found.now)
         if self.state.phase in (DeploymentPhase.DEPLOYING, DeploymentPhase.UNPAID):

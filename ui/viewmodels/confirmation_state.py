@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from services.api.errors import InsufficientFunds
@@ -84,6 +85,7 @@ class ConfirmationState:
     mending: str = ""  # uuid of the agent whose retry or refund is under way
     error: ErrorText | None = None
     is_test_mode: bool = False  # no real money moved
+    now: datetime | None = None  # of the workspace, as it was when it last mattered
 
     # ---- whose chat opens
 

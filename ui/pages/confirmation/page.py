@@ -178,7 +178,8 @@ class ConfirmationPage(QWidget):
         self.order.show_order(state.order, is_test_mode=state.is_test_mode, is_over=is_over)
         self.undo.show_state(state)
         is_asked = state.waits_for is Waiting.TRANSFER and state.order is not None
-        if self.transfer.show_transfer(state.order.transfer if is_asked and state.order is not None else None):
+        asked = state.order.transfer if is_asked and state.order is not None else None
+        if self.transfer.show_transfer(asked, state.now):
             set_tab_order(self)
         self._show_toast(state)
         self._show_head(state)
@@ -358,7 +359,7 @@ def _paid(order: Order) -> str:
         return tr("Nothing was charged.")
     amount = one_form(order.total)(order.total)
     if order.undo_until is not None:
-        return tr("{amount} with {card}, charged in a moment.", amount=amount, card=order.paid_with)
+        return tr("{amount} with {card}, charged in a moment.", amount=amount, card=paid_with_words(order.paid_with))
     if order.paid_with == PaymentMethod.WALLET:
         return tr("{amount} paid from your wallet.", amount=amount)
     return tr("{amount} paid with {card}.", amount=amount, card=paid_with_words(order.paid_with))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout
 
@@ -16,7 +18,7 @@ class TransferCard(Card):
 
     def __init__(self) -> None:
         super().__init__(20, 12, name="transferCard")
-        self._shown: Transfer | None = None
+        self._shown: tuple[Transfer, str] | None = None
         self._words = label("", "muted", name="transferWords", wrap=True)
         self._rows = QGridLayout()
         self._rows.setContentsMargins(0, 0, 0, 0)
@@ -28,13 +30,14 @@ class TransferCard(Card):
         self.body.addLayout(self._rows)
         self.hide()
 
-    def show_transfer(self, transfer: Transfer | None) -> bool:
-        """True when there are other fields now."""
+    def show_transfer(self, transfer: Transfer | None, now: datetime | None = None) -> bool:
+        """True when there are other fields now. `now`: of the workspace."""
         self.setVisible(transfer is not None)
-        if transfer is None or transfer == self._shown:
+        words = transfer_text(transfer, now) if transfer is not None else ""
+        if transfer is None or (transfer, words) == self._shown:
             return False
-        self._shown = transfer
-        self._words.setText(transfer_text(transfer))
+        self._shown = (transfer, words)
+        self._words.setText(words)
         clear(self._rows)
         for number, (name, title, value) in enumerate(transfer_rows(transfer)):
             field = CopyField(value, label=title, name=f"transfer-{name}")

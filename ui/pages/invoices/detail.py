@@ -177,7 +177,7 @@ class InvoiceDetail(QWidget):
         self._dates.setText(invoice_dates(invoice))
         self._show_actions(invoice, is_upcoming=state.is_upcoming, is_own=state.is_own)
         self._show_refund(invoice, state)
-        self.transfer.show_transfer(None if state.is_upcoming else invoice.transfer)
+        self.transfer.show_transfer(None if state.is_upcoming else invoice.transfer, state.now)
         self._show_notice(invoice, state)
         self._linked.show_linked(state.linked)
         country = country_name(invoice.details.country) if invoice.details.country else ""

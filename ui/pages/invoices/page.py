@@ -151,7 +151,7 @@ class InvoicesPage(ArrangedPage):
     # -- state -----------------------------------------------------------------------------------------------------
     def _on_changed(self) -> None:
         state = self.vm.state
-        self.awaited.show_orders(state.awaited)
+        self.awaited.show_orders(state.awaited, state.now)
         self.upcoming.show_invoices(state.upcoming)
         self.list.show_state(state)
         if state.chosen:
@@ -231,7 +231,7 @@ class InvoicesPage(ArrangedPage):
 
     def _open_transfer(self, order: object) -> None:
         if isinstance(order, Order) and OverlayStack.of(self).top is None:
-            TransferSheet(self, order).open()
+            TransferSheet(self, order, self.vm.state.now).open()
 
     # -- answers ---------------------------------------------------------------------------------------------------
     def _on_paid(self, invoice: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -22,7 +24,7 @@ class TransferCard(Card):
 
     def __init__(self, name: str = "transferCard") -> None:
         super().__init__(20, 12, name=name)
-        self._shown: Transfer | None = None
+        self._shown: tuple[Transfer | None, str] = (None, "")
         self._boxes: list[Labelled] = []
         self._columns = 0
         self._words = label("", "muted", name="transferWords", wrap=True)
@@ -34,16 +36,18 @@ class TransferCard(Card):
         self.body.addLayout(self._fields)
         self.hide()
 
-    def show_transfer(self, transfer: Transfer | None) -> None:
+    def show_transfer(self, transfer: Transfer | None, now: datetime | None = None) -> None:
+        """`now`: of the workspace."""
         self.setVisible(transfer is not None)
-        if transfer == self._shown:
+        words = transfer_text(transfer, now) if transfer is not None else ""
+        if (transfer, words) == self._shown:
             return
-        self._shown = transfer
+        self._shown = (transfer, words)
         clear(self._fields)
         self._boxes, self._columns = [], 0
         if transfer is None:
             return
-        self._words.setText(transfer_text(transfer))
+        self._words.setText(words)
         for name, text, value in transfer_rows(transfer):
             self._boxes.append(Labelled(CopyField(value, label=text, name=f"transfer-{name}"), text))
         self._arrange()
@@ -75,10 +79,10 @@ class TransferCard(Card):
 class TransferSheet(QuestionSheet):
     """How to pay an order that waits for the money."""
 
-    def __init__(self, window: QWidget, order: Order) -> None:
+    def __init__(self, window: QWidget, order: Order, now: datetime | None = None) -> None:
         super().__init__(window, f"{order.offering_name}, {order.plan_name}", name="transferSheet", width=440)
         self.card = TransferCard("transferSheetCard")
-        self.card.show_transfer(order.transfer)
+        self.card.show_transfer(order.transfer, now)
         self.body.addWidget(self.card)
         self.body.addWidget(label(tr("The agent starts when all of it is there. You are told."), "small", wrap=True))
         done = Button(tr("Close"), "secondary", name="transferClose")
@@ -96,20 +100,20 @@ class AwaitedTransfers(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[Order, ...] | None = None
+        self._shown: tuple[object, ...] = ()
         self._list = column(spacing=8)
         self.setLayout(self._list)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.hide()
 
-    def show_orders(self, orders: tuple[Order, ...]) -> None:
+    def show_orders(self, orders: tuple[Order, ...], now: datetime | None = None) -> None:
         self.setVisible(bool(orders))
-        if orders == self._shown:
+        said = tuple(awaited_text(order, now) for order in orders)
+        if (orders, said) == self._shown:
             return
-        self._shown = orders
+        self._shown = (orders, said)
         clear(self._list)
-        for place, order in enumerate(orders):
-            words, tone = awaited_text(order)
+        for place, (order, (words, tone)) in enumerate(zip(orders, said, strict=True)):
             banner = Banner(words, tone, action=tr("How to pay"), name=f"awaited-{place}")
             banner.acted.connect(lambda order=order: self.opened.emit(order))
             self._list.addWidget(banner)
