@@ -208,7 +208,9 @@ def test_page_that_came_to_nothing_says_why(
     desk.pages["setup-1"] = became
     ready.adding.page.look()
     wait(ready, qtbot, AddPhase.FAILED)
-    assert ready.adding.state.error is not None
+    error = ready.adding.state.error
+    assert error is not None
+    assert ("another way" in error.detail) is (became == "declined"), "nothing is bought while a card is added"
     ready.add(PaymentMethod.CARD)
     wait(ready, qtbot, AddPhase.WAITING)
     assert set(desk.setups) == {"setup-1", "setup-2"}, "another try is another page"

@@ -100,6 +100,14 @@ def test_it_says_what_is_paid_where_and_how_it_stands(room: Room) -> None:
     assert not child(sheet, "waitingCountdown").isVisible()
 
 
+def test_page_of_the_test_provider_is_called_so(room: Room) -> None:
+    here = replace(WAITING, host="127.0.0.1:8742", url="http://127.0.0.1:8742/c/pay/1")
+    sheet = room.show(here)
+    assert text(sheet, "waitingHost") == "Test provider, 127.0.0.1:8742"
+    assert text(sheet, "waitingWords").startswith("The page of the test provider is open there.")
+    assert "test" not in replace(here, host="127.0.0.1.example.com").words
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [("waitingPaid", "look"), ("waitingAgain", "reopen"), ("waitingCancel", "cancel"), ("sheetClose", "leave")],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from services.api.errors import PaymentExpired, ServiceError
 from services.api.types import Invoice, InvoiceState, PaymentMethod, PaymentOptions, SavedMethod
 from ui.text.formats import exact_money
 from ui.text.language import tr
+from ui.text.problems import ErrorText, error_text
 from ui.text.shop import test_card_label
 
 # The ways that can be kept and charged again, in the order they are offered in.
@@ -193,3 +195,11 @@ def removal_text(saved: SavedMethod, heir: SavedMethod | None) -> str:
     if saved.is_default:
         return tr("{after} is charged when nothing else is said from then on. {gone}", after=after, gone=gone)
     return tr("Nothing is paid with it now. {gone}", gone=gone)
+
+
+def adding_problem(error: ServiceError) -> ErrorText:
+    """Why nothing new is on file; nothing is bought meanwhile, so there is no other way to pay for it."""
+    if isinstance(error, PaymentExpired):
+        detail = tr("Nothing was added and nothing was charged. Add it again when you are ready.")
+        return ErrorText(tr("The page was open too long"), detail, code=error.code)
+    return error_text(error)

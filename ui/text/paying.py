@@ -86,9 +86,16 @@ def minutes(seconds: int) -> str:
     return f"{seconds // 60}:{seconds % 60:02d}"
 
 
-def page_words(host: str, *, was_opened: bool) -> str:
+def page_owner(host: str, *, is_here: bool) -> str:
+    """Whose page it is; `is_here`: it is answered on this machine, which only the test provider does."""
+    return tr("Test provider, {host}", host=host) if is_here else host
+
+
+def page_words(host: str, *, was_opened: bool, is_here: bool) -> str:
     if not was_opened:
         return tr("No browser could be opened. Copy the link and open it in a browser yourself.")
+    if is_here:
+        return tr("The page of the test provider is open there. Souk notices by itself when it is done.")
     return tr("The page of {host} is open there. Souk notices by itself when it is done.", host=host)
 
 

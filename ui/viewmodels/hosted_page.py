@@ -24,11 +24,11 @@ from services.api.errors import (
 from services.api.types import Action
 from ui.bridge import Bridge
 from ui.text import ErrorText, error_text, tr
-from ui.text.paying import check_words, page_ends, page_words
+from ui.text.paying import check_words, page_ends, page_owner, page_words
 from ui.viewmodels.base import ServiceHolder, ViewModel
 from ui.viewmodels.browser import Browser as Browser  # whoever waits needs both
 from ui.viewmodels.browser import ReturnAddress
-from ui.viewmodels.page_address import page_host
+from ui.viewmodels.page_address import is_here, page_host
 
 DELAYS = (1, 2, 3, 5, 8, 10)  # seconds between two questions while somebody looks; the last one goes on
 UNSEEN_DELAY = 10  # seconds, when the sheet was closed
@@ -91,6 +91,11 @@ class HostedPageState:
     error: ErrorText | None = None
 
     @property
+    def owner(self) -> str:
+        """Whose page it is, in words."""
+        return page_owner(self.host, is_here=is_here(self.host))
+
+    @property
     def is_open(self) -> bool:
         """Whether something is waited for."""
         return self.phase is not PagePhase.IDLE
@@ -126,7 +131,7 @@ class HostedPageState:
             return tr("It was open too long. Nothing was charged, and everything you typed is kept.")
         if self.is_refused:
             return tr("Its address is not one of the payment provider’s. Nothing was charged. Tell support.")
-        return page_words(self.host, was_opened=self.was_opened)
+        return page_words(self.host, was_opened=self.was_opened, is_here=is_here(self.host))
 
     @property
     def line(self) -> str:

@@ -32,6 +32,11 @@ def page_host(url: str, hosts: Iterable[str]) -> str:
     return place if place in tuple(hosts) else ""
 
 
+def is_here(host: str) -> bool:
+    """Whether a page of this host is answered on this machine, as the test provider's is."""
+    return host.rpartition(":")[0] in _LOOPBACK
+
+
 def is_own_page(url: str, hosts: Iterable[str]) -> bool:
     """Whether the page is answered in our own window, because nobody hosts one."""
     return url.startswith(OWN_PAGES) or not tuple(hosts)

@@ -33,7 +33,7 @@ from services.api.types import (
 )
 from ui.bridge import Area, Bridge, Change
 from ui.text import ErrorText, error_text
-from ui.text.methods import addable, adding_title, method_items, new_token
+from ui.text.methods import addable, adding_problem, adding_title, method_items, new_token
 from ui.viewmodels.base import ServiceHolder, Status, ViewModel
 from ui.viewmodels.browser import Browser
 from ui.viewmodels.hosted_page import HostedPageViewModel, PageTask
@@ -184,7 +184,7 @@ class AddMethodViewModel(ViewModel[AddMethodState]):
 
     def _on_failed(self, error: ServiceError) -> None:
         key = "" if isinstance(error, DEFINITE) else self.state.attempt_key
-        self._set(phase=AddPhase.FAILED, attempt_key=key, error=error_text(error))
+        self._set(phase=AddPhase.FAILED, attempt_key=key, error=adding_problem(error))
         self.ended.emit()
 
     def _on_rebound(self) -> None:

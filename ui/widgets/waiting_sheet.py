@@ -37,7 +37,7 @@ class Waited(Protocol):
     @property
     def url(self) -> str: ...
     @property
-    def host(self) -> str: ...
+    def owner(self) -> str: ...
     @property
     def amount(self) -> str: ...
     @property
@@ -171,7 +171,7 @@ class WaitingSheet(Sheet):
         self._show_buttons(state, is_waiting=is_waiting)
 
     def _show_facts(self, state: Waited) -> None:
-        values = (self._amount, state.amount), (self._what, state.what), (self._host, state.host)
+        values = (self._amount, state.amount), (self._what, state.what), (self._host, state.owner)
         for number, (field, value) in enumerate(values):
             field.setText(value)
             self._form.setRowVisible(number, bool(value))
