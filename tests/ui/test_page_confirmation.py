@@ -149,7 +149,7 @@ def test_wallet_is_named_as_what_paid(room: Room) -> None:
     room.run(room.service.top_up(TopUp(Money.parse("99"), CARDS["pays"]), key="top-up"))
     bought(room, payment_method=PaymentMethod.WALLET, payment_token="")
     assert text(room.page, "confirmationSubtitle") == "$99 paid from your wallet."
-    assert "your wallet" in fact_texts(room)
+    assert "Your wallet" in fact_texts(room)
 
 
 def test_free_order_says_that_nothing_was_charged(room: Room) -> None:

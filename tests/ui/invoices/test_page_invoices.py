@@ -248,6 +248,7 @@ def test_linked_documents_are_one_press_away(lived: InvoicesPage, qtbot: QtBot) 
     assert text(lived, "invoiceTitle") == "Invoice SK-2026-000009"
     click(lived, f"linked-{old.number}")
     settle(lived.vm, qtbot)
+    assert button(lived, "linked-CN-2026-000002").text() == "Credit note CN-2026-000002 of $1,178.10"
     click(lived, "linked-CN-2026-000002")
     settle(lived.vm, qtbot)
     assert text(lived, "invoiceTitle") == "Credit note CN-2026-000002"

@@ -152,6 +152,7 @@ def _saved_row(saved: SavedMethod, number: int) -> _Row:
     warning, _ = expiry_warning(saved)
     said = (warning or expiry_text(saved), tr("default") if saved.is_default else "")
     detail = " · ".join(part for part in said if part)
+    detail = detail[:1].upper() + detail[1:]
     return _Row(saved.token, saved_method_label(saved), detail, brand_key(saved), f"savedCard-{number}",
                 ICONS[saved.method])  # fmt: skip
 

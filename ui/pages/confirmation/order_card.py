@@ -173,10 +173,15 @@ def _taxes(order: Order) -> str:
 def _payer(order: Order) -> tuple[str, str]:
     """Who paid, or who will after a trial."""
     if is_trial(order):
-        return tr("Later with"), paid_with_words(order.paid_with)
+        return tr("Later with"), _capital(paid_with_words(order.paid_with))
     if order.paid_at is None or is_taken_back(order):
         return tr("Payment"), "" if order.total.is_zero else way_label(order.payment_method)
-    return tr("Paid with"), tr("No card needed") if order.total.is_zero else paid_with_words(order.paid_with)
+    return tr("Paid with"), tr("No card needed") if order.total.is_zero else _capital(paid_with_words(order.paid_with))
+
+
+def _capital(words: str) -> str:
+    """As values of other rows begin."""
+    return words[:1].upper() + words[1:]
 
 
 def _again(order: Order) -> tuple[str, str]:

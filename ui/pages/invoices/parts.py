@@ -149,7 +149,7 @@ class LinkedInvoices(QWidget):
         if linked.replaced_by is not None:
             found.append((tr("Replaced by {number}", number=linked.replaced_by.number), linked.replaced_by))
         for note in linked.credit_notes:
-            words = tr("Credit note {number} of {amount}", number=note.number, amount=exact_money(note.total))
+            words = tr("Credit note {number} of {amount}", number=note.number, amount=exact_money(-note.total))
             found.append((words, note))
         for words, invoice in found:
             button = Button(words, "link", "corner-down-left", name=f"linked-{invoice.number}")
