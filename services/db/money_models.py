@@ -1,8 +1,8 @@
 """The tables of money and time: ledger, wallet, subscriptions, invoices, what is due. Conventions as in `models`.
 
-Ledger rows are written by `services/embedded/ledger.py` alone and never changed: triggers of migration 0002 refuse
-UPDATE and DELETE, a transfer that does not sum to zero per currency, and an entry added to a sealed transfer. That is
-why entries are inserted before the transfer they belong to: inserting the transfer seals and checks it.
+Ledger rows are written by `services/embedded/money/ledger.py` alone and never changed: triggers of migration 0002
+refuse UPDATE and DELETE, a transfer that does not sum to zero per currency, and an entry added to a sealed transfer.
+That is why entries are inserted before the transfer they belong to: inserting the transfer seals and checks it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.db.models import Base
+from services.db.models import Base, prefix_index
 
 
 def _id() -> Mapped[str]:
@@ -384,6 +384,7 @@ class InvoiceRow(Base):
     attempts: Mapped[list[Any]]  # [instant, state, code]: the dunning calendar
     __table_args__ = (
         sa.Index("ix_invoices_state", "state", "organization_uuid"),
+        prefix_index("ix_invoices_number_begins", "number"),
         sa.CheckConstraint("kind <> 'invoice' OR credited_micros BETWEEN 0 AND total_micros", name="credited_within"),
         sa.CheckConstraint("kind = 'credit_note' OR paid_micros BETWEEN 0 AND total_micros", name="paid_within"),
     )

@@ -15,11 +15,13 @@ from services.db import backups, migrate
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SHIPPED = Path(migrate.__file__).with_name("migrations")
+OURS = migrate.revisions()[-1]
+LATER = f"{int(OURS) + 1:04d}"
 SECOND = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0004", "0003", None, None
+revision, down_revision, branch_labels, depends_on = "{later}", "{ours}", None, None
 
 
 def upgrade():
@@ -45,7 +47,8 @@ def database(data_dir: Path) -> Path:
 def later_program(tmp_path: Path, then: str = "pass") -> Path:
     """The migrations of a program one revision ahead of ours."""
     folder = copytree(SHIPPED, tmp_path / "later", ignore=ignore_patterns("__pycache__"))
-    (folder / "versions" / "0004_notes.py").write_text(SECOND.replace("{then}", then))
+    text = SECOND.replace("{later}", LATER).replace("{ours}", OURS).replace("{then}", then)
+    (folder / "versions" / f"{LATER}_notes.py").write_text(text)
     return folder
 
 
@@ -110,7 +113,7 @@ def test_a_backup_is_made_before_a_migration(database: Path, data_dir: Path, tmp
     [backup] = backups.list_backups(data_dir / "backups")
     assert backup.made_at == NOW
     assert rows(backup.path, "SELECT * FROM meta") == [("who", "ada")]
-    assert migrate.current_revision(backup.path) == "0003"
+    assert migrate.current_revision(backup.path) == OURS
 
 
 def test_a_migration_that_fails_leaves_everything_as_it_was(database: Path, data_dir: Path, tmp_path: Path) -> None:
@@ -119,7 +122,7 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(database: Path, data
     with pytest.raises(RuntimeError, match="half way"):
         migrate.prepare(database, data_dir / "backups", NOW, folder=broken)
     assert schema(database) == before
-    assert migrate.current_revision(database) == "0003"
+    assert migrate.current_revision(database) == OURS
     assert rows(database, "SELECT * FROM meta") == [("who", "ada")]
     migrate.prepare(database, data_dir / "backups", NOW)  # the old program still works
 
@@ -132,7 +135,7 @@ def test_a_newer_database_is_refused_and_not_touched(database: Path, data_dir: P
     before = database.read_bytes()
     with pytest.raises(DatabaseTooNew) as caught:
         migrate.prepare(database, data_dir / "backups", NOW)
-    assert caught.value.params == {"revision": "0004"}
+    assert caught.value.params == {"revision": LATER}
     assert database.read_bytes() == before
     assert not (data_dir / "backups").exists()
 

@@ -58,6 +58,15 @@ def test_every_partial_index_is_one_here_too(connection: Connection) -> None:
 
 
 @pytest.mark.postgres
+def test_beginnings_are_found_by_an_index_whatever_language_sorts_the_letters(connection: Connection) -> None:
+    """The servers of these tests sort by code points, where any index would do."""
+    found = connection.exec_driver_sql("SELECT indexdef FROM pg_indexes WHERE indexdef LIKE '%%text_pattern_ops%%'")
+    assert {row[0].partition(" ON public.")[2] for row in found} == {
+        "invoices USING btree (number text_pattern_ops)", "users USING btree (email text_pattern_ops)",
+    }  # fmt: skip
+
+
+@pytest.mark.postgres
 def test_migrations_go_down_again(connection: Connection) -> None:
     assert {"carts", "search_offerings"} <= tables(connection)
     migrate.server_downgrade(connection, "base")
