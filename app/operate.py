@@ -15,7 +15,7 @@ def add_parsers(commands: Any) -> None:  # Any: argparse's own action of sub-par
     books = _command(commands, "ledger", "check the books, or print the balance of each account")
     books.add_argument("what", choices=["verify", "balance"])
     _command(commands, "due", "do what time owes now (renewals, invoices, expiries) and print it")
-    staff = _command(commands, "staff", "say who may answer quotes and inspect accounts")
+    staff = _command(commands, "staff", "say who answers quotes and does support")
     staff.add_argument("what", choices=["list", "add", "remove"])
     staff.add_argument("email", nargs="?", default="")
     codes = _command(commands, "codes", "coupons and credit codes")

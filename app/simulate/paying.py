@@ -31,6 +31,7 @@ from services.api.types import (
 from services.db import models as m
 from services.db import money_models as mm
 from services.embedded import inbox
+from services.embedded.money import transferred
 from services.gateways.payments import ACTION_REQUIRED, PROCESSING
 
 PAGES = (PaymentMethod.CARD, PaymentMethod.CARD, PaymentMethod.BANK, PaymentMethod.PAYPAL)
@@ -208,7 +209,7 @@ async def receive(life: Life, person: Person, service: Service) -> None:
 
 async def _receive_late(life: Life, person: Person, service: Service) -> None:
     """Money names an order or an invoice of any state: paid, given up, switched to a page."""
-    orders = [f"SKT-{one.uuid[-10:].upper()}" for one in await service.list_orders()]
+    orders = [transferred.reference_of(one.uuid) for one in await service.list_orders()]
     invoices = (await service.list_invoices(InvoiceQuery(kind=InvoiceKind.INVOICE))).items
     named = sorted(orders + [one.number for one in invoices if one.number])
     if not named:

@@ -12,8 +12,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import InstrumentedAttribute
 
-Column = InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
-LAST_CHARACTER = "\U0010ffff"
+TextColumn = InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
+_LAST_CHARACTER = "\U0010ffff"
 _LOCK = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("name"), 0)))
 
 # An INSERT with `on_conflict_do_nothing`, `on_conflict_do_update` and `excluded`, for a module-level statement or one
@@ -46,9 +46,10 @@ def sum_of(amounts: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     return sa.cast(sa.func.coalesce(sa.func.sum(amounts), 0), sa.BigInteger)
 
 
-def begins(connection: Connection, column: Column, text: str) -> sa.ColumnElement[bool]:
+def begins(connection: Connection, column: TextColumn, text: str) -> sa.ColumnElement[bool]:
     """Whether a column begins with `text`, letter by letter: on SQLite a range, because its LIKE reads no index; on
-    PostgreSQL LIKE, because its order of letters depends on the language."""
+    PostgreSQL LIKE, because its order of letters depends on the language; the index for that is
+    `models.prefix_index`."""
     if is_sqlite(connection):
-        return column.between(text, f"{text}{LAST_CHARACTER}")
+        return column.between(text, f"{text}{_LAST_CHARACTER}")
     return column.startswith(text, autoescape=True)

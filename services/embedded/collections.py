@@ -168,7 +168,7 @@ def _disputes(connection: Connection, organizations: list[str] | None) -> tuple[
         sa.select(*_D.__table__.c, o.name, i.number, first_member.label("email"))
         .join(o, o.uuid == _D.organization_uuid)
         .outerjoin(i, i.uuid == _D.invoice_uuid)
-        .order_by(sa.case((_D.state == "open", 0), else_=1), _D.opened_at.desc(), _D.uuid)
+        .order_by(sa.case((_D.state == freezing.OPEN, 0), else_=1), _D.opened_at.desc(), _D.uuid)
     )
     if organizations is not None:
         found = found.where(_D.organization_uuid.in_(organizations))

@@ -22,11 +22,10 @@ from services.domain.movements import Stamp
 from services.domain.wallet import Share
 from services.embedded.core import Core, insert_into
 from services.embedded.money import alerts, freezing, grants, ledger, payments, refunding, renewals, subscribing
-from services.embedded.money.freezing import OPEN
+from services.embedded.money.freezing import LOST, OPEN, WON
 from services.embedded.money.happenings import note_happening
 from services.gateways.payments import DisputeFacts
 
-WON, LOST = "won", "lost"
 ORDER = "order"
 REASON = "dispute_lost"
 

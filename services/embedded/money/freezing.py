@@ -12,7 +12,7 @@ from services.db import money_models as mm
 from services.db import payment_models as pm
 from services.embedded.money import grants, paid_in
 
-OPEN = "open"  # the state of a dispute that is not decided
+OPEN, WON, LOST = "open", "won", "lost"  # how a dispute stands; one that is won has brought the money back
 
 _D, _G = pm.DisputeRow, mm.GrantRow
 

@@ -22,7 +22,7 @@ from services.domain import reversals
 from services.domain.movements import Stamp
 from services.embedded.core import Core
 from services.embedded.held import HELD
-from services.embedded.money import ledger, payments
+from services.embedded.money import freezing, ledger, payments
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import REFUND, Intent
 from services.embedded.ways import TRANSFER, Way
@@ -30,7 +30,6 @@ from services.gateways.payments import Charge
 
 # An order's payment that is held counts as paid: sending it back lets go of the hold.
 TAKEN = (PaymentState.SUCCEEDED.value, *HELD)
-DISPUTE_WON = "won"  # the money of it is ours again
 INVOICE = "invoice"  # the purpose of a payment for an invoice, and what a refund of it is for
 
 _D, _I, _P, _T = pm.DisputeRow, mm.InvoiceRow, mm.PaymentIntent, pm.TransferRow
@@ -128,7 +127,7 @@ def _gone_back(connection: Connection, charge: str) -> int:
         _P.charge_id == charge, _P.purpose == REFUND
     )
     disputed = sa.select(portable.sum_of(_D.amount_micros.expression)).where(
-        _D.charge_id == charge, _D.state != DISPUTE_WON
+        _D.charge_id == charge, _D.state != freezing.WON
     )
     return sum(int(connection.execute(one).scalar_one()) for one in (of_orders, of_invoices, disputed))
 

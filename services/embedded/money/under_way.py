@@ -1,6 +1,7 @@
 """When there may be news of what is under way at a provider: for moving time, which stops to ask on these days.
 
-Once a day, counted from the moment a payment began, so that where a move starts and ends has no part in it.
+Once a day, counted from the moment a payment began or an event came that is not looked at yet, so that where a move
+starts and ends has no part in it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from services.embedded.money.payments import OPEN
 from services.embedded.ways import TRANSFER
 
 _DAY = timedelta(days=1)
-_O, _I, _E = m.PaymentRow, mm.PaymentIntent, pm.ProviderEvent
+_P, _I, _E = m.PaymentRow, mm.PaymentIntent, pm.ProviderEvent
 # What is paid by transfer is known from support alone.
 _BEGAN = sa.union_all(
-    sa.select(_O.created_at).where(_O.state.in_(OPEN), _O.provider != TRANSFER),
+    sa.select(_P.created_at).where(_P.state.in_(OPEN), _P.provider != TRANSFER),
     sa.select(_I.created_at).where(_I.state.in_(OPEN), _I.provider != TRANSFER),
     sa.select(_E.received_at).where(_E.state == "new"),
 )
