@@ -234,6 +234,19 @@ def test_long_words_get_the_room_that_others_do_not_need(table: Table) -> None:
     assert table.tip_of(table.rows.index(0, 0)) == ""
 
 
+@pytest.mark.parametrize("name", ["Ada King's Organization", "Order: Code Reviewer, Starter", "Illi & Wawa, Jerewan"])
+@pytest.mark.parametrize("scale", [0.85, 1.0, 1.15, 1.5])
+def test_a_name_keeps_its_last_letter(look: Theme, qtbot: QtBot, name: str, scale: float) -> None:
+    look.set_text_scale(scale)
+    made = Table((Column("State", 400), Column("Buyer"), Column("Amount", 112, at_end=True)), label="Disputes")
+    qtbot.addWidget(made)
+    made.resize(look.px(560), 200)
+    made.show()
+    made.show_rows([Row("d", (Cell("Open", tone="warning"), Cell(name), Cell("$29.00", 29)))])
+    assert made.columnWidth(0) < look.px(400), "it had to give room"
+    assert [made.tip_of(made.rows.index(0, number)) for number in range(3)] == ["", "", ""]
+
+
 def test_what_is_cut_off_is_said_in_a_tip(table: Table, qtbot: QtBot) -> None:
     long = "Order: Contract Reader for Northwind Trading and its eleven subsidiaries, Professional, yearly"
     table.show_rows([Row("r0", (Cell("1 May"), Cell(long), Cell("$3.00", 3, "movement:0")))])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import nlargest
+from math import ceil
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -11,6 +12,7 @@ from PySide6.QtGui import (
     QFocusEvent,
     QFont,
     QFontMetrics,
+    QFontMetricsF,
     QGuiApplication,
     QHelpEvent,
     QKeyEvent,
@@ -212,7 +214,9 @@ class Table(QTableView):
         if row is None:
             return ""
         cell, column = row.cells[index.column()], self.rows.columns[index.column()]
-        is_cut = _cell_width(cell, at_end=column.at_end) > self.columnWidth(index.column()) - 2 * PAD
+        room = self.columnWidth(index.column()) - 2 * PAD - (CHIP - 4 if cell.tone else 0)
+        metrics = QFontMetrics(_font(cell, at_end=column.at_end))
+        is_cut = metrics.elidedText(cell.text, Qt.TextElideMode.ElideRight, room) != cell.text
         words = [cell.text] if is_cut else []
         return "\n".join([*words, *([tr("How this amount comes about")] if cell.ref else [])])
 
@@ -329,15 +333,16 @@ def _parts(needs: dict[int, int], free: int) -> dict[int, int]:
 
 
 def _font(cell: Cell, *, at_end: bool) -> QFont:
+    if cell.tone:
+        return theme.current().font("label")
     has_figures = at_end or isinstance(cell.order, int)  # figures of one width would part "Top-up"
     return theme.current().font("body", has_figures, 500 if cell.is_strong else None)
 
 
 def _cell_width(cell: Cell, *, at_end: bool) -> int:
-    """Of its words as they are painted, in px."""
-    if cell.tone:
-        return QFontMetrics(theme.current().font("label")).horizontalAdvance(cell.text) + CHIP
-    return QFontMetrics(_font(cell, at_end=at_end)).horizontalAdvance(cell.text)
+    """Of its words as they are painted, in whole px: a fraction too little would cut them off."""
+    width = ceil(QFontMetricsF(_font(cell, at_end=at_end)).horizontalAdvance(cell.text))
+    return width + CHIP if cell.tone else width
 
 
 class _Painter(QStyledItemDelegate):
