@@ -23,18 +23,13 @@ from services.gateways.payments import AUTHORIZED, FAILED, Charge, ProviderRefus
 
 
 def request_refund(
-    core: Core,
-    connection: Connection,
-    order_uuid: str,
-    charge_id: str,
-    amount: Money,
-    resource_uuid: str | None = None,
+    core: Core, connection: Connection, order_uuid: str, charge_id: str, amount: Money, resource_uuid: str
 ) -> str:
-    """Saves the intent of a refund and the job that carries it out. Returns its key, "" where there is nothing to ask a
-    provider for."""
+    """Saves the intent to pay an agent of an order back, and the job that carries it out. Returns its key, "" where
+    there is nothing to ask a provider for."""
     if amount.is_zero:  # all of it went back before, or it cost nothing
         return ""
-    key = f"refund:{resource_uuid or order_uuid}"
+    key = f"refund:{resource_uuid}"
     paid_by = sa.select(m.PaymentRow.provider).where(m.PaymentRow.order_uuid == order_uuid)
     provider = connection.execute(paid_by).scalar() or ""
     if provider == TRANSFER:  # a person sends it; until then it is owed
@@ -59,7 +54,7 @@ def give_back_late(core: Core, connection: Connection, order_uuid: str, answer: 
 
 
 def _late(charge_id: str) -> str:
-    """The key of a refund of what came late; of anything else it names the order or the agent."""
+    """The key of a refund of what came late; any other names the agent, or the order in rows of an earlier version."""
     return f"refund:{charge_id}"
 
 

@@ -136,10 +136,7 @@ def _give_back(core: Core, connection: Connection, order_uuid: str, answer: Char
     """It was paid after it was given up, or is held: then it is let go."""
     state = PaymentState.CANCELED if answer.state == AUTHORIZED else PaymentState.SUCCEEDED
     provider = _set_payment(connection, order_uuid, state, answer).provider
-    if provider == TRANSFER:
-        order_refunds.request_refund(core, connection, order_uuid, answer.id, answer.amount)
-    else:
-        order_refunds.give_back_late(core, connection, order_uuid, answer, provider)
+    order_refunds.give_back_late(core, connection, order_uuid, answer, provider)
 
 
 def _give_back_late(core: Core, connection: Connection, order_uuid: str, answer: Charge, provider: str) -> None:
