@@ -126,6 +126,8 @@ class Navigator(QObject):
         vms.agent.opened_checkout.connect(self._on_checkout_opened)
         vms.checkout.placed.connect(self._on_placed)
         vms.confirmation.ready.connect(self._on_ready)
+        vms.confirmation.canceled.connect(self._on_canceled)
+        vms.confirmation.not_canceled.connect(self._on_not_canceled)
         vms.configure.finished.connect(self.open_chat)
         vms.session.signed_out.connect(self._on_signed_out)
 
@@ -248,6 +250,23 @@ class Navigator(QObject):
             on_action=partial(self.open_chat, resource_uuid),
             icon="circle-check",
         )
+
+    def _on_canceled(self) -> None:
+        """Taken back from elsewhere: nobody goes on talking to what is gone."""
+        order = self._vms.confirmation.state.order
+        if order is None or self.here.page == at.CONFIRMATION:
+            return
+        if self.here.page in (at.CHAT, at.CONFIGURE) and self.here.key in order.resource_uuids:
+            self._become(self._history.bought(Place(at.CONFIRMATION, order.uuid)))
+            return
+        self._tell(tr("{name} was taken back. Nothing was charged.", name=order.offering_name), "undo-2")
+
+    def _on_not_canceled(self, why: str) -> None:
+        if self.here.page != at.CONFIRMATION:
+            self._tell(why, "circle-alert")
+
+    def _tell(self, words: str, icon: str) -> None:
+        toast_area(self._stack).show_toast(words, icon=icon)
 
     def _open_bought_chat(self) -> None:
         uuid = self._vms.confirmation.state.resource_uuid

@@ -47,12 +47,14 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
 
     `page` waits for a provider's page. Signals: changed; ready(resource_uuid) once for each order that was watched
     until it was ready; bought(seconds) - it was paid just now, and can be taken back for so long; again_wanted(Order) -
-    the same once more, after nothing is left of it.
+    the same once more, after nothing is left of it; canceled() and not_canceled(why) - what came of taking it back.
     """
 
     ready = Signal(str)
     bought = Signal(int)
     again_wanted = Signal(object)
+    canceled = Signal()
+    not_canceled = Signal(str)
 
     def __init__(self, bridge: Bridge, holder: ServiceHolder, browser: Browser | None = None) -> None:
         super().__init__(bridge, holder, ConfirmationState())
@@ -146,10 +148,13 @@ class ConfirmationViewModel(ViewModel[ConfirmationState]):
         self._set(order=order, is_undoing=False, undo_left=0)
         self._second.stop()
         self._poll()
+        self.canceled.emit()
 
     def _on_cancel_failed(self, error: ServiceError) -> None:
-        self._set(is_undoing=False, error=error_text(error))
+        said = error_text(error)
+        self._set(is_undoing=False, error=said)
         self._poll()
+        self.not_canceled.emit(said.sentence)
 
     def _go_to_page(self, hosts: tuple[str, ...]) -> None:
         order = self.state.order

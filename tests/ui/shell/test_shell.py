@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
+from services.api.errors import Offline
 from tests.fakes import FakeService
 from tests.samples import CUSTOMER_CARE
 from tests.ui.page_help import button, child, click, text
@@ -19,6 +20,7 @@ from ui.shell import Shell, ViewModels
 from ui.shell.history import HOME, History, Place
 from ui.shell.keys import key_text
 from ui.shell.navigation import CHAT_AFTER_MS
+from ui.text import error_text
 from ui.theme import Theme
 from ui.viewmodels.base import Status
 from ui.viewmodels.session import SessionViewModel
@@ -115,6 +117,41 @@ def test_after_paying_the_chat_opens_by_itself(
     qtbot.waitUntil(lambda: vms.chat.state.status is Status.READY)
     shell.navigator.back()
     assert shell.navigator.here == Place("my_agents")
+
+
+def fresh(shell: Shell, vms: ViewModels, service: FakeService, buy: Callable[[], Any], qtbot: QtBot) -> Any:
+    """A purchase that is ready and can still be taken back."""
+    service.pages.open(undo_seconds=60)
+    placed = buy()
+    shell.navigator.show_placed(placed)
+    qtbot.waitUntil(lambda: vms.confirmation.state.can_undo and vms.confirmation.state.can_chat)
+    return placed
+
+
+def test_what_is_taken_back_from_its_chat_is_not_talked_to_any_longer(
+    shell: Shell, vms: ViewModels, service: FakeService, buy: Callable[[], Any], qtbot: QtBot
+) -> None:
+    placed = fresh(shell, vms, service, buy, qtbot)
+    shell.navigator.open_chat(vms.confirmation.state.resource_uuid)
+    vms.confirmation.undo()
+    qtbot.waitUntil(lambda: shell.navigator.here.page == "confirmation")
+    assert shell.navigator.here.key == placed.order_uuid
+    assert vms.confirmation.state.is_taken_back
+    vms.confirmation.close()
+
+
+def test_what_is_taken_back_from_elsewhere_is_said(
+    shell: Shell, vms: ViewModels, service: FakeService, buy: Callable[[], Any], qtbot: QtBot
+) -> None:
+    fresh(shell, vms, service, buy, qtbot)
+    shell.navigator.show_section("wallet")
+    service.fail("cancel_order", Offline())
+    vms.confirmation.undo()
+    qtbot.waitUntil(lambda: any(words.startswith(error_text(Offline()).title) for words in toast_texts(shell)))
+    assert shell.navigator.here.page == "wallet"
+    vms.confirmation.undo()
+    qtbot.waitUntil(lambda: toast_texts(shell)[-1] == "Customer Care was taken back. Nothing was charged.")
+    vms.confirmation.close()
 
 
 def test_ready_while_elsewhere_is_said_and_the_chat_is_one_click_away(
