@@ -287,6 +287,7 @@ def test_nothing_due_says_what_would_stand_here(lived: CollectionsPage, desk: De
     lived.vm.load()
     qtbot.waitUntil(lambda: is_shown(lived, "transfersNone"))
     assert not is_shown(lived, "transferDueMark")
+    assert focused_name() == "collectionTabs-0", "the keyboard does not go astray when the last one is marked"
 
 
 # ---- refunds by transfer, disputes

@@ -7,6 +7,7 @@ from shiboken6 import isValid
 
 from ui import theme
 from ui.widgets import paint
+from ui.widgets.layout import ScrollPage
 
 MOVES_FOCUS = (
     Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right,
@@ -30,6 +31,7 @@ class FocusRing(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._window = window
         self._is_keyboard = False
+        self._is_tabbing = False  # the key that is being handled is Tab
         self._target: QWidget | None = None
         self._watched: list[QWidget] = []
         self.hide()
@@ -48,6 +50,9 @@ class FocusRing(QWidget):
             return
         if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
             self._is_keyboard = False
+        if self._is_tabbing and new is not None and new.window() is self._window:
+            self._is_tabbing = False
+            _reveal(new)
         self._watch(new)
 
     def _watch(self, widget: QWidget | None) -> None:
@@ -72,6 +77,7 @@ class FocusRing(QWidget):
         kind = event.type()
         if kind in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride) and isinstance(event, QKeyEvent):
             command = event.modifiers() & COMMAND_KEYS
+            self._is_tabbing = event.key() in MOVES_FOCUS[:2] and not command
             if (event.key() in MOVES_FOCUS or command) and not self._is_keyboard:
                 self._is_keyboard = True
                 if kind == QEvent.Type.KeyPress and event.key() in MOVES_FOCUS[2:6]:
@@ -116,6 +122,15 @@ class FocusRing(QWidget):
         radius = min(look.radius("md") + 2, inner.height() / 2)
         p.drawRoundedRect(inner, radius, radius)
         p.end()
+
+
+def _reveal(widget: QWidget) -> None:
+    """Scroll areas bring into view what Tab reaches from inside them; this does it for what it reaches from outside."""
+    parent = widget.parentWidget()
+    while parent is not None:
+        if isinstance(parent, ScrollPage):
+            parent.reveal(widget)
+        parent = parent.parentWidget()
 
 
 def _draws_own(widget: QWidget) -> bool:

@@ -132,10 +132,13 @@ class CollectionsPage(ArrangedPage):
             self.finder.search.focus_search()
 
     def _on_changed(self) -> None:
-        state = self.vm.state
+        state, focused = self.vm.state, QApplication.focusWidget()
+        was_due = focused is not None and self.transfers.due.isAncestorOf(focused)
         for part in self._parts:
             part.show_state(state)
         self._show_view(state)
+        if was_due and self.transfers.due.isHidden() and self.isVisible():
+            self.focus_content()  # what the keyboard stood on is done
 
     def _show_view(self, state: CollectionsState) -> None:
         if state.error is not None:
