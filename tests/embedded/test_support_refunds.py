@@ -264,3 +264,18 @@ async def test_a_failed_agent_brings_back_only_what_its_plan_has_not_given_as_cr
         assert shop.provider.refunded() - before == usd(card)
         assert (await life.buyer.get_wallet()).balance == usd(credit)
         await life.check_books()
+
+
+@story
+async def test_a_failed_agent_of_a_trial_brings_back_nothing_and_makes_no_invoice(shop: Shop) -> None:
+    shop.agents.script.failing_steps["agent"] = "no_capacity"
+    life = await Life.begin(shop)
+    await life.buyer.top_up(TopUp(usd("100"), "tok_visa"), key="t")
+    await life.subscribe("pro", start_trial=True, payment_method=PaymentMethod.WALLET)
+    before = await life.buyer.list_invoices(InvoiceQuery())
+    assert life.placed is not None
+    await life.buyer.refund_failed(life.placed.resource_uuid)
+    assert await life.buyer.list_invoices(InvoiceQuery()) == before
+    assert (await life.buyer.get_wallet()).balance == usd("100")
+    assert (await life.one()).state is SubscriptionState.CANCELED
+    await life.check_books()

@@ -56,7 +56,8 @@ def take_off(core: Core, connection: Connection, order_uuid: str, share: Money, 
     if subscription.payment_method == PaymentMethod.WALLET.value:
         if invoice is not None:
             back = Money(min(share.micros, paid_in.credit_left(connection, invoice)), share.currency)
-        _to_wallet(core, connection, subscription, back, at)
+        if not back.is_zero:  # of a trial, or given as credit already: no invoice of nothing
+            _to_wallet(core, connection, subscription, back, at)
     elif invoice is not None:
         left = min(paid_in.left(connection, invoice), refunds.left_of(connection, invoice))
         back = Money(min(share.micros, invoice.total_micros - invoice.credited_micros, left), share.currency)
