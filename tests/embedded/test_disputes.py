@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.api.money import Money
 from services.api.types import BillingCycle, Dispute, InvoiceQuery, SubscriptionState, TopUp
 from services.domain.ledger import AccountKind
 from services.embedded import inbox
@@ -145,4 +146,48 @@ async def test_credit_that_a_smaller_plan_gives_during_a_dispute_is_frozen_too(s
     await shop.provider.close_dispute(dispute, "won")
     await hear(shop)
     assert ((await life.buyer.get_wallet()).balance, (await only(life)).frozen) == (usd("961"), usd("0"))
+    await life.check_books()
+
+
+@story
+async def test_credit_goes_with_each_of_the_lost_payments_behind_it(shop: Shop) -> None:
+    life = await Life.begin(shop)
+    await life.subscribe("starter")
+    await life.to_plan("pro")
+    await life.wait(days=3)
+    await life.to_plan("starter", at_end=False)
+    credit = (await life.buyer.get_wallet()).balance
+    assert usd("29") < credit < usd("70")
+    charges = await shop.provider._do(
+        lambda db: db.execute("SELECT id, micros FROM charges ORDER BY micros").fetchall()
+    )
+    opened = [await shop.provider.open_dispute(charge, Money(micros, "USD")) for charge, micros in charges]
+    await hear(shop)
+    wallet = await life.buyer.get_wallet()
+    assert (wallet.balance, wallet.frozen) == (usd("0"), credit)
+    await shop.provider.close_dispute(opened[1], "lost")  # $70, while the bank decides about $29
+    await hear(shop)
+    wallet = await life.buyer.get_wallet()
+    assert (wallet.balance, wallet.frozen) == (usd("0"), usd("0"))
+    await shop.provider.close_dispute(opened[0], "lost")
+    await hear(shop)
+    assert (await life.buyer.get_wallet()).balance == usd("0")
+    assert await life.balance(AccountKind.CLEARING) == shop.provider.balance() == usd("0")
+    await life.check_books()
+
+
+@story
+async def test_two_disputes_of_one_top_up_take_no_more_than_each_lost(shop: Shop) -> None:
+    life, charge = await topped_up(shop)
+    first = await shop.provider.open_dispute(charge, usd("10"))
+    second = await shop.provider.open_dispute(charge, usd("5"))
+    await hear(shop)
+    await shop.provider.close_dispute(first, "lost")
+    await hear(shop)
+    wallet = await life.buyer.get_wallet()
+    assert (wallet.balance, wallet.frozen) == (usd("0"), usd("40"))
+    await shop.provider.close_dispute(second, "won")
+    await hear(shop)
+    assert (await life.buyer.get_wallet()).balance == usd("40")
+    assert await life.balance(AccountKind.CLEARING) == -shop.provider.balance()
     await life.check_books()

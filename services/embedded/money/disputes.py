@@ -144,13 +144,7 @@ def _share(tax: Money, amount: Money, total: Money) -> Money:
 
 def _left_of(connection: Connection, row: Any, at_most: Money) -> list[Share]:
     """What is still unspent of the credit that was bought, or that a smaller plan gave back of what was paid."""
-    ours, shares = freezing.bought(connection, row), []
-    for grant in grants.load(connection, row.organization_uuid):
-        part = min(grant.left, at_most)
-        if grant.id in ours and not part.is_zero:
-            shares.append(Share(grant.id, grant.kind, part))
-            at_most -= part
-    return shares
+    return grants.left_of(connection, row.organization_uuid, freezing.bought(connection, row), at_most)
 
 
 def _end(core: Core, connection: Connection, subject: _Subject, at: datetime) -> None:

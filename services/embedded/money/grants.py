@@ -14,7 +14,7 @@ from services.db import money_models as mm
 from services.domain import movements, wallet
 from services.domain.ledger import WALLETS
 from services.domain.movements import Stamp
-from services.domain.wallet import Draw, Grant, GrantKind
+from services.domain.wallet import Draw, Grant, GrantKind, Share
 from services.embedded.core import Core, insert_into
 from services.embedded.money import due, ledger
 
@@ -51,9 +51,14 @@ class NewGrant:
     payment_uuid: str = ""
 
 
-def load(connection: Connection, organization_uuid: str, *, with_empty: bool = False) -> list[Grant]:
-    """The grants with something left that may be spent (or all there ever were), with what is left of each."""
-    statement = _OF if with_empty else _OF.where(mm.LedgerAccount.balance_micros > 0, _G.is_frozen.is_(False))
+def load(
+    connection: Connection, organization_uuid: str, *, with_empty: bool = False, with_frozen: bool = False
+) -> list[Grant]:
+    """The grants with something left that may be spent (with what is frozen, or all there ever were), with what is left
+    of each."""
+    statement = _OF if with_empty else _OF.where(mm.LedgerAccount.balance_micros > 0)
+    if not (with_empty or with_frozen):
+        statement = statement.where(_G.is_frozen.is_(False))
     return [
         Grant(
             id=row.uuid,
@@ -67,6 +72,17 @@ def load(connection: Connection, organization_uuid: str, *, with_empty: bool = F
         )
         for row in connection.execute(statement, {"of": organization_uuid})
     ]
+
+
+def left_of(connection: Connection, organization_uuid: str, among: Collection[str], at_most: Money) -> list[Share]:
+    """What is unspent, frozen or not, of the grants (uuids) `among`, together no more than `at_most`."""
+    shares = []
+    for grant in load(connection, organization_uuid, with_frozen=True):
+        part = min(grant.left, at_most) if grant.id in among else Money.zero(at_most.currency)
+        if not part.is_zero:
+            shares.append(Share(grant.id, grant.kind, part))
+            at_most -= part
+    return shares
 
 
 def frozen(
