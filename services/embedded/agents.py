@@ -13,7 +13,7 @@ from services.domain import identity as identity_rules
 from services.domain import provisioning
 from services.embedded import order_refunds, worker
 from services.embedded.core import Area
-from services.embedded.money import captures, refunding
+from services.embedded.money import captures, outcomes, refunding
 from services.embedded.orders import close_order, find_orders
 from services.embedded.resources import find_resources, steps_to_json
 from services.gateways.payments import ProviderUnreachable
@@ -84,16 +84,19 @@ class EmbeddedAgents(Area):
         return self._own(connection, uuid)
 
     async def refund_failed(self, uuid: str) -> Order:
-        key, order_uuid = await self._core.db.run(lambda connection: self._give_back(connection, uuid))
+        order_uuid, intent, job = await self._core.db.run(lambda connection: self._give_back(connection, uuid))
+        if intent:
+            await outcomes.carry_out(self._core, intent)
         try:
-            await order_refunds.carry_out_refund(self._core, key)
+            await order_refunds.carry_out_refund(self._core, job)
         except ProviderUnreachable:
             self._core.wake.set()  # the saved job tries again
         return await self._core.db.read(lambda c: find_orders(c, m.OrderRow.uuid == order_uuid)[0])
 
-    def _give_back(self, connection: Connection, uuid: str) -> tuple[str, str]:
-        resource = self._own(connection, uuid)
-        r = m.ResourceRow
+    def _give_back(self, connection: Connection, uuid: str) -> tuple[str, str, str]:
+        """The order, and what sends its money: an intent, or the job of an order that has no invoice."""
+        resource, now = self._own(connection, uuid), self._now()
+        r, order_uuid = m.ResourceRow, resource.order_uuid
         retired = connection.execute(
             sa.update(r)
             .where(r.uuid == uuid, r.state == ResourceState.FAILED.value)
@@ -101,10 +104,12 @@ class EmbeddedAgents(Area):
         )
         if retired.rowcount != 1:
             raise errors.WrongState(state=resource.state.value)
-        row = connection.execute(sa.select(r.price_micros, r.currency).where(r.uuid == uuid)).one()
-        amount = Money(row.price_micros, row.currency)
-        captures.confirm(connection, resource.order_uuid, self._now())
-        charge_id, back = refunding.take_off(self._core, connection, resource.order_uuid, amount, self._now())
-        key = order_refunds.request_refund(self._core, connection, resource.order_uuid, charge_id, back, uuid)
-        close_order(connection, resource.order_uuid)
-        return key, resource.order_uuid
+        refunding.check_undisputed(connection, order_uuid)
+        captures.confirm(connection, order_uuid, now)
+        intent, job = refunding.take_off(self._core, connection, order_uuid, uuid, now), ""
+        if intent is None:
+            row = connection.execute(sa.select(r.price_micros, r.currency).where(r.uuid == uuid)).one()
+            price = Money(row.price_micros, row.currency)
+            job = order_refunds.request_refund(self._core, connection, order_uuid, price, uuid)
+        close_order(connection, order_uuid)
+        return order_uuid, intent or "", job

@@ -15,27 +15,21 @@ from services.domain.movements import Stamp
 from services.embedded import asking, held
 from services.embedded.core import Core, insert_into
 from services.embedded.delivery import job_row
-from services.embedded.money import ledger, refunding, refunds
+from services.embedded.money import ledger, refunding
 from services.embedded.money.happenings import note_happening
 from services.embedded.orders import refunded_with
-from services.embedded.ways import TRANSFER
 from services.gateways.payments import AUTHORIZED, FAILED, Charge, ProviderRefused, ProviderUnreachable
 
 
-def request_refund(
-    core: Core, connection: Connection, order_uuid: str, charge_id: str, amount: Money, resource_uuid: str
-) -> str:
-    """Saves the intent to pay an agent of an order back, and the job that carries it out. Returns its key, "" where
-    there is nothing to ask a provider for."""
-    if amount.is_zero:  # all of it went back before, or it cost nothing
+def request_refund(core: Core, connection: Connection, order_uuid: str, amount: Money, resource_uuid: str) -> str:
+    """Saves the intent to pay an agent back whose order has no invoice, because there were none then, and the job that
+    carries it out. Returns its key, "" where there is nothing to ask a provider for."""
+    if amount.is_zero:  # it cost nothing
         return ""
+    p = m.PaymentRow
+    paid = connection.execute(sa.select(p.provider, p.charge_id).where(p.order_uuid == order_uuid)).one()
     key = f"refund:{resource_uuid}"
-    paid_by = sa.select(m.PaymentRow.provider).where(m.PaymentRow.order_uuid == order_uuid)
-    provider = connection.execute(paid_by).scalar() or ""
-    if provider == TRANSFER:  # a person sends it; until then it is owed
-        _owe_by_transfer(core, connection, order_uuid, charge_id, amount)
-        return ""
-    return _save(core, connection, key, order_uuid, provider, charge_id, amount, resource_uuid)
+    return _save(core, connection, key, order_uuid, paid.provider, paid.charge_id, amount, resource_uuid)
 
 
 def give_back_late(core: Core, connection: Connection, order_uuid: str, answer: Charge, provider: str) -> None:
@@ -79,20 +73,6 @@ def _save(
     return key
 
 
-def _owe_by_transfer(core: Core, connection: Connection, order_uuid: str, charge_id: str, amount: Money) -> None:
-    o = m.OrderRow
-    organization = connection.execute(
-        sa.update(o)
-        .where(o.uuid == order_uuid)
-        .values(refunded_micros=refunded_with(amount.micros))
-        .returning(o.organization_uuid)
-    ).scalar_one()
-    refunds.open_refund(
-        core, connection, organization_uuid=organization, invoice_uuid="", charge_id=charge_id, provider=TRANSFER,
-        amount=amount, at=core.clock.now(),
-    )  # fmt: skip
-
-
 async def carry_out_refund(core: Core, key: str) -> None:
     """Asks the provider for a saved refund and writes it down, once. ProviderUnreachable: the job tries again."""
     if not key:
@@ -103,7 +83,7 @@ async def carry_out_refund(core: Core, key: str) -> None:
     if row.state == "done":
         return
     if row.charge_id and row.amount_micros:
-        await core.db.read(lambda connection: held.check_taken(connection, row.charge_id))
+        await core.db.read(lambda connection: _check_payable(connection, row))
         gateway = asking.reachable(core, row.provider)
         try:
             answer = await gateway.refund(row.charge_id, Money(row.amount_micros, row.currency), key=key)
@@ -112,6 +92,16 @@ async def carry_out_refund(core: Core, key: str) -> None:
         if answer.state == FAILED:
             raise ProviderUnreachable
     await core.db.run(lambda connection: _record_refund(core, connection, row))
+
+
+def _check_payable(connection: Connection, row: Any) -> None:
+    """ProviderUnreachable while the charge is only held; and where no provider is named though no order's payment was
+    ever without one: whose charge it is is not guessed."""
+    held.check_taken(connection, row.charge_id)
+    p = m.PaymentRow
+    paid = sa.select(p.key).where(p.order_uuid == row.order_uuid, p.provider == "")
+    if not row.provider and connection.execute(paid).first() is None:
+        raise ProviderUnreachable
 
 
 def _record_refund(core: Core, connection: Connection, row: Any) -> None:

@@ -103,7 +103,7 @@ async def test_a_bug_in_one_job_fails_it_after_three_attempts_and_the_next_goes_
     assert await shop.service.run_due_jobs() == 0
 
 
-@pytest.mark.logs("job_failed: refund")
+@pytest.mark.logs("worker_bug")
 @story
 async def test_money_that_is_owed_is_tried_for_ever(shop: Shop) -> None:
     buyer, uuid = await failed(shop)

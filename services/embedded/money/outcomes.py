@@ -13,7 +13,7 @@ from services.api import errors
 from services.api.types import Paid, PaymentState
 from services.embedded import asking, refusals
 from services.embedded.core import Core
-from services.embedded.money import added_methods, committing, invoice_payments, payments, refunds, top_ups
+from services.embedded.money import added_methods, committing, invoice_payments, payments, refunding, refunds, top_ups
 from services.embedded.money.alerts import AUTO_TOP_UP
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import (
@@ -61,7 +61,7 @@ ON_SUCCESS: Mapping[str, Succeeded] = {
 }
 LATE: Mapping[str, str] = {top_ups.TOP_UP: "top_up_refused", committing.CHANGE: "change_refused"}
 # By what it was `for`, where sending it back moves something in the books.
-ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunds.sent_back, GIVEN_UP: refunds.sent_back}
+ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunding.money_sent, GIVEN_UP: refunds.sent_back}
 ON_FAILURE: Mapping[str, Failed] = {AUTO_TOP_UP: top_ups.fail_automatic, INVOICE: invoice_payments.failed}
 
 CLOSED = (PaymentState.FAILED, PaymentState.CANCELED)

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from services.api.money import Money
 from services.api.types import InvoiceKind, InvoiceState
 from services.db import money_models as mm
 from services.db import portable
@@ -23,13 +24,15 @@ _I, _L = mm.InvoiceRow, mm.InvoiceLineRow
 
 
 def left(connection: Connection, row: Any) -> int:  # Any: a row of InvoiceRow, here and below
-    """Micros, tax included, that were paid for the time of an invoice and have not gone back. What a smaller plan gave
-    back was credit's own first; beyond that it takes the tax along that was paid with it."""
+    """Micros, tax included, that were paid for the time of an invoice and have not gone back, whole minor units; what a
+    credit note took off its open part had never been paid. What a smaller plan gave back was credit's own first; beyond
+    that it takes the tax along that was paid with it."""
     together = _together(connection, row)
-    paid = sum(one.paid_micros - one.credited_micros for one in together)
-    net = row.total_micros - row.tax_micros
+    paid = sum(min(one.paid_micros, one.total_micros - one.credited_micros) for one in together)
+    net, unit = row.total_micros - row.tax_micros, Money.zero(row.currency).minor_unit
     given = max(0, _given(connection, together) - sum(one.credit_micros for one in together))
-    return int(max(0, paid - (-(-given * row.total_micros // net) if net else given)))
+    left = max(0, paid - (-(-given * row.total_micros // net) if net else given))
+    return int(left - left % unit)
 
 
 def credit_left(connection: Connection, row: Any) -> int:

@@ -1,29 +1,50 @@
 """An agent that could not be deployed is paid back: its share comes off the invoice, the books and the next periods.
 
-The card's money goes back by the order's own refund (`settlement`); what the wallet had paid becomes credit at once.
+Money goes back by the charges that paid, whichever way the order was paid; what the wallet had paid becomes credit.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.money import Money
-from services.api.types import InvoiceKind, InvoiceState, PaymentMethod, ResourceState, SubscriptionState
+from services.api.errors import WrongState
+from services.api.money import Money, split_largest_remainder
+from services.api.types import InvoiceKind, InvoiceState, ResourceState, SubscriptionState
 from services.db import models as m
 from services.db import money_models as mm
+from services.db import payment_models as pm
 from services.domain import reversals
 from services.domain.invoicing import Item
 from services.domain.movements import Stamp
 from services.domain.periods import Period
 from services.embedded.core import Core
-from services.embedded.money import corrections, drafting, finalising, ledger, paid_in, refunds, renewals, subscribing
+from services.embedded.money import (
+    corrections,
+    drafting,
+    finalising,
+    freezing,
+    ledger,
+    paid_in,
+    payments,
+    refunds,
+    renewals,
+    subscribing,
+)
 from services.embedded.money.drafting import TO_WALLET, NewInvoice
+from services.embedded.money.payments import Intent
+from services.embedded.orders import refunded_with
+from services.gateways.payments import Charge
 
-_I, _S = mm.InvoiceRow, mm.SubscriptionRow
+DISPUTED = "disputed"  # why nothing is given back of what the bank decides about
+
+ORDER = "order"  # in the subject of a refund: which order says that it went back, once it has
+
+_D, _I, _O, _P, _S = pm.DisputeRow, mm.InvoiceRow, m.OrderRow, mm.PaymentIntent, mm.SubscriptionRow
 _INVOICE = (
     sa.select(*_I.__table__.c)
     .where(
@@ -35,7 +56,6 @@ _INVOICE = (
     .order_by(_I.created_at, _I.uuid)
     .limit(1)
 )
-_CHARGE = sa.select(m.PaymentRow.charge_id).where(m.PaymentRow.order_uuid == sa.bindparam("order"))
 _SUBSCRIPTION = sa.select(*_S.__table__.c).where(_S.order_uuid == sa.bindparam("order")).with_for_update()
 
 
@@ -44,28 +64,86 @@ def invoice_of(connection: Connection, order_uuid: str) -> Any:  # Any: a row of
     return connection.execute(_INVOICE, {"order": order_uuid}).one_or_none()
 
 
-def take_off(core: Core, connection: Connection, order_uuid: str, share: Money, at: datetime) -> tuple[str, Money]:
-    """Takes `share` (of what the order paid, tax included) off its invoice, or what has not gone back of it; the agent
-    is retired already. Returns the charge that it is to be sent back by, "" when it came from the wallet or was never
-    paid, and how much that is."""
-    charge, back = str(connection.execute(_CHARGE, {"order": order_uuid}).scalar() or ""), share
+def check_undisputed(connection: Connection, order_uuid: str) -> None:
+    """WrongState while the bank decides about what paid an order: until then nobody knows whose the money is."""
+    its_charge = sa.select(m.PaymentRow.charge_id).where(m.PaymentRow.order_uuid == order_uuid)
+    its_invoices = sa.select(_I.uuid).where(_I.order_uuid == order_uuid)
+    disputed = sa.select(_D.uuid).where(
+        _D.state == freezing.OPEN, sa.or_(_D.charge_id.in_(its_charge), _D.invoice_uuid.in_(its_invoices))
+    )
+    if connection.execute(disputed.limit(1)).first() is not None:
+        raise WrongState(state=DISPUTED)
+
+
+def take_off(core: Core, connection: Connection, order_uuid: str, resource_uuid: str, at: datetime) -> str | None:
+    """Takes an agent that is retired already off the invoice of its order, as far as its share was not given back
+    before: what is still to be paid of it is not any more, what credit had paid is credit again, the rest goes back by
+    the charges that paid. Returns the intent that sends it (outcomes.carry_out), "" when there is none; None for an
+    order that is not in the books."""
     subscription = connection.execute(_SUBSCRIPTION, {"order": order_uuid}).one_or_none()
     if subscription is None:
-        return charge, back
-    invoice = invoice_of(connection, order_uuid)
-    if subscription.payment_method == PaymentMethod.WALLET.value:
-        if invoice is not None:
-            back = Money(min(share.micros, paid_in.credit_left(connection, invoice)), share.currency)
-        if not back.is_zero:  # of a trial, or given as credit already: no invoice of nothing
-            _to_wallet(core, connection, subscription, back, at)
-    elif invoice is not None:
-        left = min(paid_in.left(connection, invoice), refunds.left_of(connection, invoice))
-        back = Money(min(share.micros, invoice.total_micros - invoice.credited_micros, left), share.currency)
-        charge = refunds.charge_of(connection, invoice, back)
-        if not back.is_zero:
-            corrections.credit(core, connection, invoice.uuid, back, at, refund_to_card=False)
+        return None
+    invoice, intent = invoice_of(connection, order_uuid), ""
+    if invoice is not None:
+        part = partial(_share, connection, order_uuid, resource_uuid)
+        as_credit = min(part(Money(invoice.credit_micros, invoice.currency)), _credit_left(connection, invoice))
+        if not as_credit.is_zero:  # of a trial, or given as credit already: no invoice of nothing
+            _to_wallet(core, connection, subscription, as_credit, at)
+            _note_refunded(connection, order_uuid, as_credit)
+        intent = _credit(core, connection, invoice, part(Money(invoice.total_micros, invoice.currency)), at)
     _shrink(core, connection, subscription, at)
-    return charge, back
+    return intent
+
+
+def _share(connection: Connection, order_uuid: str, resource_uuid: str, whole: Money) -> Money:
+    """What one agent of an order has of `whole`; all of them together have exactly that."""
+    r = m.ResourceRow
+    rows = connection.execute(
+        sa.select(r.uuid, r.price_micros).where(r.order_uuid == order_uuid).order_by(r.uuid)
+    ).all()
+    weights = [row.price_micros for row in rows]
+    if whole.is_zero or not any(weights):
+        return Money.zero(whole.currency)
+    parts = split_largest_remainder(whole.minor, weights)
+    return next(
+        Money(part * whole.minor_unit, whole.currency)
+        for row, part in zip(rows, parts, strict=True)
+        if row.uuid == resource_uuid
+    )
+
+
+def _credit_left(connection: Connection, invoice: Any) -> Money:
+    return Money(paid_in.credit_left(connection, invoice), invoice.currency)
+
+
+def _credit(core: Core, connection: Connection, invoice: Any, share: Money, at: datetime) -> str:
+    """A credit note of `share`, or of what is left of it: the open part of the invoice first. Returns the intent that
+    sends what had been paid of it."""
+    owed = finalising.owed_of(invoice)
+    paid = min(paid_in.left(connection, invoice), refunds.left_of(connection, invoice))
+    left = min(invoice.total_micros - invoice.credited_micros, owed.micros + paid)
+    off = min(share, Money(left, share.currency))
+    if off.micros <= 0:
+        return ""
+    credited = corrections.credit(core, connection, invoice.uuid, off, at)
+    of_note = sa.and_(_P.invoice_uuid == credited.note_uuid, _P.purpose == payments.REFUND)
+    for row in connection.execute(sa.select(_P.uuid, _P.subject).where(of_note)).all():
+        subject = row.subject | {ORDER: invoice.order_uuid}
+        connection.execute(sa.update(_P).where(_P.uuid == row.uuid).values(subject=subject))
+    return credited.refund_uuid
+
+
+def money_sent(core: Core, connection: Connection, intent: Intent, charge: Charge, at: datetime) -> None:
+    """The provider, or support, has sent what a credit note gave back; the order says so where it was for an agent that
+    failed."""
+    refunds.sent_back(core, connection, intent, charge, at)
+    if ORDER in intent.subject:
+        _note_refunded(connection, intent.subject[ORDER], intent.amount)
+
+
+def _note_refunded(connection: Connection, order_uuid: str, amount: Money) -> None:
+    refunded = refunded_with(amount.micros)
+    connection.execute(sa.update(_O).where(_O.uuid == order_uuid).values(refunded_micros=refunded))
 
 
 def sent_back(core: Core, connection: Connection, order: Any, key: str, amount: Money, at: datetime) -> None:
