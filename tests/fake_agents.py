@@ -30,6 +30,7 @@ from services.api.types import (
 )
 from services.domain import identity, metering, provisioning
 from services.domain.chat import SAMPLE_TURNS, question_problem
+from tests.fake_books import ZERO, Books
 from tests.fake_prices import FakePrices
 from tests.fake_world import Call
 
@@ -108,13 +109,20 @@ class FakeAgents(FakePrices):
     async def refund_failed(self, uuid: str) -> Order:
         await self._enter("refund_failed")
         resource = self._failed(uuid)
-        self._keep(self._owner, replace(resource, state=ResourceState.RETIRED, can_refund=False))
         order = self._own_order(resource.order_uuid)
-        order = replace(order, refunded=order.total)
+        books, unpaid = self.world.books.get(order.organization_uuid), ZERO
+        if books is not None:
+            self._check_undisputed(books, order.uuid)
+            unpaid = self._refund_order(books, order.uuid)
+        self._keep(self._owner, replace(resource, state=ResourceState.RETIRED, can_refund=False))
+        order = replace(order, refunded=max(ZERO, order.total - unpaid))
         self.world.orders[order.uuid] = (self._owner, order)
-        if order.organization_uuid in self.world.books:
-            self._refund_order(self.world.books[order.organization_uuid], order.uuid)
         return order
+
+    def _check_undisputed(self, books: Books, order_uuid: str) -> None:
+        invoices = {one.uuid for one in books.invoices.values() if one.order_uuid == order_uuid}
+        if any(one.state == "open" and one.invoice_uuid in invoices for _, one in self.world.disputes.values()):
+            raise WrongState(state="disputed")
 
     def _failed(self, uuid: str) -> Resource:
         resource = self._own_resource(uuid)

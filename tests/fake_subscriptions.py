@@ -356,17 +356,24 @@ class FakeSubscriptions(FakeWallet):
         attempts = tuple(one for one in invoice.attempts if one.state != "planned")
         return books.keep(replace(invoice, attempts=attempts))
 
-    def _refund_order(self, books: Books, order_uuid: str) -> None:
-        """An order that came to nothing is given back: its subscription ends, its invoice is credited."""
+    def _refund_order(self, books: Books, order_uuid: str) -> Money:
+        """An order that came to nothing is given back: its subscription ends, its invoice is credited. What of it had
+        not been paid."""
+        unpaid, now = ZERO, self.world.clock.now()
         for uuid, held in books.held.items():
             if held.subscription.order_uuid == order_uuid:
-                now = self.world.clock.now()
                 ended = replace(held.subscription, state=SubscriptionState.CANCELED, ended_at=now)
                 books.held[uuid] = replace(held, subscription=ended, worth=ZERO)
         for invoice in list(books.invoices.values()):
-            if invoice.order_uuid == order_uuid and invoice.state is InvoiceState.PAID:
+            is_due = invoice.state is InvoiceState.OPEN
+            if invoice.order_uuid == order_uuid and (is_due or invoice.state is InvoiceState.PAID):
                 note = self._credit_note(books, invoice, invoice.subtotal - invoice.discount)
-                books.paid.append((self.world.clock.now(), note.total))
+                books.paid.append((now, note.total + invoice.due))
+                unpaid += invoice.due
+                if is_due:
+                    kept = books.invoices[invoice.uuid]
+                    books.keep(replace(kept, state=InvoiceState.PAID, due=ZERO, paid_at=now))
+        return unpaid
 
 
 def fee_line(one: Subscription, plan: Plan, price: Money, start: datetime, end: datetime) -> InvoiceLine:

@@ -444,3 +444,17 @@ async def test_disputes_are_seen_by_whom_they_concern_and_by_staff(market: Marke
     await raises(NotSignedIn, market.guest().list_disputes())
     await market.outside.make_staff("eve@example.com")
     assert await eve.list_disputes() == found
+
+
+@paged_story
+async def test_what_failed_is_not_given_back_while_the_bank_decides(market: Market) -> None:
+    buyer = await market.buyer()
+    market.failing_steps["check"] = "check_failed"
+    placed = await market.buy(buyer)
+    made = await market.outside.dispute(placed.order_uuid, STARTER)
+    error = await raises(WrongState, buyer.refund_failed(placed.resource_uuid))
+    assert error.params["state"] == "disputed"
+    assert (await buyer.get_resource(placed.resource_uuid)).state is ResourceState.FAILED
+    await market.outside.close_dispute(made, "won")
+    assert (await buyer.refund_failed(placed.resource_uuid)).refunded == STARTER
+    assert (await buyer.get_resource(placed.resource_uuid)).state is ResourceState.RETIRED

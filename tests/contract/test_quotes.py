@@ -87,6 +87,19 @@ async def test_an_accepted_quote_is_an_order_that_runs_with_an_open_invoice(mark
 
 
 @story
+async def test_a_quote_whose_agent_failed_is_not_due_any_more(market: Market) -> None:
+    buyer = await market.buyer()
+    market.failing_steps["check"] = "check_failed"
+    placed = await buyer.accept_quote((await offered(market, buyer, "450")).uuid, key="accept")
+    await market.run_jobs()
+    order = await buyer.refund_failed(placed.resource_uuid)
+    assert (order.refunded, (await buyer.get_invoice(order.invoice_uuid)).due) == (ZERO, ZERO)
+    [subscription] = await buyer.list_subscriptions()
+    assert subscription.state is SubscriptionState.CANCELED
+    assert (await buyer.get_account()).spent_this_month == ZERO
+
+
+@story
 async def test_a_declined_quote_is_over(market: Market) -> None:
     buyer = await market.buyer()
     quote = await offered(market, buyer)

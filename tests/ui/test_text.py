@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.api.errors import FIELD_CODES, InsufficientCredit, InvalidInput, LimitReached, TooManyTries, all_errors
+from services.api.errors import (
+    FIELD_CODES,
+    InsufficientCredit,
+    InvalidInput,
+    LimitReached,
+    TooManyTries,
+    WrongState,
+    all_errors,
+)
 from services.api.money import Money, Rate
 from services.api.types import (
     BillingCycle,
@@ -154,6 +162,10 @@ def test_no_two_errors_say_the_same() -> None:
 def test_errors_use_what_they_carry() -> None:
     assert "in 4 seconds" in text.error_text(TooManyTries(seconds=4)).detail
     assert "in 1 second." in text.error_text(TooManyTries(seconds=1)).detail
+    disputed = text.error_text(WrongState(state="disputed"))
+    assert disputed.title == "The bank is still deciding about this payment"
+    check_voice(disputed.detail)
+    assert text.error_text(WrongState(state="retired")).title == "This cannot be done now"
     assert text.error_text(LimitReached(included=1000)).title == "All 1,000 included calls of this month are used"
     assert "sample" in text.error_text(LimitReached(limit="sample", included=10)).title
     missing = text.error_text(InsufficientCredit(balance=12_000, price=20_000))

@@ -63,7 +63,7 @@ def _pause(params: Params) -> str:
     )
 
 
-def _request(code: str, _params: Params) -> ErrorText | None:
+def _request(code: str, params: Params) -> ErrorText | None:
     match code:
         case "invalid_input":
             return ErrorText(tr("Something needs changing"), tr("Look at the marked fields."))
@@ -87,6 +87,11 @@ def _request(code: str, _params: Params) -> ErrorText | None:
                 tr("Check again in a moment; it is not sent twice."),
                 tr("Check again"),
             )
+        case "wrong_state" if params.get("state") == "disputed":
+            return ErrorText(
+                tr("The bank is still deciding about this payment"),
+                tr("Nothing is given back before that. If the payment stands, ask again; else the bank pays it back."),
+            )  # fmt: skip
         case "wrong_state":
             return ErrorText(
                 tr("This cannot be done now"), tr("Load it again to see what can be done."), tr("Load again")
