@@ -96,6 +96,25 @@ def pay_written_off(stamp: Stamp, *, amount: Money, tax: Money, deferred: Money,
     )
 
 
+def forfeit_credit(stamp: Stamp, shares: Sequence[Share]) -> Transfer:
+    """Credit that was given back of something never paid goes with the invoice that is given up: so much less is
+    lost."""
+    return book(
+        TransferKind.WRITTEN_OFF,
+        stamp,
+        [*wallet_moves(shares, -1), (AccountKind.REVENUE, UNCOLLECTIBLE, sum_of(shares))],
+    )
+
+
+def restore_credit(stamp: Stamp, shares: Sequence[Share]) -> Transfer:
+    """The mirror of `forfeit_credit`: the invoice is paid after all."""
+    return book(
+        TransferKind.WRITE_OFF_PAID,
+        stamp,
+        [*wallet_moves(shares, 1), (AccountKind.REVENUE, UNCOLLECTIBLE, -sum_of(shares))],
+    )
+
+
 def open_dispute(stamp: Stamp, *, amount: Money, provider: str) -> Transfer:
     """The bank takes the money back while it decides."""
     no_negatives(amount)

@@ -234,6 +234,18 @@ CASES: list[tuple[str, Callable[[], Transfer], str, dict[str, str]]] = [
         {"disputes": "3", "wallet_paid:g": "-3"},
     ),
     (
+        "credit that goes with an invoice that is given up",
+        lambda: reversals.forfeit_credit(STAMP, [PAID]),
+        "written_off",
+        {"wallet_paid:g": "-3", "revenue:uncollectible": "3"},
+    ),
+    (
+        "credit that comes back with it",
+        lambda: reversals.restore_credit(STAMP, [PAID]),
+        "write_off_paid",
+        {"wallet_paid:g": "3", "revenue:uncollectible": "-3"},
+    ),
+    (
         "tax that is handed over",
         lambda: reversals.pay_tax(STAMP, amount=usd("3.80"), provider="bank"),
         "tax_paid",

@@ -36,7 +36,7 @@ def frozen_text(wallet: Wallet) -> str:
     """Why credit that was bought is not in the balance; empty when all of it is."""
     if wallet.frozen.is_zero:
         return ""
-    return tr("{amount} is frozen while a bank decides about the payment behind it.",
+    return tr("{amount} is frozen: the payment behind it is disputed or has not arrived.",
               amount=exact_money(wallet.frozen))  # fmt: skip
 
 

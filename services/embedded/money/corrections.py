@@ -25,7 +25,17 @@ from services.domain.ledger import AccountKind, TransferKind
 from services.domain.movements import Stamp
 from services.domain.wallet import GrantKind, Share
 from services.embedded.core import Core, insert_into
-from services.embedded.money import finalising, grants, ledger, recognition, redrafting, refunds, standing
+from services.embedded.money import (
+    finalising,
+    forfeits,
+    freezing,
+    grants,
+    ledger,
+    recognition,
+    redrafting,
+    refunds,
+    standing,
+)
 from services.embedded.money.drafting import CREDIT, DISCOUNT, TO_WALLET
 from services.embedded.money.finalising import IN_ADVANCE, owed_of, row_of
 from services.embedded.money.happenings import note_happening
@@ -62,6 +72,7 @@ def credit(
     note, note_uuid = _take_off(core, connection, row, amount, at)
     if row.state == InvoiceState.OPEN.value and note.off_due == owed_of(row):
         standing.settled(core, connection, row, at, is_paid=False)
+        _give_up(core, connection, row, at)
     if note.refundable.is_zero or not refund_to_card:
         return Credited(note_uuid)
     return Credited(note_uuid, refunds.give_back(core, connection, row, note_uuid, note.refundable, at, reason))
@@ -126,7 +137,7 @@ def pay_from_wallet(core: Core, connection: Connection, row: Any, at: datetime) 
     available += wallet.total(returns, row.currency)
     if available < wanted or row.paid_micros or row.credited_micros:
         return False
-    void(core, connection, row.uuid, at)
+    _void(core, connection, row, at)
     new_uuid = redrafting.copy(core, connection, row, details, available, at)
     connection.execute(sa.update(_I).where(_I.uuid == row.uuid).values(replaced_by_uuid=new_uuid))
     finalising.finalise(core, connection, new_uuid, at)
@@ -138,6 +149,17 @@ def void(core: Core, connection: Connection, invoice_uuid: str, at: datetime) ->
     paid or credited. Credit that paid for a part returns to its grants."""
     row = row_of(connection, invoice_uuid)
     check_final(row)
+    _void(core, connection, row, at)
+    _give_up(core, connection, row, at)
+
+
+def _give_up(core: Core, connection: Connection, row: Any, at: datetime) -> None:
+    """What is open of an invoice will not be paid. `row` as it was before."""
+    forfeits.take_back(core, connection, row, at)
+    freezing.thaw(connection, row.organization_uuid)
+
+
+def _void(core: Core, connection: Connection, row: Any, at: datetime) -> None:
     state = invoicing.after(InvoiceState(row.state), InvoiceAction.VOID)
     if row.paid_micros or row.credited_micros:
         raise WrongState(state="credited")

@@ -25,7 +25,7 @@ from services.domain.movements import Move, Stamp
 from services.domain.periods import Period
 from services.domain.wallet import GrantKind, Share, total
 from services.embedded.core import Core
-from services.embedded.money import alerts, due, freezing, grants, ledger, recognition
+from services.embedded.money import alerts, due, forfeits, freezing, grants, ledger, recognition
 from services.embedded.money.drafting import CREDIT, DISCOUNT, TO_WALLET, Written
 from services.embedded.money.grants import NewGrant
 from services.embedded.money.happenings import note_happening, note_several
@@ -245,6 +245,8 @@ def mark_paid(
         if ledger.entries_by_key(connection, row.organization_uuid, stamp.key):  # in parts, or again after a return
             stamp = replace(stamp, key=f"{stamp.key}:{at.isoformat()}")
         ledger.post(core, connection, _arrived(row, stamp, owed, provider))
+    if row.state == InvoiceState.UNCOLLECTIBLE.value:
+        forfeits.give_again(core, connection, row, at)
     set_paid(core, connection, row, owed, at, paid_with)
 
 
@@ -295,6 +297,7 @@ def set_paid(core: Core, connection: Connection, row: Any, amount: Money, at: da
         {"invoice": row.uuid, "new_state": state.value, "more": amount.micros, "at": at, "by": paid_with},
     )
     due.drop(connection, row.uuid, OVERDUE)
+    freezing.thaw(connection, row.organization_uuid)
     note_happening(core, connection, row.organization_uuid, "invoice_paid", at, ref=f"invoice:{row.uuid}",
                    number=row.number, amount_micros=amount.micros, currency=row.currency)  # fmt: skip
 

@@ -41,6 +41,16 @@ def credit_left(connection: Connection, row: Any) -> int:
     return int(max(0, sum(one.credit_micros for one in together) - _given(connection, together)))
 
 
+def missing(connection: Connection, row: Any) -> int:
+    """Micros without tax that a smaller plan gave back for the time of an invoice beyond what has been paid for it."""
+    together = _together(connection, row)
+    paid = sum(min(one.paid_micros, one.total_micros - one.credited_micros) for one in together)
+    if row.total_micros:
+        paid = paid * (row.total_micros - row.tax_micros) // row.total_micros
+    given = _given(connection, together) - sum(one.credit_micros for one in together)
+    return int(max(0, given - max(0, paid)))
+
+
 def grants_given(connection: Connection, row: Any) -> list[str]:
     """The credit (uuids) that a smaller plan gave back for the time of an invoice."""
     found = []

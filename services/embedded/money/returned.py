@@ -14,7 +14,7 @@ from services.domain import invoicing, movements
 from services.domain.invoicing import InvoiceAction
 from services.domain.movements import Stamp
 from services.embedded.core import Core
-from services.embedded.money import due, finalising, ledger, standing
+from services.embedded.money import alerts, due, finalising, freezing, ledger, standing
 
 _I = mm.InvoiceRow
 _OF_ORDER = (
@@ -61,4 +61,6 @@ def unpay(
     if not amount.is_zero:
         due.drop(connection, invoice_uuid, finalising.OVERDUE)  # the calendar that begins now is the nearer one
         standing.attempt_failed(core, connection, finalising.row_of(connection, invoice_uuid), 0, code, at)
+        freezing.freeze(connection, row.organization_uuid)
+        alerts.after_change(core, connection, row.organization_uuid, at)
     return gone

@@ -18,7 +18,7 @@ from services.domain import invoicing, reversals
 from services.domain.invoicing import InvoiceAction
 from services.domain.movements import Stamp
 from services.embedded.core import Core
-from services.embedded.money import due, finalising, ledger, recognition
+from services.embedded.money import due, finalising, forfeits, freezing, ledger, recognition
 from services.embedded.money.happenings import note_happening
 
 _I = mm.InvoiceRow
@@ -30,10 +30,12 @@ def write_off(core: Core, connection: Connection, invoice_uuid: str, at: datetim
     state = invoicing.after(InvoiceState(row.state), InvoiceAction.WRITE_OFF)
     owed, nothing = finalising.owed_of(row), Money.zero(row.currency)
     stamp = Stamp(row.organization_uuid, f"written_off:{row.uuid}", at, {"number": row.number, "invoice": row.uuid})
+    forfeits.take_back(core, connection, row, at)
     unearned = _unearned(core, connection, row, owed, at)
     ledger.post(core, connection, reversals.write_off(stamp, amount=owed, tax=nothing, deferred=unearned))
     connection.execute(sa.update(_I).where(_I.uuid == row.uuid).values(state=state.value))
     due.drop(connection, row.uuid)
+    freezing.thaw(connection, row.organization_uuid)
     note_happening(core, connection, row.organization_uuid, "written_off", at, ref=f"invoice:{row.uuid}",
                    number=row.number, amount_micros=owed.micros, currency=row.currency)  # fmt: skip
 

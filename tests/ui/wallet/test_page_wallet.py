@@ -117,7 +117,7 @@ def test_credit_that_a_bank_froze_is_said_beside_the_balance(
     paid = run(holder.service.top_up(TopUp(M("20"), CARD), key="frozen"))
     service.dispute(paid.payment_uuid)
     lived.vm.load()
-    qtbot.waitUntil(lambda: text(lived, "balancePace").startswith("$20.00 is frozen while a bank decides"))
+    qtbot.waitUntil(lambda: text(lived, "balancePace").startswith("$20.00 is frozen: the payment behind it"))
     assert amount(lived, "balanceAmount").text() == "$47.50"
 
 
