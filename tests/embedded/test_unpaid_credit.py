@@ -1,4 +1,4 @@
-"""Credit that a smaller plan gave back of a purchase whose money never came: frozen, free once paid, gone if given up."""
+"""Credit that a smaller plan gave back of what was never paid: frozen, free once it is paid, gone if it is given up."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ async def check(life: Life) -> None:
 async def test_it_cannot_be_spent_before_the_invoice_is_paid(shop: Shop) -> None:
     life = await made_smaller(shop)
     assert await credit(life) == (usd("0"), usd("70"))
+    order = await life.order(payment_method=PaymentMethod.WALLET)
     with pytest.raises(InvalidInput):
-        order = await life.order(payment_method=PaymentMethod.WALLET)
         await life.buyer.quick_checkout(order, key="spend")
     await check(life)
     await life.buyer.pay_invoice(await unpaid(life), await shop.market.card(), key="pay")
@@ -74,9 +74,9 @@ async def test_it_cannot_be_spent_before_the_invoice_is_paid(shop: Shop) -> None
 async def test_it_stays_so_after_the_end_of_the_subscription(shop: Shop) -> None:
     life = await made_smaller(shop)
     await life.change(ChangeAction.CANCEL_NOW)
-    assert await credit(life) == (usd("0"), usd("99"))
+    assert await credit(life) == (usd("0"), usd("70"))
     await life.buyer.pay_invoice(await unpaid(life), await shop.market.card(), key="pay")
-    assert await credit(life) == (usd("99"), usd("0"))
+    assert await credit(life) == (usd("70"), usd("0"))
     await check(life)
 
 
