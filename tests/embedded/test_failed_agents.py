@@ -82,7 +82,7 @@ async def give_back(life: Life) -> Order:
 async def live(life: Life) -> Invoice:
     """The invoice that counts."""
     found = (await life.buyer.list_invoices(InvoiceQuery(kind=InvoiceKind.INVOICE))).items
-    return next(one for one in found if not one.replaced_by_uuid)
+    return next(one for one in found if one.order_uuid and not one.replaced_by_uuid)
 
 
 async def corrected(life: Life, details: BillingDetails = GERMAN) -> Invoice:
@@ -316,6 +316,25 @@ async def test_the_order_says_what_went_back_once_it_has(shop: Shop) -> None:
     assert (order.refunded, await life.balance(AccountKind.REFUNDS)) == (usd("0"), usd("29"))
     assert (await give_back(life)).refunded == usd("29")
     assert [one.kind for one in await life.buyer.list_happenings()].count("refunded") == 1
+    await nothing_is_left(life)
+
+
+@story
+async def test_what_was_never_paid_leaves_neither_a_debt_nor_credit(shop: Shop) -> None:
+    """The hold is lost after the plan was made smaller, which gave credit of it."""
+    market = await shop.open_pages(undo_s=60)
+    shop.agents.script.failing_steps["agent"] = "no_capacity"
+    life = await Life.begin(shop)
+    life.placed = await market.buy(life.buyer, await life.order("pro"))
+    await shop.provider.lose_hold(await shop.value(sa.select(m.PaymentRow.charge_id)))
+    await life.to_plan("starter", at_end=False)
+    await market.run_jobs()
+    assert ((await live(life)).due, (await life.buyer.get_wallet()).frozen) == (usd("99"), usd("70"))
+    order = await give_back(life)
+    wallet = await life.buyer.get_wallet()
+    assert (wallet.balance, wallet.frozen, order.refunded) == (usd("0"), usd("0"), usd("0"))
+    assert (await live(life)).due == usd("0")
+    await life.wait(days=31)  # what the change had set aside for its month is earned against what was taken off
     await nothing_is_left(life)
 
 
