@@ -136,7 +136,7 @@ async def find(core: Core, question: Question, *, takes: bool = True) -> Charge 
 
 
 async def call_off(core: Core, provider: str, key: str, charge_id: str) -> Charge:
-    """Closes a page or lets a hold go; the answer says what is so now. ProviderUnreachable."""
+    """Closes a page; the answer says what is so now. ProviderUnreachable."""
     try:
         return await reachable(core, provider).cancel(charge_id, key=f"{key}:cancel")
     except ProviderRefused as refused:

@@ -203,7 +203,7 @@ def _record(
     if is_open or answer.state in (SUCCEEDED, AUTHORIZED):
         settlement.record_charge(core, connection, order_uuid, answer, key=question.key, provider=provider)
     if is_of_this:
-        captures.record(core, connection, order_uuid, answer)
+        captures.record(core, connection, order_uuid, question.key, answer)
 
 
 def _intent_of(connection: Connection, row: Any) -> str:

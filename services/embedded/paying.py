@@ -87,6 +87,9 @@ class EmbeddedPaying(Area):
         if row.state != PaymentState.ACTION_REQUIRED.value:
             raise errors.WrongState(state=row.state)
         await self._close(row)
+        order = await self._core.db.read(lambda connection: self._order(connection, uuid))
+        if order.undo_until is not None:  # it was paid in the last instant, and is only held
+            await self._undo(uuid)
 
     async def _close(self, row: Any) -> Charge:  # Any: a row of order_sweep
         """What is so when its page is closed: paid in the last instant, or never. PaymentUnknown."""

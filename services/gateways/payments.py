@@ -234,7 +234,8 @@ class Payments(Protocol):
         ...
 
     async def cancel(self, charge_id: str, *, key: str) -> Charge:
-        """Closes a page or lets a hold go. What was paid or captured meanwhile is not undone: the answer says so."""
+        """Closes a page, or what waits for the buyer's bank. What was paid or held meanwhile is not undone: the answer
+        says so (a hold is let go by `refund`). ProviderUnreachable."""
         ...
 
     async def capture(self, charge_id: str, *, key: str) -> Charge:

@@ -125,16 +125,14 @@ class PayPalPayments:
         """PayPal has no call to close a page: it is forgotten, and runs out by itself after three hours. Nothing is
         taken for it unless it is looked for with `takes`. What is agreed to already is carried out, and the answer says
         so."""
-        return await readable(self._cancel(charge_id, key))
+        return await readable(self._cancel(charge_id))
 
-    async def _cancel(self, charge_id: str, key: str) -> Charge:
+    async def _cancel(self, charge_id: str) -> Charge:
         kind, provider_id = shapes.split(charge_id)
         if kind == shapes.HOLD:
-            return await self._void(provider_id, key)
+            return await self._orders.find_hold(provider_id, Asked())
         charge = await self._orders.find(Lookup("", charge_id))
-        if charge is None:
-            return Charge(charge_id, CANCELED, Money.zero())
-        return await self._void(shapes.split(charge.id)[1], key) if charge.state == AUTHORIZED else given_up(charge)
+        return Charge(charge_id, CANCELED, Money.zero()) if charge is None else given_up(charge)
 
     async def _void(self, hold_id: str, key: str) -> Charge:
         path = under(HOLDS, hold_id, "void")
@@ -170,7 +168,9 @@ class PayPalPayments:
     async def _refund(self, charge_id: str, amount: Money, key: str, reason: str) -> Charge:
         kind, capture_id = shapes.split(charge_id)
         if kind != shapes.CAPTURE:
-            let_go = await self._cancel(charge_id, key)
+            let_go = await self._cancel(charge_id)
+            if let_go.state == AUTHORIZED:
+                let_go = await self._void(shapes.split(let_go.id)[1], key)
             if let_go.state == CANCELED:
                 return replace(let_go, state=REFUNDED)
             kind, capture_id = shapes.split(let_go.id)

@@ -173,14 +173,16 @@ class StripeCharges:
     # ---- afterwards
 
     async def cancel(self, charge_id: str, key: str) -> Charge:
-        """See Payments.cancel."""
+        """See Payments.cancel. Of a payment without a page Stripe would let go what is held: it is looked at first."""
+        if charge_id.startswith("pi_"):
+            found = await self._read(charge_id, Money.zero())
+            if found is not None and found.state == AUTHORIZED:
+                return found
         try:
             await self._end(charge_id, key)
         except ProviderRefused:  # over already, paid meanwhile, or not to be had: it says itself
             found = await self._read(charge_id, Money.zero())
-            if found is not None and found.state == AUTHORIZED and found.id != charge_id:  # it was paid meanwhile
-                return await self.cancel(found.id, f"{key}:hold")
-            if found is not None and found.state in (ACTION_REQUIRED, AUTHORIZED):
+            if found is not None and found.state == ACTION_REQUIRED:
                 raise
         else:
             found = await self._read(charge_id, Money.zero())
@@ -192,6 +194,15 @@ class StripeCharges:
             await self._clients.ask(lambda v1: v1.checkout.sessions.expire_async(charge_id, {}, options))
         elif charge_id.startswith("pi_"):
             await self._clients.ask(lambda v1: v1.payment_intents.cancel_async(charge_id, {}, options))
+
+    async def _let_go(self, intent_id: str, key: str) -> Doc:
+        """What has become of a hold that was to be let go. ProviderRefused while it is held still."""
+        try:
+            await self._end(intent_id, key)
+        except ProviderRefused:
+            if (await self._intent(intent_id))["status"] == "requires_capture":
+                raise
+        return await self._intent(intent_id)
 
     async def capture(self, charge_id: str, key: str) -> Charge:
         """See Payments.capture."""
@@ -208,8 +219,7 @@ class StripeCharges:
         """See Payments.refund."""
         intent = await self._paid_intent(charge_id)
         if intent["status"] == "requires_capture":
-            await self.cancel(intent["id"], f"{key}:release")
-            intent = await self._intent(intent["id"])  # captured meanwhile, perhaps: then it is given back
+            intent = await self._let_go(intent["id"], f"{key}:release")  # or it was captured: then it is given back
         if intent["status"] == "canceled":
             return Charge(intent["id"], REFUNDED, amount, refunded=amount)
         known = await self._under(_refunds, {"payment_intent": intent["id"]}, key)

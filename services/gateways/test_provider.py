@@ -182,7 +182,7 @@ class TestProvider:
 
     async def lose_hold(self, charge_id: str) -> Charge:
         """The bank lets a hold go before it was captured."""
-        return await self._do(lambda db: record.cancel(db, charge_id, "expired"))
+        return await self._do(lambda db: record.let_go(db, charge_id, "expired"))
 
     async def open_dispute(self, charge_id: str, amount: Money, reason: str = "fraudulent") -> str:
         """The buyer's bank takes the money back while it decides. Returns the dispute's id."""

@@ -290,9 +290,15 @@ def _keep(db: sqlite3.Connection, method: PaymentMethod, token: str, outcome: st
 
 
 def cancel(db: sqlite3.Connection, charge_id: str, code: str = "") -> Charge:
-    """Closes a page or lets a hold go; anything else stays as it is."""
+    """Closes a page; anything else stays as it is."""
     found = _existing(db, "id", charge_id)
-    return _set(db, charge_id, CANCELED, code) if found.state in (ACTION_REQUIRED, AUTHORIZED) else found
+    return _set(db, charge_id, CANCELED, code) if found.state == ACTION_REQUIRED else found
+
+
+def let_go(db: sqlite3.Connection, charge_id: str, code: str = "") -> Charge:
+    """Lets a hold go; anything else stays as it is."""
+    found = _existing(db, "id", charge_id)
+    return _set(db, charge_id, CANCELED, code) if found.state == AUTHORIZED else found
 
 
 def capture(db: sqlite3.Connection, charge_id: str) -> Charge:
@@ -315,9 +321,11 @@ def refund(db: sqlite3.Connection, charge_id: str, amount: Money, key: str) -> C
     """Once per key; failed when it is more than is left of the charge. A hold is let go."""
     found = _existing(db, "id", charge_id)
     if found.state == AUTHORIZED:
-        return replace(cancel(db, charge_id), state=REFUNDED)
+        return replace(let_go(db, charge_id), state=REFUNDED)
     if found.state == CANCELED or db.execute("SELECT 1 FROM refunds WHERE key = ?", (key,)).fetchone():
         return found
+    if db.execute("SELECT 1 FROM disputes WHERE charge_id = ? AND state <> 'won'", (charge_id,)).fetchone():
+        return replace(found, state=FAILED, decline_code="charge_disputed")
     back = found.refunded or Money.zero(amount.currency)
     if found.state not in (SUCCEEDED, REFUNDED) or back.micros + amount.micros > found.amount.micros:
         return replace(found, state=FAILED, decline_code="amount_too_large")

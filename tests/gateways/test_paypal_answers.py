@@ -230,7 +230,11 @@ def test_a_hold_whose_owner_cannot_pay_is_a_refusal(loop: asyncio.Runner) -> Non
 
 def test_a_hold_that_cannot_be_let_go_now_is_asked_for_again(loop: asyncio.Runner) -> None:
     with pytest.raises(ProviderUnreachable):
-        loop.run(gateway(Scripted(void=[problem("A_NEW_ONE")])).cancel("auth:PAYMENT1", key="drop"))
+        loop.run(
+            gateway(Scripted(void=[problem("A_NEW_ONE")], other=[well(payment("CREATED"))])).refund(
+                "auth:PAYMENT1", Money.parse("29.00"), key="drop"
+            )
+        )
 
 
 @pytest.mark.parametrize("status", ["FAILED", "CANCELLED"])

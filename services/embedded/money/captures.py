@@ -88,14 +88,14 @@ def _finish(core: Core, connection: Connection, item: Due, row: Any, answer: Cha
             connection, CAPTURE, item.subject_uuid, item.organization_uuid, at, part=f"again:{tries}", tries=tries
         )
         return
-    record(core, connection, row.order_uuid, answer)
+    record(core, connection, row.order_uuid, row.key, answer)
 
 
-def record(core: Core, connection: Connection, order_uuid: str, answer: Charge) -> None:
-    """What the provider says of a payment that was held; once."""
+def record(core: Core, connection: Connection, order_uuid: str, key: str, answer: Charge) -> None:
+    """What the provider says of a payment that was held under this `key`; once."""
     lock_order(connection, order_uuid)
     row = connection.execute(_ROW, {"order": order_uuid}).one()
-    if row.state not in HELD:
+    if row.state not in HELD or row.key != key:  # of an earlier attempt
         return
     if answer.state == SUCCEEDED:
         _set(connection, row, PaymentState.SUCCEEDED, answer.id)
