@@ -12,7 +12,8 @@ from services.api.types import InvoiceKind, PaymentState
 from services.db import models as m
 from services.db import money_models as mm
 from services.domain.ledger import AccountKind
-from services.embedded.money import payments, recognition, subscribing
+from services.embedded.money import charges, payments, recognition, subscribing
+from services.embedded.ways import TRANSFER
 
 _I, _L, _P = mm.InvoiceRow, mm.InvoiceLineRow, mm.SubscriptionPeriod
 
@@ -72,10 +73,11 @@ def refunds_are_at_most_what_was_paid(life: Life) -> Iterator[str]:
     r, i = m.RefundRow, mm.PaymentIntent
     ours: dict[str, int] = defaultdict(int)
     done = sa.select(r.charge_id, r.amount_micros).where(r.state == "done")
-    sent = sa.select(i.charge_id, i.amount_micros).where(
-        i.purpose == payments.REFUND, i.state == PaymentState.SUCCEEDED.value
+    sent = sa.select(i.charge_id, i.amount_micros, i.subject).where(
+        i.purpose == payments.REFUND, i.state == PaymentState.SUCCEEDED.value, i.provider != TRANSFER
     )
-    for charge, micros in (*life.connection.execute(done), *life.connection.execute(sent)):
+    by_provider = [row[:2] for row in life.connection.execute(sent) if charges.BY_BANK not in row.subject]
+    for charge, micros in (*life.connection.execute(done), *by_provider):
         ours[charge] += micros
     for charge in sorted({*ours, *life.charges}):
         if charge not in life.charges:  # it was only held, and let go

@@ -39,17 +39,22 @@ def tax_share(*, credit: Money, tax: Money, refunded_before: Money, refunded_now
 
 def refund_credit(stamp: Stamp, shares: Sequence[Share], *, tax: Money, provider: str) -> Transfer:
     """Unused paid credit goes back to the card with its share of the tax (`wallet.refundable`, `tax_share`)."""
+    return _credit_back(stamp, shares, tax, AccountKind.CLEARING, provider)
+
+
+def owe_credit(stamp: Stamp, shares: Sequence[Share], *, tax: Money) -> Transfer:
+    """The same when the card cannot be credited any more: it is owed to the buyer until it has been sent by hand."""
+    return _credit_back(stamp, shares, tax, AccountKind.REFUNDS, "")
+
+
+def _credit_back(stamp: Stamp, shares: Sequence[Share], tax: Money, kind: AccountKind, sub: str) -> Transfer:
     no_negatives(tax)
     if any(share.kind is not GrantKind.PAID for share in shares):
         raise ValueError("promotional credit was never paid")
     return book(
         TransferKind.CREDIT_REFUNDED,
         stamp,
-        [
-            *wallet_moves(shares, -1),
-            (AccountKind.TAX_PAYABLE, "", -tax),
-            (AccountKind.CLEARING, provider, sum_of(shares) + tax),
-        ],
+        [*wallet_moves(shares, -1), (AccountKind.TAX_PAYABLE, "", -tax), (kind, sub, sum_of(shares) + tax)],
     )
 
 
@@ -146,6 +151,20 @@ def lose_dispute(stamp: Stamp, *, amount: Money, tax: Money, reclaimed: Sequence
             (AccountKind.TAX_PAYABLE, "", -tax),
             *wallet_moves(reclaimed, -1),
             (AccountKind.REVENUE, DISPUTED, -lost),
+        ],
+    )
+
+
+def refunded_by_bank(stamp: Stamp, *, amount: Money, tax: Money, provider: str = "") -> Transfer:
+    """A refund was not sent, because the bank had given the money back: it is not owed any more (or, with `provider`,
+    never left it), and the lost dispute took so much too much from revenue and tax."""
+    return book(
+        TransferKind.DISPUTE_LOST,
+        stamp,
+        [
+            (AccountKind.CLEARING, provider, -amount) if provider else (AccountKind.REFUNDS, "", -amount),
+            (AccountKind.TAX_PAYABLE, "", tax),
+            (AccountKind.REVENUE, DISPUTED, _lost(amount, tax)),
         ],
     )
 

@@ -15,7 +15,7 @@ from services.domain.movements import Stamp
 from services.embedded import asking, held
 from services.embedded.core import Core, insert_into
 from services.embedded.delivery import job_row
-from services.embedded.money import ledger, refunding
+from services.embedded.money import ledger, payments, refunding, taken_back
 from services.embedded.money.happenings import note_happening
 from services.embedded.orders import refunded_with
 from services.gateways.payments import AUTHORIZED, FAILED, Charge, ProviderRefused, ProviderUnreachable
@@ -87,9 +87,15 @@ async def carry_out_refund(core: Core, key: str) -> None:
         gateway = asking.reachable(core, row.provider)
         try:
             answer = await gateway.refund(row.charge_id, Money(row.amount_micros, row.currency), key=key)
-        except ProviderRefused as refused:  # money owed is never given up
-            raise ProviderUnreachable from refused
-        if answer.state == FAILED:
+            is_refused = answer.state == FAILED
+        except ProviderRefused as refused:
+            if refused.code != payments.REFUSED:
+                raise ProviderUnreachable from refused
+            is_refused = True
+        if is_refused:  # money owed is never given up
+            at = core.clock.now()
+            if await core.db.run(lambda connection: taken_back.settle_of_order(core, connection, key, at)):
+                return
             raise ProviderUnreachable
     await core.db.run(lambda connection: _record_refund(core, connection, row))
 

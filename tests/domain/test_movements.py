@@ -198,6 +198,24 @@ CASES: list[tuple[str, Callable[[], Transfer], str, dict[str, str]]] = [
         {"wallet_paid:g": "-3", "wallet_paid:h": "-1", "tax_payable": "-0.76", "clearing:stripe": "4.76"},
     ),
     (
+        "a refund of credit that is to be sent by hand",
+        lambda: reversals.owe_credit(STAMP, [PAID], tax=usd("0.57")),
+        "credit_refunded",
+        {"wallet_paid:g": "-3", "tax_payable": "-0.57", "refunds": "3.57"},
+    ),
+    (
+        "a refund that the bank made needless",
+        lambda: reversals.refunded_by_bank(STAMP, amount=usd("11.90"), tax=usd("1.90")),
+        "dispute_lost",
+        {"refunds": "-11.9", "tax_payable": "1.9", "revenue:disputed": "10"},
+    ),
+    (
+        "a refund of credit that the bank made needless",
+        lambda: reversals.refunded_by_bank(STAMP, amount=usd("11.90"), tax=usd("1.90"), provider="stripe"),
+        "dispute_lost",
+        {"clearing:stripe": "-11.9", "tax_payable": "1.9", "revenue:disputed": "10"},
+    ),
+    (
         "an invoice that is written off",
         lambda: reversals.write_off(STAMP, amount=usd("12"), tax=usd("2"), deferred=usd("4")),
         "written_off",
@@ -303,6 +321,9 @@ def test_a_voided_invoice_is_the_mirror_of_the_issued_one() -> None:
         lambda bad: movements.credit_note(STAMP, revenue=usd("1"), deferred=usd("1"), tax=ZERO, off_receivable=bad),
         lambda bad: reversals.refund_card(STAMP, amount=bad, provider="stripe"),
         lambda bad: reversals.refund_credit(STAMP, [PAID], tax=bad, provider="stripe"),
+        lambda bad: reversals.owe_credit(STAMP, [PAID], tax=bad),
+        lambda bad: reversals.refunded_by_bank(STAMP, amount=bad, tax=ZERO),
+        lambda bad: reversals.refunded_by_bank(STAMP, amount=usd("2"), tax=bad),
         lambda bad: reversals.write_off(STAMP, amount=bad, tax=ZERO, deferred=ZERO),
         lambda bad: reversals.write_off(STAMP, amount=usd("2"), tax=bad, deferred=ZERO),
         lambda bad: reversals.pay_written_off(STAMP, amount=usd("2"), tax=ZERO, deferred=bad, provider="bank"),
@@ -358,6 +379,8 @@ def test_parts_of_a_loss_are_no_more_than_the_loss() -> None:
 def test_promotional_credit_is_never_refunded_and_a_card_gets_no_fraction() -> None:
     with pytest.raises(ValueError, match="never paid"):
         reversals.refund_credit(STAMP, [PAID, PROMO], tax=ZERO, provider="stripe")
+    with pytest.raises(ValueError, match="never paid"):
+        reversals.owe_credit(STAMP, [PROMO], tax=ZERO)
     with pytest.raises(InvalidTransfer, match="not_whole_minor"):
         reversals.refund_credit(STAMP, [share("g", "3.001")], tax=ZERO, provider="stripe")
     with pytest.raises(InvalidTransfer, match="missing_sub"):

@@ -228,7 +228,8 @@ async def test_a_payment_its_bank_holds_back_does_not_go_back_a_second_time(shop
     dispute = await shop.provider.open_dispute(charge, usd("20"))
     await inbox.poll(shop.service.core)
     await shop.market.run_jobs()
-    assert (await life.buyer.preview_refund(RefundRequest(invoice.uuid))).refundable == usd("9")
+    refused = await raises(errors.WrongState, life.buyer.preview_refund(RefundRequest(invoice.uuid)))
+    assert refused.params == {"state": "disputed"}
     await shop.provider.close_dispute(dispute, "won")
     await inbox.poll(shop.service.core)
     await shop.market.run_jobs()

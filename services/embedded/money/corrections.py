@@ -94,9 +94,11 @@ def replace(
     at: datetime,
 ) -> tuple[Credited, str]:
     """The invoice credited in full and made anew for `details`; what was paid for it, by card or credit, pays for the
-    new one. Returns the credit note and the new invoice. WrongState, also when a part was credited already."""
+    new one. Returns the credit note and the new invoice. WrongState, also when a part was credited already, and when a
+    bank decides about the money behind it (or has kept some, and some of it would have to go back)."""
     row = row_of(connection, invoice_uuid)
     check_final(row)
+    refunds.check_undisputed(connection, row)
     if row.replaced_by_uuid or row.credited_micros:
         raise WrongState(state="replaced" if row.replaced_by_uuid else "credited")
     note, note_uuid = _take_off(core, connection, row, None, at)
@@ -123,7 +125,10 @@ def _carry_over(core: Core, connection: Connection, row: Any, new_uuid: str, pai
         else:
             connection.execute(sa.update(_I).where(_I.uuid == new_uuid).values(paid_micros=used.micros))
     rest = paid - used
-    return "" if rest.is_zero else refunds.give_back(core, connection, row, new_uuid, rest, at)
+    if rest.is_zero:
+        return ""
+    refunds.check_undisputed(connection, row, is_lost_well=False)
+    return refunds.give_back(core, connection, row, new_uuid, rest, at)
 
 
 def pay_from_wallet(core: Core, connection: Connection, row: Any, at: datetime) -> bool:

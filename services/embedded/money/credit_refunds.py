@@ -22,11 +22,11 @@ from services.domain.invoicing import Item
 from services.domain.movements import Stamp
 from services.domain.wallet import Grant, Share
 from services.embedded.core import Core, insert_into
-from services.embedded.money import alerts, drafting, finalising, grants, ledger, payments, taxes
+from services.embedded.money import alerts, charges, drafting, finalising, grants, ledger, payments, refunds, taxes
 from services.embedded.money.drafting import NewInvoice
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import REFUND
-from services.embedded.ways import Way
+from services.embedded.ways import TRANSFER, Way
 
 CREDIT = "credit"  # what a refund is for
 
@@ -78,6 +78,7 @@ def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) ->
     before = refunded(connection, organization).get(grant.uuid, 0)
     tax_back = tax_of(grant, before, share.amount)
     payment = payments.intent(connection, grant.payment_uuid)
+    way = charges.read(connection, payment.charge_id, payment.way.provider, payment.amount.micros).way
     note_uuid, number = _credit_note(core, connection, payment.invoice_uuid, share.amount, tax_back, at)
     intent_uuid = payments.open_intent(
         core,
@@ -85,7 +86,7 @@ def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) ->
         organization_uuid=organization,
         purpose=REFUND,
         subject={"for": CREDIT, "grant": grant.uuid, "credit_micros": share.amount.micros},
-        way=Way(payment.way.provider),
+        way=Way(way),
         amount=share.amount + tax_back,
         at=at,
         invoice_uuid=note_uuid,
@@ -93,7 +94,10 @@ def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) ->
     )
     card = payment.subject["paid_with"]
     stamp = Stamp(organization, f"refund:{intent_uuid}", at, {"grant": grant.uuid, "number": number, "card": card})
-    ledger.post(core, connection, reversals.refund_credit(stamp, [share], tax=tax_back, provider=payment.way.provider))
+    if way == TRANSFER:  # the card cannot be credited any more: support sends it
+        ledger.post(core, connection, reversals.owe_credit(stamp, [share], tax=tax_back))
+    else:
+        ledger.post(core, connection, reversals.refund_credit(stamp, [share], tax=tax_back, provider=way))
     note_happening(core, connection, organization, "credit_refunded", at, ref=f"credit:{grant.uuid}", number=number,
                    card=card, amount_micros=share.amount.micros, currency=grant.currency)  # fmt: skip
     alerts.after_change(core, connection, organization, at)
@@ -101,6 +105,8 @@ def open_refund(core: Core, connection: Connection, grant: Any, at: datetime) ->
 
 
 def _why_not(grant: Any, at: datetime) -> str:
+    if grant.is_frozen:
+        return refunds.DISPUTED
     if not grant.payment_uuid:
         return str(grant.source)
     return "expired" if grant.expires_at is not None and grant.expires_at <= at else "spent"

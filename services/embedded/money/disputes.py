@@ -21,7 +21,17 @@ from services.domain import reversals
 from services.domain.movements import Stamp
 from services.domain.wallet import Share
 from services.embedded.core import Core, insert_into
-from services.embedded.money import alerts, freezing, grants, ledger, payments, refunding, renewals, subscribing
+from services.embedded.money import (
+    alerts,
+    charges,
+    freezing,
+    grants,
+    ledger,
+    payments,
+    refunding,
+    renewals,
+    subscribing,
+)
 from services.embedded.money.freezing import LOST, OPEN, WON
 from services.embedded.money.happenings import note_happening
 from services.gateways.payments import DisputeFacts
@@ -33,7 +43,7 @@ _D, _G, _I, _P = pm.DisputeRow, mm.GrantRow, mm.PaymentIntent, m.PaymentRow
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
+class Subject:
     """What the disputed charge had paid."""
 
     organization_uuid: str
@@ -47,7 +57,7 @@ class _Subject:
 def record(core: Core, connection: Connection, provider: str, facts: DisputeFacts, at: datetime) -> bool:
     """Writes down how a dispute stands. False when the charge is none of ours."""
     portable.one_at_a_time(connection, f"dispute:{provider}:{facts.id}")
-    subject = _subject_of(connection, provider, facts.charge_id)
+    subject = subject_of(connection, provider, facts.charge_id)
     if subject is None:
         return False
     row = _row(connection, provider, facts.id)
@@ -64,7 +74,7 @@ def _row(connection: Connection, provider: str, dispute_id: str) -> Any:  # Any:
     return connection.execute(found).one_or_none()
 
 
-def _subject_of(connection: Connection, provider: str, charge_id: str) -> _Subject | None:
+def subject_of(connection: Connection, provider: str, charge_id: str) -> Subject | None:
     if not charge_id:
         return None
     paid = sa.select(_I.uuid).where(_I.provider == provider, _I.charge_id == charge_id, _I.purpose != payments.REFUND)
@@ -78,19 +88,35 @@ def _subject_of(connection: Connection, provider: str, charge_id: str) -> _Subje
     )
     row = connection.execute(ordered).one_or_none()
     if row is None:
-        return None
+        return _late(connection, provider, charge_id)
     invoice = refunding.invoice_of(connection, row.order_uuid)
     tax = _tax_of(connection, invoice.uuid) if invoice is not None else 0
-    return _Subject(
+    return Subject(
         row.organization_uuid, ORDER, "" if invoice is None else invoice.uuid, "",
         Money(row.amount_micros, row.currency), Money(tax, row.currency),
     )  # fmt: skip
 
 
-def _of_intent(connection: Connection, intent: payments.Intent) -> _Subject:
+def _late(connection: Connection, provider: str, charge_id: str) -> Subject | None:
+    """A charge that came too late for its order and paid for nothing: it is on its way back."""
+    r, o = m.RefundRow, m.OrderRow
+    found = (
+        sa.select(o.organization_uuid, r.amount_micros, r.currency)
+        .join(o, o.uuid == r.order_uuid)
+        .where(r.provider == provider, r.charge_id == charge_id)
+        .limit(1)
+    )
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        return None
+    total = Money(row.amount_micros, row.currency)
+    return Subject(row.organization_uuid, ORDER, "", "", total, Money.zero(row.currency))
+
+
+def _of_intent(connection: Connection, intent: payments.Intent) -> Subject:
     bought = connection.execute(sa.select(_G.uuid).where(_G.payment_uuid == intent.uuid)).scalar() or ""
     tax = int(intent.subject.get("tax_micros", 0)) or _tax_of(connection, intent.invoice_uuid)
-    return _Subject(
+    return Subject(
         intent.organization_uuid, intent.purpose, intent.invoice_uuid, bought, intent.amount,
         Money(tax, intent.amount.currency),
     )  # fmt: skip
@@ -102,7 +128,7 @@ def _tax_of(connection: Connection, invoice_uuid: str) -> int:
 
 
 def _open(
-    core: Core, connection: Connection, provider: str, facts: DisputeFacts, subject: _Subject, at: datetime
+    core: Core, connection: Connection, provider: str, facts: DisputeFacts, subject: Subject, at: datetime
 ) -> None:
     uuid = core.ids.uuid()
     connection.execute(
@@ -119,7 +145,7 @@ def _open(
     _tell(core, connection, subject, facts.amount, "dispute_opened", at)
 
 
-def _close(core: Core, connection: Connection, row: Any, state: str, subject: _Subject, at: datetime) -> None:
+def _close(core: Core, connection: Connection, row: Any, state: str, subject: Subject, at: datetime) -> None:
     amount = Money(row.amount_micros, row.currency)
     stamp = Stamp(row.organization_uuid, f"dispute:{row.uuid}:{state}", at, {"dispute": row.uuid})
     connection.execute(sa.update(_D).where(_D.uuid == row.uuid).values(state=state, closed_at=at))
@@ -127,14 +153,14 @@ def _close(core: Core, connection: Connection, row: Any, state: str, subject: _S
     if state == WON:
         ledger.post(core, connection, reversals.win_dispute(stamp, amount=amount, provider=row.provider))
     else:
-        tax = _share(subject.tax, amount, subject.total)
-        reclaimed = _left_of(connection, row, amount - tax)
+        tax = tax_share(subject.tax, amount, subject.total)
+        reclaimed = _left_of(connection, row, _not_refunded(connection, row, subject))
         ledger.post(core, connection, reversals.lose_dispute(stamp, amount=amount, tax=tax, reclaimed=reclaimed))
         _end(core, connection, subject, at)
     _tell(core, connection, subject, amount, f"dispute_{state}", at)
 
 
-def _share(tax: Money, amount: Money, total: Money) -> Money:
+def tax_share(tax: Money, amount: Money, total: Money) -> Money:
     """The part of the tax that goes with a part of what was paid."""
     if amount == total or total.is_zero:
         return tax
@@ -142,12 +168,21 @@ def _share(tax: Money, amount: Money, total: Money) -> Money:
     return Money(divide_half_away(tax.micros * amount.micros, total.micros * unit) * unit, tax.currency)
 
 
+def _not_refunded(connection: Connection, row: Any, subject: Subject) -> Money:
+    """What of a lost amount, without tax, does not stand for refunds that wait (taken_back): those are no credit."""
+    charge = charges.read(connection, row.charge_id, row.provider, subject.total.micros)
+    before = charge.lost - row.amount_micros - charge.by_bank
+    waiting = max(0, charge.unsent - before)
+    left = Money(max(0, row.amount_micros - waiting), row.currency)
+    return left - tax_share(subject.tax, left, subject.total)
+
+
 def _left_of(connection: Connection, row: Any, at_most: Money) -> list[Share]:
     """What is still unspent of the credit that was bought, or that a smaller plan gave back of what was paid."""
     return grants.left_of(connection, row.organization_uuid, freezing.bought(connection, row), at_most)
 
 
-def _end(core: Core, connection: Connection, subject: _Subject, at: datetime) -> None:
+def _end(core: Core, connection: Connection, subject: Subject, at: datetime) -> None:
     """What was never paid after all is not served any longer."""
     if not subject.invoice_uuid or subject.grant_uuid:
         return
@@ -159,7 +194,7 @@ def _end(core: Core, connection: Connection, subject: _Subject, at: datetime) ->
             renewals.end(core, connection, subscription, at, reason=REASON)
 
 
-def _tell(core: Core, connection: Connection, subject: _Subject, amount: Money, kind: str, at: datetime) -> None:
+def _tell(core: Core, connection: Connection, subject: Subject, amount: Money, kind: str, at: datetime) -> None:
     ref = f"invoice:{subject.invoice_uuid}" if subject.invoice_uuid else ""
     note_happening(core, connection, subject.organization_uuid, kind, at, ref=ref, amount_micros=amount.micros,
                    currency=amount.currency)  # fmt: skip

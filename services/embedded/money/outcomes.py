@@ -13,8 +13,18 @@ from services.api import errors
 from services.api.types import Paid, PaymentState
 from services.embedded import asking, refusals
 from services.embedded.core import Core
-from services.embedded.money import added_methods, committing, invoice_payments, payments, refunding, refunds, top_ups
+from services.embedded.money import (
+    added_methods,
+    committing,
+    invoice_payments,
+    payments,
+    refunding,
+    refunds,
+    taken_back,
+    top_ups,
+)
 from services.embedded.money.alerts import AUTO_TOP_UP
+from services.embedded.money.credit_refunds import CREDIT
 from services.embedded.money.happenings import note_happening
 from services.embedded.money.payments import (
     CONFIRMATION_LIFETIME,
@@ -26,6 +36,7 @@ from services.embedded.money.payments import (
     Intent,
 )
 from services.embedded.money.refunds import INVOICE
+from services.embedded.ways import TRANSFER
 from services.gateways.payments import (
     ACTION_REQUIRED,
     AUTHENTICATION_REQUIRED,
@@ -61,7 +72,11 @@ ON_SUCCESS: Mapping[str, Succeeded] = {
 }
 LATE: Mapping[str, str] = {top_ups.TOP_UP: "top_up_refused", committing.CHANGE: "change_refused"}
 # By what it was `for`, where sending it back moves something in the books.
-ON_REFUND: Mapping[str, Succeeded] = {INVOICE: refunding.money_sent, GIVEN_UP: refunds.sent_back}
+ON_REFUND: Mapping[str, Succeeded] = {
+    INVOICE: refunding.money_sent,
+    GIVEN_UP: refunds.sent_back,
+    CREDIT: refunds.credit_sent,
+}
 ON_FAILURE: Mapping[str, Failed] = {AUTO_TOP_UP: top_ups.fail_automatic, INVOICE: invoice_payments.failed}
 
 CLOSED = (PaymentState.FAILED, PaymentState.CANCELED)
@@ -139,8 +154,10 @@ def _succeed(core: Core, connection: Connection, intent: Intent, answer: Charge,
 
 def _refunded(core: Core, connection: Connection, intent: Intent, answer: Charge, at: datetime) -> None:
     if answer.state == FAILED:  # money owed is never given up: the sweep asks again
+        taken_back.settle(core, connection, intent.uuid, at)
         return
-    if payments.set_state(connection, intent.uuid, PaymentState.SUCCEEDED, charge=answer):
+    by_hand = intent.way.provider == TRANSFER  # then its charge stays the one it goes back of
+    if payments.set_state(connection, intent.uuid, PaymentState.SUCCEEDED, charge=None if by_hand else answer):
         done = ON_REFUND.get(intent.subject.get("for", ""))
         if done is not None:
             done(core, connection, intent, answer, at)
@@ -219,7 +236,11 @@ async def _ask_and_settle(core: Core, uuid: str) -> bool:
 async def found(core: Core, intent: Intent) -> Charge | None:
     """What the provider knows of an intent; None when it never heard of it. ProviderUnreachable."""
     if intent.purpose == REFUND:
-        return await payments.refund(core, intent)
+        try:
+            return await payments.refund(core, intent)
+        except payments.RefundRefused:
+            await core.db.run(lambda connection: taken_back.settle(core, connection, intent.uuid, core.clock.now()))
+            raise
     answer = await asking.find(core, intent.question)
     if answer is None:
         return None

@@ -33,6 +33,7 @@ PROCESSING_LEASE = timedelta(minutes=15)  # a bank takes days: it is not asked a
 CONFIRMATION_LIFETIME = timedelta(days=1)
 NOT_COMPLETED = errors.PaymentNotCompleted.code
 CONFIRMATION_NEEDED = errors.ConfirmationNeeded.code  # of a payment that nobody was there to confirm
+REFUSED = "request_invalid"  # of a refund that a provider looked at: any other refusal says nothing about it
 REFUND = "refund"  # the purpose that sends money back
 GIVEN_UP = "given_up"  # what a refund is for when its charge paid for nothing; without it (once) the books know nothing
 
@@ -208,7 +209,11 @@ async def refund(core: Core, wanted: Intent) -> Charge:
     try:
         return await gateway.refund(wanted.charge_id, wanted.amount, key=wanted.key, reason=reason)
     except ProviderRefused as refused:
-        raise ProviderUnreachable from refused
+        raise RefundRefused if refused.code == REFUSED else ProviderUnreachable from refused
+
+
+class RefundRefused(ProviderUnreachable):
+    """The provider has looked at it, and has not sent it."""
 
 
 def told(found: Intent) -> Paid:

@@ -134,11 +134,15 @@ def _credit(core: Core, connection: Connection, invoice: Any, share: Money, at: 
 
 
 def money_sent(core: Core, connection: Connection, intent: Intent, charge: Charge, at: datetime) -> None:
-    """The provider, or support, has sent what a credit note gave back; the order says so where it was for an agent that
-    failed."""
+    """The provider, or support, has sent what a credit note gave back."""
     refunds.sent_back(core, connection, intent, charge, at)
+    note_sent(connection, intent, intent.amount)
+
+
+def note_sent(connection: Connection, intent: Intent, amount: Money) -> None:
+    """The buyer has `amount` of a refund; its order says so where it was for an agent that failed."""
     if ORDER in intent.subject:
-        _note_refunded(connection, intent.subject[ORDER], intent.amount)
+        _note_refunded(connection, intent.subject[ORDER], amount)
 
 
 def _note_refunded(connection: Connection, order_uuid: str, amount: Money) -> None:

@@ -113,6 +113,7 @@ def _payable(connection: Connection, request: RefundRequest) -> Any:  # Any: a r
         subscribing.find(connection, row.subscription_uuid, lock=True)
     refundable, amount = _refundable(connection, row), request.amount
     if refundable.is_zero:
+        refunds.check_undisputed(connection, row)
         raise WrongState(state="nothing_left")
     problems = {"note": "too_long" if len(request.note) > NOTE_MAX else "",
                 "amount": "" if amount is None else _problem(amount, refundable)}  # fmt: skip

@@ -21,7 +21,7 @@ from services.embedded.money import corrections, finalising, outcomes, payments
 from services.embedded.money.corrections import Credited
 from services.embedded.money.drafting import TO_WALLET
 from services.embedded.money.payments import REFUND
-from services.embedded.ways import Way
+from services.embedded.ways import TRANSFER, Way
 from tests.contract.embedded import START
 from tests.embedded.money.books import ZERO, Books, at, usd
 from tests.embedded.money.papers import (
@@ -261,8 +261,11 @@ def test_what_two_charges_paid_goes_back_by_both(books: Books) -> None:
     assert sums(books) == {}
 
 
-def test_what_no_card_paid_stays_owed(books: Books) -> None:
-    assert credit(books, settled(books), "9").refund_uuid == ""
+def test_what_no_card_paid_is_owed_until_it_was_sent_by_transfer(books: Books) -> None:
+    uuid = credit(books, settled(books), "9").refund_uuid
+    p = mm.PaymentIntent
+    rows = books.all(sa.select(p.provider, p.amount_micros, p.state).where(p.uuid == uuid))
+    assert rows == [(TRANSFER, 9_000_000, "sent")]
     assert sums(books)["refunds"] == usd("9")
 
 
