@@ -39,6 +39,7 @@ from ui.pages.rescue import RescueSheet
 from ui.prefs import Prefs
 from ui.shell import Shell
 from ui.text import error_text, tr
+from ui.text.setup import setting_problem
 from ui.theme import Theme
 from ui.viewmodels.base import ServiceHolder
 from ui.viewmodels.browser import Browser
@@ -225,8 +226,8 @@ class Desktop(QObject):
     def _on_wrong_setting(self, text: str) -> None:
         """Nothing can be bought, so nothing is pretended: the catalogue stays to be looked at."""
         print(f"souk: {text}", file=sys.stderr)
-        sheet = Dialog(self.shell, tr("Payments are not set up"), text, confirm=tr("Quit"), cancel=tr("Look around"),
-                       name="wrongSettingDialog")  # fmt: skip
+        sheet = Dialog(self.shell, tr("Payments are not set up"), setting_problem(text), confirm=tr("Quit"),
+                       cancel=tr("Look around"), name="wrongSettingDialog")  # fmt: skip
         sheet.confirmed.connect(self._application.quit)
         sheet.open()
 

@@ -11,6 +11,7 @@ from services.api import errors
 from services.api.contract import Service
 from services.api.types import (
     AddMethod,
+    BillingDetails,
     InvoiceQuery,
     InvoiceState,
     Order,
@@ -27,6 +28,7 @@ from services.db import money_models as mm
 from services.domain.ledger import AccountKind
 from services.embedded import inbox
 from services.embedded.service import EmbeddedService
+from services.gateways.payments import Lookup
 from tests.contract.market import raises
 from tests.embedded.money.lives import Life, usd
 from tests.embedded.shop import Crashed, Shop, crash, story, unreachable
@@ -260,6 +262,24 @@ async def test_an_invoice_paid_by_card_and_then_on_the_old_page_is_paid_once(sho
     assert (paid.state, paid.paid, shop.provider.refunded()) == (InvoiceState.PAID, invoice.total, invoice.total)
     newest, *_ = await life.buyer.list_happenings()
     assert (newest.kind, newest.ref) == ("refunded", f"invoice:{invoice.uuid}")
+
+
+@story
+async def test_the_page_of_an_invoice_that_is_corrected_is_closed(shop: Shop) -> None:
+    life = await begun(shop)
+    await life.subscribe()
+    [kept] = await life.buyer.list_payment_methods()
+    await life.buyer.remove_payment_method(kept.token)
+    await life.wait(days=32)
+    [invoice] = [one for one in (await life.buyer.list_invoices(InvoiceQuery())).items if not one.due.is_zero]
+    page = await life.buyer.pay_invoice(invoice.uuid, "", key="page", page=PaymentMethod.PAYPAL)
+    corrected = await life.buyer.correct_invoice(invoice.uuid, BillingDetails(country="CH"), key="c")
+    found = await shop.provider.find(Lookup("", await charge_of(shop, page.payment_uuid)))
+    assert found is not None
+    assert found.state in ("canceled", "failed")
+    again = await life.buyer.correct_invoice(invoice.uuid, BillingDetails(country="CH"), key="c")
+    assert (again, corrected.invoice.due) == (corrected, usd("31.35"))
+    await is_settled(life)
 
 
 # ---- orders

@@ -26,6 +26,7 @@ from services.api.types import (
 from services.db import models as m
 from services.db import payment_models as pm
 from services.domain.ledger import AccountKind
+from services.embedded.money import writing_off
 from tests.contract.market import raises
 from tests.embedded.money.lives import Life, usd
 from tests.embedded.shop import Shop, story
@@ -227,6 +228,23 @@ async def test_what_paid_an_invoice_by_transfer_goes_back_by_transfer(shop: Shop
         await life.buyer.receive_transfer(sent, key=sent.bank_reference)
     assert await life.balance(AccountKind.REFUNDS) == usd("0")
     assert await life.balance(AccountKind.CLEARING) == usd("-29")
+    await life.check_books()
+
+
+@story
+async def test_parts_of_an_invoice_that_was_given_up_undo_the_loss(shop: Shop) -> None:
+    life, _ = await promised(shop)
+    await life.buyer.receive_transfer(arrived((await due(life)).reference, "29"), key="r")
+    await shop.market.run_jobs()
+    await life.wait(days=32)
+    invoice = next(one for one in (await life.buyer.list_invoices(InvoiceQuery())).items if one.due.micros)
+    core = shop.service.core
+    await shop.db.run(lambda connection: writing_off.write_off(core, connection, invoice.uuid, shop.clock.now()))
+    for part, bank in (("10", "b2"), ("19", "b3")):
+        await life.buyer.receive_transfer(arrived(str(invoice.number), part, bank), key=bank)
+        assert await life.balance(AccountKind.RECEIVABLE) == usd("0")
+    assert (await life.buyer.get_invoice(invoice.uuid)).state is InvoiceState.PAID
+    assert await life.balance(AccountKind.CLEARING) == usd("-58")
     await life.check_books()
 
 

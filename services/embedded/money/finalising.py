@@ -244,13 +244,13 @@ def mark_paid(
         stamp = Stamp(row.organization_uuid, f"paid:{invoice_uuid}", at, {"number": row.number, "invoice": row.uuid})
         if ledger.entries_by_key(connection, row.organization_uuid, stamp.key):  # in parts, or again after a return
             stamp = replace(stamp, key=f"{stamp.key}:{at.isoformat()}")
-        ledger.post(core, connection, _arrived(row, stamp, owed, provider))
+        ledger.post(core, connection, arrived(row, stamp, owed, provider))
     if row.state == InvoiceState.UNCOLLECTIBLE.value:
         forfeits.give_again(core, connection, row, at)
     set_paid(core, connection, row, owed, at, paid_with)
 
 
-def _arrived(row: Any, stamp: Stamp, owed: Money, provider: str) -> Transfer:
+def arrived(row: Any, stamp: Stamp, owed: Money, provider: str) -> Transfer:
     """What was owed, or was given up and is paid after all: then the loss is undone."""
     if row.state != InvoiceState.UNCOLLECTIBLE.value:
         return movements.pay_invoice(stamp, amount=owed, provider=provider)

@@ -135,8 +135,7 @@ class EmbeddedInvoices(Area):
         opened, older = await self._core.db.run(
             lambda connection: self._open_invoice_payment(connection, uuid, (payment_token, page), sent, key)
         )
-        if older:
-            await self._call_off(older)
+        await self._call_off(older)
         paid = await outcomes.carry_out(self._core, opened)
         self._core.wake.set()
         return paid
@@ -181,7 +180,7 @@ class EmbeddedInvoices(Area):
         return found
 
     async def _call_off(self, intents: list[str]) -> None:
-        """Another card pays: what waited for a confirmation must not be charged as well."""
+        """Another card pays, or another invoice is to be paid: what waits for a buyer must not be charged as well."""
         for uuid in intents:
             intent = await self._core.db.read(partial(payments.intent, uuid=uuid))
             try:
@@ -224,9 +223,10 @@ class EmbeddedInvoices(Area):
         return placing.some_organization(self._core, connection, caller, self._now())
 
     async def correct_invoice(self, uuid: str, details: BillingDetails, *, key: str) -> Corrected:
-        corrected, refund = await self._core.db.run(
+        corrected, refund, older = await self._core.db.run(
             lambda connection: self._correct_invoice(connection, uuid, details, key)
         )
+        await self._call_off(older)
         if refund:
             await outcomes.carry_out(self._core, refund)
         self._core.wake.set()
@@ -234,19 +234,22 @@ class EmbeddedInvoices(Area):
 
     def _correct_invoice(
         self, connection: Connection, uuid: str, wanted: BillingDetails, key: str
-    ) -> tuple[Corrected, str]:
+    ) -> tuple[Corrected, str, list[str]]:
+        """What was made, the intent that sends money back, and payments of the old one that nobody need confirm."""
         caller = self._own_invoice(connection, uuid)
         tidy = details.checked(wanted)
         request = {"invoice": uuid, "details": repr(tidy)}
         known = commands.known(connection, caller, key, CORRECT, request)
         if known is not None:
             note_uuid, new_uuid = known.split(":")
-            return _corrected(connection, note_uuid, new_uuid), ""
+            return _corrected(connection, note_uuid, new_uuid), "", []
         at = self._now()
+        under_way = invoice_payments.under_way(connection, finalising.row_of(connection, uuid))
+        waiting = [intent for intent, state, _attempt in under_way if state == PaymentState.ACTION_REQUIRED.value]
         credited, new_uuid = corrections.replace(self._core, connection, uuid, tidy, at)
         subject = f"{credited.note_uuid}:{new_uuid}"
         commands.note(connection, caller, key, CORRECT, request, subject, at)
-        return _corrected(connection, credited.note_uuid, new_uuid), credited.refund_uuid
+        return _corrected(connection, credited.note_uuid, new_uuid), credited.refund_uuid, waiting
 
 
 def _corrected(connection: Connection, note_uuid: str, new_uuid: str) -> Corrected:

@@ -28,7 +28,6 @@ from services.db import models as m
 from services.db import money_models as mm
 from services.db import payment_models as pm
 from services.db import portable
-from services.domain import movements
 from services.domain.movements import Stamp
 from services.embedded import settlement
 from services.embedded.core import Core
@@ -267,7 +266,6 @@ def _for_order(core: Core, connection: Connection, uuid: str, subject: Expected,
     if part == subject.left:
         charge = Charge(subject.reference, SUCCEEDED, subject.amount)
         settlement.record_charge(core, connection, subject.uuid, charge)
-        core.wake.set()
 
 
 def _for_invoice(core: Core, connection: Connection, uuid: str, subject: Expected, part: Money, now: datetime) -> None:
@@ -277,7 +275,7 @@ def _for_invoice(core: Core, connection: Connection, uuid: str, subject: Expecte
         standing.settled(core, connection, row, now)
         return
     stamp = Stamp(row.organization_uuid, f"transfer:{uuid}", now, {"number": row.number, "invoice": row.uuid})
-    ledger.post(core, connection, movements.pay_invoice(stamp, amount=part, provider=TRANSFER))
+    ledger.post(core, connection, finalising.arrived(row, stamp, part, TRANSFER))
     connection.execute(sa.update(_I).where(_I.uuid == row.uuid).values(paid_micros=_I.paid_micros + part.micros))
 
 
