@@ -120,7 +120,7 @@ async def test_after_a_lost_one_only_what_gives_nothing_back_is_corrected(shop: 
     uuid = await invoice(life)
     with pytest.raises(WrongState) as refused:
         await life.buyer.correct_invoice(uuid, AMERICAN, key="less")
-    assert refused.value.params == {"state": "disputed"}
+    assert refused.value.params == {"state": "taken_back"}
     await life.buyer.correct_invoice(uuid, BillingDetails(name="Ada B", country="DE"), key="name")
     await check(life)
 

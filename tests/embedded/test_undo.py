@@ -24,7 +24,10 @@ from services.api.types import (
     SubscriptionState,
 )
 from services.db import models as m
+from services.db import money_models as mm
 from services.domain.ledger import AccountKind
+from services.embedded.money import captures
+from services.gateways.payments import SUCCEEDED, Charge
 from tests.contract.market import raises
 from tests.embedded.money.lives import Life, usd
 from tests.embedded.shop import Crashed, Shop, crash, story, unreachable
@@ -198,6 +201,21 @@ async def test_a_refund_by_support_waits_until_the_money_is_taken(shop: Shop) ->
     await shop.market.run_jobs()
     assert shop.provider.balance() == usd("20")
     await life.check_books()
+
+
+@story
+async def test_what_goes_back_of_a_hold_goes_back_of_the_payment_it_became(shop: Shop) -> None:
+    """A provider may call the payment by another name than the hold."""
+    life, _ = await bought(shop)
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    request = RefundRequest(invoice.uuid, usd("9"))
+    await life.buyer.refund_invoice(request, (await life.buyer.preview_refund(request)).hash, key="r")
+    key, held = await shop.value(sa.select(P.key)), await shop.value(sa.select(P.charge_id))
+    order, core, taken = await order_of(life.buyer), shop.service.core, Charge("ch_taken", SUCCEEDED, usd("29"))
+    await shop.db.run(lambda connection: captures.record(core, connection, order.uuid, key, taken))
+    n = mm.PaymentIntent
+    assert held != "ch_taken"
+    assert await shop.value(sa.select(n.charge_id).where(n.purpose == "refund")) == "ch_taken"
 
 
 @story

@@ -165,6 +165,9 @@ def test_errors_use_what_they_carry() -> None:
     disputed = text.error_text(WrongState(state="disputed"))
     assert disputed.title == "The bank is still deciding about this payment"
     check_voice(disputed.detail)
+    taken_back = text.error_text(WrongState(state="taken_back"))
+    assert taken_back.title == "A bank has taken this payment back"
+    check_voice(taken_back.detail)
     assert text.error_text(WrongState(state="retired")).title == "This cannot be done now"
     assert text.error_text(LimitReached(included=1000)).title == "All 1,000 included calls of this month are used"
     assert "sample" in text.error_text(LimitReached(limit="sample", included=10)).title

@@ -87,15 +87,8 @@ def _request(code: str, params: Params) -> ErrorText | None:
                 tr("Check again in a moment; it is not sent twice."),
                 tr("Check again"),
             )
-        case "wrong_state" if params.get("state") == "disputed":
-            return ErrorText(
-                tr("The bank is still deciding about this payment"),
-                tr("Nothing is given back before that. If the payment stands, ask again; else the bank pays it back."),
-            )  # fmt: skip
         case "wrong_state":
-            return ErrorText(
-                tr("This cannot be done now"), tr("Load it again to see what can be done."), tr("Load again")
-            )
+            return _wrong_state(str(params.get("state") or ""))
         case "sum_moved":
             return ErrorText(
                 tr("The sum has changed meanwhile"), tr("Nothing was charged. Look at the new sum, then decide."),
@@ -106,6 +99,20 @@ def _request(code: str, params: Params) -> ErrorText | None:
                 tr("Only a test workspace can do this"), tr("Time moves by itself where money is real.")
             )  # fmt: skip
     return None
+
+
+def _wrong_state(state: str) -> ErrorText:
+    if state == "disputed":
+        return ErrorText(
+            tr("The bank is still deciding about this payment"),
+            tr("Nothing is given back before that. If the payment stands, ask again; else the bank pays it back."),
+        )  # fmt: skip
+    if state == "taken_back":
+        return ErrorText(
+            tr("A bank has taken this payment back"),
+            tr("So a correction cannot pay a part of it back too. Support can refund what the bank left."),
+        )  # fmt: skip
+    return ErrorText(tr("This cannot be done now"), tr("Load it again to see what can be done."), tr("Load again"))
 
 
 def _payment(code: str, params: Params) -> ErrorText | None:

@@ -183,7 +183,7 @@ def _about_wallet(one: Happening) -> str:
         "topped_up": tr("The wallet was topped up."),
         "code_redeemed": tr("A code was redeemed."),
         "refunded": tr("A payment was refunded."),
-        "credit_refunded": tr("Credit was sent back to the card."),
+        "credit_refunded": tr("Credit was paid back."),
     }
     if one.kind in ("auto_top_up_refused", "auto_top_up_failed"):
         if one.params.get("problem") == "monthly_limit":

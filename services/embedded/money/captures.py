@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from services.api.money import Money
 from services.api.types import PaymentState
 from services.db import models as m
+from services.db import money_models as mm
 from services.embedded import asking, refusals
 from services.embedded.core import Core
 from services.embedded.held import CAPTURING, HELD
@@ -112,3 +113,6 @@ def _set(connection: Connection, row: Any, state: PaymentState, charge_id: str) 
     connection.execute(
         sa.update(_P).where(_P.order_uuid == row.order_uuid).values(state=state.value, charge_id=charge_id)
     )
+    if charge_id != row.charge_id:  # what goes back of it from now on is of the payment, not of the hold
+        for table in (mm.PaymentIntent, m.RefundRow):
+            connection.execute(sa.update(table).where(table.charge_id == row.charge_id).values(charge_id=charge_id))

@@ -116,14 +116,14 @@ def _invoices(connection: Connection, condition: sa.ColumnElement[bool]) -> list
 def _refunds(connection: Connection) -> list[Expected]:
     """Money that support has to send back by transfer itself."""
     rows = connection.execute(
-        sa.select(*_N.__table__.c).where(
-            _N.purpose == payments.REFUND, _N.provider == TRANSFER, _N.state == PaymentState.SENT.value
-        )
+        sa.select(*_N.__table__.c, sa.func.coalesce(_I.number, _N.charge_id).label("title"))
+        .outerjoin(_I, _I.uuid == _N.invoice_uuid)
+        .where(_N.purpose == payments.REFUND, _N.provider == TRANSFER, _N.state == PaymentState.SENT.value)
     )
     return [
         Expected(
             REFUND, row.uuid, f"SKR-{row.uuid[-_REFUND_LENGTH:].upper()}", row.organization_uuid,
-            Money(row.amount_micros, row.currency), Money.zero(row.currency), row.created_at, row.charge_id,
+            Money(row.amount_micros, row.currency), Money.zero(row.currency), row.created_at, row.title,
         )
         for row in rows.all()
     ]  # fmt: skip

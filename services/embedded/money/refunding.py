@@ -40,8 +40,6 @@ from services.embedded.money.payments import Intent
 from services.embedded.orders import refunded_with
 from services.gateways.payments import Charge
 
-DISPUTED = "disputed"  # why nothing is given back of what the bank decides about
-
 ORDER = "order"  # in the subject of a refund: which order says that it went back, once it has
 
 _D, _I, _O, _P, _S = pm.DisputeRow, mm.InvoiceRow, m.OrderRow, mm.PaymentIntent, mm.SubscriptionRow
@@ -72,7 +70,7 @@ def check_undisputed(connection: Connection, order_uuid: str) -> None:
         _D.state == freezing.OPEN, sa.or_(_D.charge_id.in_(its_charge), _D.invoice_uuid.in_(its_invoices))
     )
     if connection.execute(disputed.limit(1)).first() is not None:
-        raise WrongState(state=DISPUTED)
+        raise WrongState(state=refunds.DISPUTED)
 
 
 def take_off(core: Core, connection: Connection, order_uuid: str, resource_uuid: str, at: datetime) -> str | None:

@@ -23,7 +23,7 @@ from services.embedded.ways import TRANSFER, Way
 from services.gateways.payments import Charge
 
 INVOICE = charges.INVOICE  # the purpose of a payment for an invoice, and what a refund of it is for
-DISPUTED = "disputed"  # why nothing goes back now
+DISPUTED, TAKEN_BACK = "disputed", "taken_back"  # why nothing goes back now, or without support
 
 
 def way_back(connection: Connection, row: Any) -> str:
@@ -39,10 +39,12 @@ def left_of(connection: Connection, row: Any) -> int:
 
 def check_undisputed(connection: Connection, row: Any, *, is_lost_well: bool = True) -> None:
     """WrongState while a bank decides about money behind an invoice (its row); without `is_lost_well` also when one has
-    kept some of it."""
+    taken some of it back."""
     found = charges.behind(connection, row)
-    if any(charge.is_disputed or (charge.lost and not is_lost_well) for charge in found):
+    if any(charge.is_disputed for charge in found):
         raise WrongState(state=DISPUTED)
+    if not is_lost_well and any(charge.lost for charge in found):
+        raise WrongState(state=TAKEN_BACK)
 
 
 def give_back(
