@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.api.money import Money
-from services.api.types import BillingCycle, Dispute, InvoiceQuery, SubscriptionState, TopUp
+from services.api.types import BillingCycle, BillingDetails, Dispute, InvoiceQuery, SubscriptionState, TopUp
 from services.domain.ledger import AccountKind
 from services.embedded import inbox
 from tests.embedded.money.lives import Life, usd
@@ -130,6 +130,23 @@ async def test_credit_of_a_smaller_plan_stands_and_falls_with_the_payment_behind
     await hear(shop)
     assert (await life.buyer.get_wallet()).balance == usd("471")
     assert (await life.one()).state is SubscriptionState.CANCELED
+    await life.check_books()
+
+
+@story
+async def test_of_an_invoice_that_two_charges_paid_each_has_its_part_of_the_tax(shop: Shop) -> None:
+    """$29 became $31.35 with Swiss tax; the charge for the rest of $2.35 is disputed and lost."""
+    life = await Life.begin(shop)
+    await life.subscribe()
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    corrected = await life.buyer.correct_invoice(invoice.uuid, BillingDetails(country="CH"), key="c")
+    await life.buyer.pay_invoice(corrected.invoice.uuid, await shop.market.card(), key="rest")
+    assert await life.balance(AccountKind.TAX_PAYABLE) == usd("2.35")
+    charges = await shop.provider._do(lambda db: db.execute("SELECT id FROM charges ORDER BY rowid").fetchall())
+    await shop.provider.close_dispute(await shop.provider.open_dispute(charges[-1][0], usd("2.35")), "lost")
+    await hear(shop)
+    assert await life.balance(AccountKind.TAX_PAYABLE) == usd("2.17")
+    assert await life.balance(AccountKind.CLEARING) == usd("-29")
     await life.check_books()
 
 

@@ -90,11 +90,8 @@ def subject_of(connection: Connection, provider: str, charge_id: str) -> Subject
     if row is None:
         return _late(connection, provider, charge_id)
     invoice = refunding.invoice_of(connection, row.order_uuid)
-    tax = _tax_of(connection, invoice.uuid) if invoice is not None else 0
-    return Subject(
-        row.organization_uuid, ORDER, "" if invoice is None else invoice.uuid, "",
-        Money(row.amount_micros, row.currency), Money(tax, row.currency),
-    )  # fmt: skip
+    uuid, paid = "" if invoice is None else invoice.uuid, Money(row.amount_micros, row.currency)
+    return Subject(row.organization_uuid, ORDER, uuid, "", paid, _tax_of(connection, uuid, paid))
 
 
 def _late(connection: Connection, provider: str, charge_id: str) -> Subject | None:
@@ -115,16 +112,21 @@ def _late(connection: Connection, provider: str, charge_id: str) -> Subject | No
 
 def _of_intent(connection: Connection, intent: payments.Intent) -> Subject:
     bought = connection.execute(sa.select(_G.uuid).where(_G.payment_uuid == intent.uuid)).scalar() or ""
-    tax = int(intent.subject.get("tax_micros", 0)) or _tax_of(connection, intent.invoice_uuid)
-    return Subject(
-        intent.organization_uuid, intent.purpose, intent.invoice_uuid, bought, intent.amount,
-        Money(tax, intent.amount.currency),
-    )  # fmt: skip
+    if known := int(intent.subject.get("tax_micros", 0)):
+        tax = Money(known, intent.amount.currency)
+    else:
+        tax = _tax_of(connection, intent.invoice_uuid, intent.amount)
+    return Subject(intent.organization_uuid, intent.purpose, intent.invoice_uuid, bought, intent.amount, tax)
 
 
-def _tax_of(connection: Connection, invoice_uuid: str) -> int:
+def _tax_of(connection: Connection, invoice_uuid: str, paid: Money) -> Money:
+    """The tax in what was paid of an invoice: a corrected one may have been paid by several charges."""
     row = mm.InvoiceRow
-    return connection.execute(sa.select(row.tax_micros).where(row.uuid == invoice_uuid)).scalar() or 0
+    found = connection.execute(sa.select(row.tax_micros, row.total_micros).where(row.uuid == invoice_uuid)).first()
+    if found is None or not found.total_micros:
+        return Money.zero(paid.currency)
+    total = Money(found.total_micros, paid.currency)
+    return tax_share(Money(found.tax_micros, paid.currency), min(paid, total), total)
 
 
 def _open(
