@@ -90,8 +90,9 @@ def subject_of(connection: Connection, provider: str, charge_id: str) -> Subject
     if row is None:
         return _late(connection, provider, charge_id)
     invoice = refunding.invoice_of(connection, row.order_uuid)
-    uuid, paid = "" if invoice is None else invoice.uuid, Money(row.amount_micros, row.currency)
-    return Subject(row.organization_uuid, ORDER, uuid, "", paid, _tax_of(connection, uuid, paid))
+    invoice_uuid, total = "" if invoice is None else invoice.uuid, Money(row.amount_micros, row.currency)
+    tax = _tax_of(connection, invoice_uuid, total)
+    return Subject(row.organization_uuid, ORDER, invoice_uuid, "", total, tax)
 
 
 def _late(connection: Connection, provider: str, charge_id: str) -> Subject | None:
