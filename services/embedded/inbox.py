@@ -131,10 +131,11 @@ def _store(
 
 
 async def look(core: Core) -> int:
-    """Looks at what is new. Returns how many events are done with; those whose provider does not answer wait."""
+    """Looks at what is new. Returns how many events are done with; those whose provider does not answer wait, and one
+    that meets a bug of ours waits too: the others are looked at first, then the bug is raised."""
     if core.db.is_read_only:
         return 0
-    done = 0
+    done, bug = 0, None
     now = core.clock.now()
     for row in await core.db.read(lambda connection: connection.execute(_NEW, {"now": now}).all()):
         try:
@@ -142,8 +143,16 @@ async def look(core: Core) -> int:
         except (ProviderUnreachable, ProviderRefused):
             await core.db.run(partial(_later, row=row, now=core.clock.now()))
             continue
+        except errors.StorageError:
+            raise  # disk full, database busy: nothing can be written down now
+        except Exception as error:  # noqa: BLE001  one event that breaks a rule must not keep the others from theirs
+            bug = error
+            await core.db.run(partial(_later, row=row, now=core.clock.now()))
+            continue
         await core.db.run(partial(_set_state, row=row, state=state))
         done += 1
+    if bug is not None:
+        raise bug
     return done
 
 
@@ -237,15 +246,20 @@ def _forget(connection: Connection, row: Any) -> bool:
 
 
 async def run(core: Core, announce: Callable[[], None] = lambda: None) -> None:
-    """Asks for events until cancelled: often while somebody is on a page, seldom otherwise, and at the start."""
+    """Asks for events until cancelled: often while somebody is on a page, seldom otherwise, and at the start. A bug is
+    logged, and does not end it."""
     while True:
+        pause = _otherwise(core)
         try:
             if await poll(core) and await look(core):
                 announce()
+            if await core.db.read(_somebody_waits):
+                pause = WHILE_WAITING_S
         except errors.StorageError as error:
             log.info("inbox_waits: %s", error)
-        is_waiting = await core.db.read(_somebody_waits)
-        await asyncio.sleep(WHILE_WAITING_S if is_waiting else _otherwise(core))
+        except Exception:
+            log.exception("inbox_bug")
+        await asyncio.sleep(pause)
 
 
 def _somebody_waits(connection: Connection) -> bool:

@@ -14,7 +14,7 @@ from services.db import models as m
 from services.db import money_models as mm
 from services.embedded import order_sweep
 from services.embedded.core import Core
-from services.embedded.money import corrections, coupons, due, refunding, renewals
+from services.embedded.money import corrections, coupons, due, refunding, refunds, renewals
 from services.embedded.money.captures import CAPTURE
 from services.embedded.money.happenings import note_happening
 
@@ -50,10 +50,13 @@ def undo(core: Core, connection: Connection, order_uuid: str, now: datetime) -> 
 
 
 def _credit(core: Core, connection: Connection, order_uuid: str, now: datetime) -> str:
-    """The invoice credited in full; its money goes back by letting the hold go. WrongState when some went back."""
+    """The invoice credited in full; its money goes back by letting the hold go. WrongState when some went back, or a
+    bank decides about what was paid besides."""
     invoice = refunding.invoice_of(connection, order_uuid)
     if invoice is not None and invoice.credited_micros:
         raise WrongState(state="refunded")
+    if invoice is not None:
+        refunds.check_undisputed(connection, invoice)
     return "" if invoice is None else corrections.credit(core, connection, invoice.uuid, None, now).refund_uuid
 
 

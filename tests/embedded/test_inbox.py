@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from itertools import permutations
 
+import pytest
 import sqlalchemy as sa
 
 from services.api import errors
@@ -122,6 +124,37 @@ async def test_while_the_provider_does_not_answer_an_event_waits(shop: Shop) -> 
     shop.clock.advance(seconds=10)
     assert await inbox.look(shop.service.core) == 2
     assert await state(buyer) is OrderState.EXECUTING
+
+
+async def bug() -> None:
+    raise ZeroDivisionError
+
+
+@story
+async def test_an_event_that_meets_a_bug_waits_and_keeps_no_other_from_being_looked_at(shop: Shop) -> None:
+    buyer, _ = await paid_on_a_page(shop)
+    await inbox.poll(shop.service.core)
+    shop.provider.before["find"] = [bug]
+    with pytest.raises(ZeroDivisionError):
+        await inbox.look(shop.service.core)
+    assert await state(buyer) is OrderState.EXECUTING
+    assert await inbox.look(shop.service.core) == 0  # not before its time
+    shop.clock.advance(seconds=10)
+    assert await inbox.look(shop.service.core) == 1
+
+
+@pytest.mark.logs("inbox_bug")
+@story
+async def test_a_bug_is_logged_and_does_not_end_the_asking(shop: Shop) -> None:
+    shop.provider.before["list_events"] = [bug]
+    asking = asyncio.create_task(inbox.run(shop.service.core))
+    while shop.provider.before["list_events"]:  # noqa: ASYNC110  the loop must turn until it has met the bug
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not asking.done()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
 
 
 @story

@@ -26,6 +26,7 @@ from services.api.types import (
 from services.db import models as m
 from services.db import money_models as mm
 from services.domain.ledger import AccountKind
+from services.embedded import inbox
 from services.embedded.money import captures
 from services.gateways.payments import SUCCEEDED, Charge
 from tests.contract.market import raises
@@ -277,6 +278,22 @@ async def test_all_of_a_corrected_invoice_goes_back_and_the_order_says_its_own_t
     await shop.market.run_jobs()
     assert (preview.amount, (await order_of(life.buyer)).refunded) == (usd("31.35"), usd("29"))
     assert (shop.provider.balance(), await books(life)) == (usd("0"), ["0", "0", "0"])
+    await life.check_books()
+
+
+@story
+async def test_while_a_bank_decides_about_a_part_of_it_nothing_is_taken_back(shop: Shop) -> None:
+    """The bank would pay it back, and so would we."""
+    life, placed = await bought(shop)
+    [invoice] = (await life.buyer.list_invoices(InvoiceQuery())).items
+    corrected = await life.buyer.correct_invoice(invoice.uuid, BillingDetails(country="CH"), key="c")
+    await life.buyer.pay_invoice(corrected.invoice.uuid, await shop.market.card(), key="rest")
+    charges = await shop.provider._do(lambda db: db.execute("SELECT id FROM charges ORDER BY rowid").fetchall())
+    await shop.provider.open_dispute(charges[-1][0], usd("2.35"))
+    await inbox.poll(shop.service.core)
+    await inbox.look(shop.service.core)
+    await raises(errors.WrongState, life.buyer.cancel_order(placed.order_uuid))
+    assert await life.buyer.list_transfers() == ()
     await life.check_books()
 
 

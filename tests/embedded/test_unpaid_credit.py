@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from services.api.errors import InvalidInput
 from services.api.money import Money
-from services.api.types import BillingDetails, ChangeAction, InvoiceQuery, PaymentMethod
+from services.api.types import BillingDetails, ChangeAction, InvoiceQuery, PaymentMethod, ReceiveTransfer
 from services.db import models as m
 from services.domain.ledger import AccountKind
 from services.embedded.core import Core
@@ -68,6 +68,16 @@ async def test_it_cannot_be_spent_before_the_invoice_is_paid(shop: Shop) -> None
     assert await credit(life) == (usd("70"), usd("0"))
     assert shop.provider.balance() == usd("99")
     await check(life)
+
+
+@story
+async def test_a_part_that_covers_it_frees_it(shop: Shop) -> None:
+    life = await made_smaller(shop)
+    number = (await life.buyer.get_invoice(await unpaid(life))).number
+    for amount, bank, now in (("20", "b1", "0"), ("70", "b2", "70")):
+        await life.buyer.receive_transfer(ReceiveTransfer(str(number), usd(amount), bank), key=bank)
+        assert (await credit(life))[0] == usd(now)
+    await life.check_books()
 
 
 @story

@@ -31,7 +31,7 @@ from services.db import portable
 from services.domain.movements import Stamp
 from services.embedded import settlement
 from services.embedded.core import Core
-from services.embedded.money import finalising, ledger, outcomes, payments, standing, transferred
+from services.embedded.money import finalising, freezing, ledger, outcomes, payments, standing, transferred
 from services.embedded.money.alerts import CURRENCY
 from services.embedded.money.due import Due
 from services.embedded.money.happenings import note_happening
@@ -277,6 +277,7 @@ def _for_invoice(core: Core, connection: Connection, uuid: str, subject: Expecte
     stamp = Stamp(row.organization_uuid, f"transfer:{uuid}", now, {"number": row.number, "invoice": row.uuid})
     ledger.post(core, connection, finalising.arrived(row, stamp, part, TRANSFER))
     connection.execute(sa.update(_I).where(_I.uuid == row.uuid).values(paid_micros=_I.paid_micros + part.micros))
+    freezing.thaw(connection, row.organization_uuid)
 
 
 def _for_refund(core: Core, connection: Connection, _uuid: str, subject: Expected, part: Money, now: datetime) -> None:
