@@ -26,12 +26,13 @@ from services.db import portable
 from services.embedded import asking, order_sweep, placing, settlement
 from services.embedded.asking import Question
 from services.embedded.core import Core
-from services.embedded.money import captures, disputes, outcomes, payments
+from services.embedded.money import captures, disputes, outcomes, payments, taken_back
 from services.embedded.orders import PENDING
 from services.gateways.payments import (
     AUTHORIZED,
     SUCCEEDED,
     Charge,
+    DisputeFacts,
     EventForged,
     Payments,
     ProviderEvent,
@@ -176,7 +177,7 @@ async def _handle(core: Core, row: Any) -> bool:  # Any: a row of ProviderEvent
     if row.topic == "dispute":
         facts = await asking.reachable(core, row.provider).get_dispute(row.subject)
         return facts is not None and await core.db.run(
-            partial(disputes.record, core, provider=row.provider, facts=facts, at=core.clock.now())
+            partial(_dispute, core, provider=row.provider, facts=facts, at=core.clock.now())
         )
     if row.topic == "method":
         return "detach" in row.kind and await core.db.run(partial(_forget, row=row))
@@ -186,6 +187,13 @@ async def _handle(core: Core, row: Any) -> bool:  # Any: a row of ProviderEvent
     if order_uuid := await core.db.read(partial(_order_of, row=row)):
         return await _look_at_order(core, order_uuid, row)
     return False
+
+
+def _dispute(core: Core, connection: Connection, provider: str, facts: DisputeFacts, at: datetime) -> bool:
+    is_ours = disputes.record(core, connection, provider, facts, at)
+    if is_ours:
+        taken_back.lessen(core, connection, provider, facts.charge_id, at)
+    return is_ours
 
 
 async def _look_at_order(core: Core, order_uuid: str, event: Any) -> bool:

@@ -208,6 +208,26 @@ async def test_two_lost_disputes_settle_one_refund_once_each(shop: Shop) -> None
 
 
 @story
+async def test_what_is_to_be_sent_by_hand_waits_for_the_bank_and_is_less_when_it_takes_more(shop: Shop) -> None:
+    life = await bought(shop)
+    await closed(life, await disputed(life, "10"), "lost")
+    request = RefundRequest(await invoice(life))
+    seen = await life.buyer.preview_refund(request)
+    await life.buyer.refund_invoice(request, seen.hash, key="r")
+    assert await by_hand(life) == [usd("24.51")]
+    second = await disputed(life, "9")
+    assert await by_hand(life) == []
+    await closed(life, second, "lost")
+    assert await by_hand(life) == [usd("15.51")]
+    third = await disputed(life, "2")
+    await closed(life, third, "won")
+    assert await by_hand(life) == [usd("15.51")]
+    await closed(life, await disputed(life, "15.51"), "lost")
+    assert (await by_hand(life), await life.balance(AccountKind.REFUNDS)) == ([], ZERO)
+    await check(life)
+
+
+@story
 async def test_a_refund_that_was_sent_unheard_is_not_sent_again(shop: Shop) -> None:
     life = await bought(shop)
     shop.provider.after["refund"] = [unreachable]

@@ -114,11 +114,15 @@ def _invoices(connection: Connection, condition: sa.ColumnElement[bool]) -> list
 
 
 def _refunds(connection: Connection) -> list[Expected]:
-    """Money that support has to send back by transfer itself."""
+    """Money that support has to send back by transfer itself; not while a bank decides about the charge it was."""
+    d = pm.DisputeRow
+    is_disputed = sa.exists().where(d.charge_id == _N.charge_id, d.charge_id != "", d.state == freezing.OPEN)
     rows = connection.execute(
         sa.select(*_N.__table__.c, sa.func.coalesce(_I.number, _N.charge_id).label("title"))
         .outerjoin(_I, _I.uuid == _N.invoice_uuid)
-        .where(_N.purpose == payments.REFUND, _N.provider == TRANSFER, _N.state == PaymentState.SENT.value)
+        .where(
+            _N.purpose == payments.REFUND, _N.provider == TRANSFER, _N.state == PaymentState.SENT.value, ~is_disputed
+        )
     )
     return [
         Expected(

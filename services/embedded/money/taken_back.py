@@ -50,6 +50,32 @@ def settle(core: Core, connection: Connection, intent_uuid: str, at: datetime) -
     refunding.note_sent(connection, intent, part)
 
 
+def lessen(core: Core, connection: Connection, provider: str, charge_id: str, at: datetime) -> None:
+    """A bank took more of a charge whose rest support was to send by hand: the buyer has that much of it already."""
+    subject = disputes.subject_of(connection, provider, charge_id)
+    if subject is None:
+        return
+    charge = charges.read(connection, charge_id, provider, subject.total.micros)
+    over = Money(max(0, charge.gone + charge.lost - charge.paid), subject.total.currency)
+    waiting = sa.select(_P.uuid).where(
+        _P.organization_uuid == subject.organization_uuid, _P.charge_id == charge_id, _P.purpose == payments.REFUND,
+        _P.provider == TRANSFER, _P.state == PaymentState.SENT.value,
+    )  # fmt: skip
+    for uuid in connection.execute(waiting.order_by(_P.created_at.desc(), _P.uuid.desc())).scalars().all():
+        intent = payments.intent(connection, uuid, lock=True)
+        part = min(over, intent.amount)
+        if part.is_zero:
+            return
+        over -= part
+        rest = intent.amount - part
+        stamp = Stamp(intent.organization_uuid, f"by_bank:{uuid}:{at.isoformat()}", at, {"payment": uuid})
+        _post(core, connection, stamp, charge_id, provider, part)
+        values: dict[str, Any] = {"subject": intent.subject | {BY_BANK: part.micros + intent.subject.get(BY_BANK, 0)}}
+        values |= {"state": PaymentState.SUCCEEDED.value} if rest.is_zero else {"amount_micros": rest.micros}
+        connection.execute(sa.update(_P).where(_P.uuid == uuid).values(values))
+        refunding.note_sent(connection, intent, part)
+
+
 def settle_of_order(core: Core, connection: Connection, key: str, at: datetime) -> bool:
     """The same for the refund of an order that is no payment's (a row of RefundRow). Whether nothing is left to ask."""
     row = connection.execute(sa.select(*_R.__table__.c).where(_R.key == key).with_for_update()).one()
