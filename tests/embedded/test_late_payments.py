@@ -89,12 +89,18 @@ async def top_up_page(life: Life, method: PaymentMethod = PaymentMethod.CARD) ->
     return paid.payment_uuid, await charge_of(life.shop, paid.payment_uuid)
 
 
-@story
-async def test_a_top_up_paid_after_it_was_given_up_goes_back_once(shop: Shop) -> None:
+async def paid_late(shop: Shop, method: PaymentMethod = PaymentMethod.CARD) -> tuple[Life, str, str]:
+    """The payment and its charge, of a page that was given up before it was paid on."""
     life = await begun(shop)
-    uuid, charge = await top_up_page(life)
+    uuid, charge = await top_up_page(life, method)
     await life.buyer.cancel_payment(uuid)
     await shop.provider.answer_late(charge)
+    return life, uuid, charge
+
+
+@story
+async def test_a_top_up_paid_after_it_was_given_up_goes_back_once(shop: Shop) -> None:
+    life, uuid, _ = await paid_late(shop)
     await hear(shop)
     await check(life)  # it is there, and is the buyer's
     assert -(await life.balance(AccountKind.CLEARING)) == usd("20")
@@ -155,10 +161,7 @@ async def test_a_debit_begun_on_a_closed_page_goes_back_when_it_is_there(shop: S
 
 @story
 async def test_a_debit_begun_on_a_closed_page_that_bounces_is_nothing(shop: Shop) -> None:
-    life = await begun(shop)
-    uuid, charge = await top_up_page(life, PaymentMethod.BANK)
-    await life.buyer.cancel_payment(uuid)
-    await shop.provider.answer_late(charge)
+    life, _, charge = await paid_late(shop, PaymentMethod.BANK)
     await hear_and_work(shop)
     await shop.provider.settle_debit(charge, is_paid=False)
     await hear_and_work(shop)
@@ -187,10 +190,7 @@ async def test_late_money_is_sent_back_once_wherever_the_process_dies(shop: Shop
 
 @story
 async def test_a_process_that_dies_before_late_money_is_written_down_loses_nothing(shop: Shop) -> None:
-    life = await begun(shop)
-    uuid, charge = await top_up_page(life)
-    await life.buyer.cancel_payment(uuid)
-    await shop.provider.answer_late(charge)
+    life, _, _ = await paid_late(shop)
     await inbox.poll(shop.service.core)
     shop.provider.after["find"] = [crash]
     with pytest.raises(Crashed):
@@ -203,10 +203,7 @@ async def test_a_process_that_dies_before_late_money_is_written_down_loses_nothi
 
 @story
 async def test_while_the_provider_does_not_answer_late_money_waits(shop: Shop) -> None:
-    life = await begun(shop)
-    uuid, charge = await top_up_page(life)
-    await life.buyer.cancel_payment(uuid)
-    await shop.provider.answer_late(charge)
+    life, _, _ = await paid_late(shop)
     shop.provider.before["find"] = [unreachable] * 4
     await hear_and_work(shop)
     await hear_and_work(shop)

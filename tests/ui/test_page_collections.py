@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from services.api.errors import Offline, PaymentUnknown
@@ -17,7 +16,7 @@ from services.api.types import Dispute, Invoice, InvoiceKind, InvoiceQuery, Invo
 from tests.samples import NOW
 from tests.samples_money import history
 from tests.ui.kept_service import Desk, KeptService
-from tests.ui.page_help import button, child, click, cut_off, nameless, unnamed
+from tests.ui.page_help import button, child, click, cut_off, focused_name, in_window, nameless, press, unnamed
 from ui.bridge import Bridge
 from ui.pages.collections import CollectionsPage
 from ui.text.collections import dispute_state, goes_to_text, ledger_account, receive_effect, transfer_state
@@ -69,19 +68,8 @@ def desk(service: KeptService) -> Desk:
 def page(
     look: Theme, bridge: Bridge, holder: ServiceHolder, new_key: Callable[[], str], qtbot: QtBot
 ) -> Iterator[CollectionsPage]:
-    made = CollectionsPage(CollectionsViewModel(bridge, holder, new_key))
-    window = QWidget()
-    layout = QVBoxLayout(window)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(made)
-    qtbot.addWidget(window)
-    window.resize(1056, 800)
-    window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    yield made  # the window lives as long as this function
-    for toast in toast_area(made).toasts():
-        toast.close_toast()
+    with in_window(CollectionsPage(CollectionsViewModel(bridge, holder, new_key)), qtbot) as made:
+        yield made
 
 
 @pytest.fixture
@@ -90,18 +78,6 @@ def lived(page: CollectionsPage, signed_in: SessionViewModel, qtbot: QtBot) -> C
     qtbot.waitUntil(lambda: page.vm.state.status is not Status.LOADING)
     QApplication.processEvents()
     return page
-
-
-def press(*keys: Qt.Key) -> None:
-    for key in keys:
-        focused = QApplication.focusWidget()
-        assert focused is not None
-        QTest.keyClick(focused, key)
-
-
-def focused_name() -> str:
-    widget = QApplication.focusWidget()
-    return widget.objectName() if widget is not None else ""
 
 
 def rows(page: QWidget, name: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from services.api.errors import Offline
@@ -16,7 +16,7 @@ from services.api.money import Money
 from services.api.types import RefundRequest
 from tests.fakes import FakeService
 from tests.ui.finding_help import sold
-from tests.ui.page_help import button, child, click, cut_off, nameless, text, unnamed
+from tests.ui.page_help import button, child, click, cut_off, focused_name, in_window, nameless, press, text, unnamed
 from ui.bridge import Bridge
 from ui.pages.collections import CollectionsPage
 from ui.text.invoice_search import found_state
@@ -48,32 +48,11 @@ def page(
     run(sold(service, "grace@example.com", "Grace Hopper"))
     run(sold(service, "margaret@example.com", "Margaret Hamilton", times=22))
     service.world.staff.add("ada@example.com")
-    made = CollectionsPage(CollectionsViewModel(bridge, holder, new_key))
-    window = QWidget()
-    layout = QVBoxLayout(window)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(made)
-    qtbot.addWidget(window)
-    window.resize(1056, 800)
-    window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    made.vm.load()
-    qtbot.waitUntil(lambda: made.vm.state.status is Status.READY)
-    yield made  # the window lives as long as this function
-    made.vm.rest()
-
-
-def press(*keys: Qt.Key) -> None:
-    for key in keys:
-        focused = QApplication.focusWidget()
-        assert focused is not None
-        QTest.keyClick(focused, key)
-
-
-def focused_name() -> str:
-    widget = QApplication.focusWidget()
-    return widget.objectName() if widget is not None else ""
+    with in_window(CollectionsPage(CollectionsViewModel(bridge, holder, new_key)), qtbot) as made:
+        made.vm.load()
+        qtbot.waitUntil(lambda: made.vm.state.status is Status.READY)
+        yield made
+        made.vm.rest()
 
 
 def find(page: CollectionsPage, qtbot: QtBot, words: str) -> None:
