@@ -14,7 +14,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import qasync
 from PySide6.QtCore import QEvent, QMessageLogContext, QObject, Qt, QTimer, QtMsgType, QUrl, qInstallMessageHandler
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
@@ -23,6 +22,7 @@ from app import crash
 from app.clock import SystemClock, SystemIds
 from app.collector import MainThreadCollector
 from app.device import KeyringTokens, device_token
+from app.loop import Loop
 from app.pending import pending_service
 from app.returns import Returns
 from app.settings import Settings, SettingsError
@@ -94,7 +94,7 @@ class Desktop(QObject):
         self._clock, self._ids = clock or SystemClock(), ids or SystemIds()
         self._application = application
         self._collector = MainThreadCollector(self)
-        self.loop = qasync.QEventLoop(application)
+        self.loop = Loop(application)
         asyncio.set_event_loop(self.loop)
         self._ready: asyncio.Future[Service] = self.loop.create_future()
         self._close_service: Callable[[], None] = _nothing
@@ -302,12 +302,10 @@ def run(settings: Settings) -> int:
     desktop.shell.open_window()
     single.raised.connect(desktop.come_to_front)
     FirstFrame(desktop.shell, single.listen)
-    closing = asyncio.Event()
-    application.aboutToQuit.connect(closing.set)
     for number in (signal.SIGINT, signal.SIGTERM):  # the collector's timer lets Python see them within a second
         signal.signal(number, lambda _number, _frame: application.quit())
     with desktop.loop:
-        desktop.loop.run_until_complete(closing.wait())
+        desktop.loop.run_forever()
         desktop.loop.run_until_complete(desktop.finish())
     single.release()
     return 0
