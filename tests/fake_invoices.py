@@ -45,7 +45,13 @@ class FakeInvoices(FakeSubscriptions):
         found.reverse()  # of the same instant, the newer first
         found.sort(key=lambda one: one.issued_at or one.created_at, reverse=True)
         start = (query.page - 1) * query.page_size
-        return InvoicePage(tuple(found[start : start + query.page_size]), len(found))
+        shown = found[start : start + query.page_size]
+        return InvoicePage(tuple(self._as_told(one) for one in shown), len(found))
+
+    def _as_told(self, invoice: Invoice) -> Invoice:
+        amount = self._being_paid(invoice.uuid)  # first: it may be paid by now
+        books = next(one for one in self.world.books.values() if invoice.uuid in one.invoices)
+        return replace(books.invoices[invoice.uuid], is_being_paid=amount is not None)
 
     def _named_books(self, organization_uuid: str) -> list[Books]:
         named = [one for one in self._readable_books() if one.organization.uuid == organization_uuid]
@@ -66,7 +72,7 @@ class FakeInvoices(FakeSubscriptions):
 
     async def get_invoice(self, uuid: str) -> Invoice:
         await self._enter("get_invoice")
-        found, account = self._readable_invoice(uuid), self.world.bank_account
+        found, account = self._as_told(self._readable_invoice(uuid)), self.world.bank_account
         if not account or found.due.is_zero or found.due_at is None or not found.number:
             return found
         return replace(found, transfer=Transfer(found.number, found.due, found.due_at, account, found.paid))

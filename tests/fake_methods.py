@@ -15,6 +15,7 @@ from services.api.errors import (
     ServiceError,
     WrongState,
 )
+from services.api.money import Money
 from services.api.types import (
     AddedMethod,
     AddMethod,
@@ -238,6 +239,15 @@ class FakeMethods(FakeMoney):
             payment.state = PaymentState.PROCESSING
         elif end := end_of(page):
             self._end_payment(payment, end(payment_uuid=uuid))
+
+    def _being_paid(self, invoice_uuid: str) -> Money | None:
+        """What a bank is asked for, for this invoice."""
+        for uuid, payment in list(self.world.payments.items()):
+            if payment.invoice_uuid == invoice_uuid and payment.state is PaymentState.PROCESSING:
+                self._look_at_payment(uuid)
+                if payment.state is PaymentState.PROCESSING:
+                    return payment.amount
+        return None
 
     def _end_payment(self, payment: Payment, error: ServiceError) -> None:
         payment.state = PaymentState.FAILED if isinstance(error, DebitFailed) else PaymentState.CANCELED

@@ -86,6 +86,7 @@ class FakeSubscriptions(FakeWallet):
         """As it is now: with the usage of its agents, the next charge, and what may be done."""
         one = held.subscription
         upcoming = self._upcoming(books, held)
+        asked = [self._being_paid(uuid) for uuid, each in books.invoices.items() if each.subscription_uuid == one.uuid]
         resources = tuple(
             SubscribedResource(part.uuid, self._resource(part.uuid).name, self._resource(part.uuid).usage)
             for part in one.resources
@@ -100,6 +101,7 @@ class FakeSubscriptions(FakeWallet):
             next_charge_at=upcoming.expected_at if upcoming else None,
             next_charge=upcoming.total if upcoming else None,
             can=tuple(may),
+            collecting=next((amount for amount in asked if amount), None),
         )
 
     async def list_subscriptions(self) -> tuple[Subscription, ...]:

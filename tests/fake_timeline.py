@@ -17,6 +17,7 @@ from services.api.types import (
     MoveTime,
     Params,
     PaymentMethod,
+    PaymentState,
     Subscription,
     SubscriptionState,
     Timeline,
@@ -280,6 +281,9 @@ class FakeTimeline(FakeQuotes):
         self._tell(books, "invoice_issued", f"invoice:{invoice.uuid}", number=invoice.number)
         if one.payment_method is PaymentMethod.INVOICE:
             return
+        if self.world.outcomes.get(held.token) == "debits":
+            self._debit(books, held, invoice)
+            return
         if self._take_payment(books, held, invoice):
             books.held[uuid] = replace(held, worth=max(ZERO, one.price * one.quantity - invoice.discount))
             return
@@ -301,6 +305,19 @@ class FakeTimeline(FakeQuotes):
         settled(books, invoice, now, one.paid_with)
         self._tell(books, "invoice_paid", f"invoice:{invoice.uuid}", number=invoice.number)
         return True
+
+    def _debit(self, books: Books, held: Held, invoice: Invoice) -> None:
+        """Days go by; meanwhile it is open."""
+        owner, uuid = books.organization.uuid, self.world.ids.uuid()
+
+        def finish() -> str:
+            now_books = self.world.books[owner]
+            return self._pay_open(now_books, now_books.invoices[invoice.uuid], held.subscription.paid_with).uuid
+
+        self.world.payments[uuid] = Payment(
+            self._owner, held.token, PaymentState.PROCESSING, invoice.due, owner, finish, invoice.uuid
+        )
+        self._begin_debit(uuid, held.token)
 
     def _decline_of(self, held: Held) -> str:
         codes = {"declined": "card_declined", "insufficient_funds": "insufficient_funds"}

@@ -73,6 +73,7 @@ class InvoiceShape(msgspec.Struct, omit_defaults=True):
     corrects_uuid: str = ""
     replaced_by_uuid: str = ""
     transfer: TransferShape | None = None
+    is_being_paid: bool = False
 
 
 def _day(instant: datetime | None) -> str:
@@ -112,6 +113,7 @@ def invoice(base: str, value: Invoice) -> InvoiceShape:
         corrects_uuid=value.corrects_uuid,
         replaced_by_uuid=value.replaced_by_uuid,
         transfer=transfer(value.transfer) if value.transfer else None,
+        is_being_paid=value.is_being_paid,
     )
 
 

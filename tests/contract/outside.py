@@ -1,6 +1,6 @@
 """What happens outside a market: at the provider, at the bank, and to the clock; for the fake and for the real service.
 
-`uuid` is an order's, a payment's or that of a page for a new way to pay.
+`uuid` is an order's, a payment's, that of the one invoice it is for, or that of a page for a new way to pay.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ class OutsideFake:
         self._fake.pages.expire(uuid)
 
     async def settle_debit(self, uuid: str, *, is_paid: bool) -> None:
-        self._fake.pages.settle_debit(uuid, is_paid=is_paid)
+        payments = self._fake.world.payments
+        of_invoice = next((one for one, payment in payments.items() if payment.invoice_uuid == uuid), uuid)
+        self._fake.pages.settle_debit(of_invoice, is_paid=is_paid)
 
     async def dispute(self, uuid: str, amount: Money) -> str:
         return self._fake.dispute(uuid, amount)
@@ -119,7 +121,8 @@ class OutsideReal:
 
         def work(connection: Connection) -> str:
             order = sa.select(m.PaymentRow.charge_id).where(m.PaymentRow.order_uuid == uuid)
-            intent = sa.select(mm.PaymentIntent.charge_id).where(mm.PaymentIntent.uuid == uuid)
+            i = mm.PaymentIntent
+            intent = sa.select(i.charge_id).where(sa.or_(i.uuid == uuid, i.invoice_uuid == uuid))
             return str(connection.execute(order).scalar() or connection.execute(intent).scalar_one())
 
         return await self._service.core.db.read(work)

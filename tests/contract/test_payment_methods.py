@@ -13,6 +13,7 @@ from services.api.types import (
     PaymentState,
     SavedMethod,
     SetAutoTopUp,
+    SubscriptionState,
     TimeStep,
     TopUp,
 )
@@ -173,6 +174,33 @@ async def test_a_bank_account_on_file_pays_after_days(market: Market) -> None:
     assert (await buyer.refresh_order(placed.order_uuid)).resource_uuid
     found = await buyer.get_order(placed.order_uuid)
     assert (found.payment_method, found.paid_with) == (PaymentMethod.BANK, "Test Bank •••• 6789")
+
+
+@paged_story
+async def test_a_renewal_that_a_bank_is_paying_is_shown_and_not_asked_for_twice(market: Market) -> None:
+    buyer = await market.buyer()
+    bank = await added(market, buyer, PaymentMethod.BANK)
+    order = await market.order(payment_token=bank.token, payment_method=PaymentMethod.BANK)
+    placed = await buyer.quick_checkout(order, key="order")
+    await market.outside.settle_debit(placed.order_uuid, is_paid=True)
+    await buyer.refresh_order(placed.order_uuid)
+    [bought] = await buyer.list_subscriptions()
+    assert bought.collecting is None
+    if not await can_move_time(buyer):
+        return
+    await buyer.move_time(MoveTime(TimeStep.TO_DATE, bought.period_end))
+    renewed = await buyer.get_subscription(bought.uuid)
+    newest = (await buyer.list_invoices(InvoiceQuery())).items[0]
+    assert (renewed.state, renewed.collecting) == (SubscriptionState.ACTIVE, usd("29"))
+    assert (newest.state, newest.due, newest.is_being_paid) == (InvoiceState.OPEN, usd("29"), True)
+    assert (await buyer.get_invoice(newest.uuid)).is_being_paid
+    await raises(RequestInProgress, buyer.pay_invoice(newest.uuid, bank.token, key="again"))
+    await market.outside.settle_debit(newest.uuid, is_paid=True)
+    market.outside.wait(minutes=16)
+    await market.run_jobs()
+    paid = await buyer.get_invoice(newest.uuid)
+    assert (paid.state, paid.is_being_paid) == (InvoiceState.PAID, False)
+    assert (await buyer.get_subscription(bought.uuid)).collecting is None
 
 
 @paged_story

@@ -14,6 +14,7 @@ from services.api.types import (
     PaymentState,
     SavedMethod,
     SetAutoTopUp,
+    SubscriptionState,
     TopUp,
 )
 from services.db import models as m
@@ -257,12 +258,16 @@ async def test_a_renewal_by_debit_that_fails_after_days_goes_on_with_dunning(sho
     await shop.market.run_jobs()
     await life.wait(days=32)
     newest, *_ = (await life.buyer.list_invoices(InvoiceQuery())).items
-    assert (newest.due.is_zero, newest.attempts) == (False, ())
+    assert (newest.due.is_zero, newest.attempts, newest.is_being_paid) == (False, (), True)
+    [waits] = await life.buyer.list_subscriptions()
+    assert (waits.state, waits.collecting) == (SubscriptionState.ACTIVE, newest.due)
     charge = sa.select(mm.PaymentIntent.charge_id).where(mm.PaymentIntent.purpose == "invoice")
     await shop.provider.settle_debit(await shop.value(charge), is_paid=False)
     shop.clock.advance(minutes=16)
     await shop.market.run_jobs()
     newest = await life.buyer.get_invoice(newest.uuid)
     assert newest.attempts[0].error_code == "debit_failed"
-    assert len(newest.attempts) == 5
+    assert (len(newest.attempts), newest.is_being_paid) == (5, True)  # the next try was due meanwhile
+    [late] = await life.buyer.list_subscriptions()
+    assert (late.state, late.collecting) == (SubscriptionState.PAST_DUE, newest.due)
     await life.check_books()

@@ -86,6 +86,11 @@ class Owner:
         self.do(ChangeAction.SET_PAYMENT_CARD, payment_token=CARDS["insufficient_funds"])
         self.service.run_until(self.only.period_end)
 
+    def begin_debit(self) -> None:
+        """A bank is asked for the open invoice."""
+        self.service.world.outcomes[CARDS["pays"]] = "debits"
+        self._run(self.service.pay_invoice(self.only.unpaid_invoice_uuid, CARDS["pays"], key="debit"))
+
     def wait(self, condition: Callable[[], object]) -> None:
         self._qtbot.waitUntil(lambda: bool(condition()))
 

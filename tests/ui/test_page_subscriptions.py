@@ -208,6 +208,17 @@ def test_past_due_shows_the_calendar_and_the_way_out(page: SubscriptionsPage, ow
     assert button(page, f"pay-{uuid}").text() == "Pay $29.00 now"
 
 
+def test_what_a_bank_is_paying_is_not_asked_for_again(page: SubscriptionsPage, owner: Owner) -> None:
+    owner.buy()
+    owner.fall_behind()
+    owner.begin_debit()
+    load(page, owner)
+    uuid = owner.only.uuid
+    assert badge_text(page, f"state-{uuid}") == "Being paid"
+    assert banner(page, f"notice-{uuid}") == "The payment of $29.00 is under way; everything works meanwhile."
+    assert not button(page, f"pay-{uuid}").isVisible()
+
+
 def test_what_ended_is_shown_when_asked_for(page: SubscriptionsPage, life: dict[str, Subscription]) -> None:
     over = next(one for one in life.values() if one.state is SubscriptionState.CANCELED)
     assert over.uuid not in page._cards

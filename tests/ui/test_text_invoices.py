@@ -77,6 +77,7 @@ def test_what_it_is_for_names_each_agent_once() -> None:
         (OPEN | {"due_at": NOON}, ("Open", "warning")),  # the last instant is still in time
         (OPEN | {"due_at": NOON - timedelta(seconds=1)}, ("Overdue", "danger")),
         (OPEN | {"due_at": None}, ("Open", "warning")),
+        (OPEN | {"due_at": NOON - DAY, "is_being_paid": True}, ("Being paid", "info")),
         ({"state": InvoiceState.DRAFT}, ("Upcoming", "info")),
         ({"state": InvoiceState.VOID}, ("Void", "neutral")),
         ({"state": InvoiceState.UNCOLLECTIBLE}, ("Written off", "neutral")),

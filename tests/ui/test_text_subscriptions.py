@@ -61,6 +61,9 @@ def usage(included: int | None, used: int, policy: OveragePolicy = OveragePolicy
         (item(), "Active"),
         (item(state=SubscriptionState.TRIALING), "Trial"),
         (item(state=SubscriptionState.PAST_DUE), "Payment failed"),
+        (item(state=SubscriptionState.PAST_DUE, collecting=Money.parse("29")), "Being paid"),
+        (item(collecting=Money.parse("29")), "Active"),
+        (item(state=SubscriptionState.SUSPENDED, collecting=Money.parse("29")), "Suspended"),
         (item(state=SubscriptionState.SUSPENDED), "Suspended"),
         (item(state=SubscriptionState.PAUSED), "Paused"),
         (item(pending=PendingChange("cancel", END)), "Ending"),
@@ -100,6 +103,21 @@ def test_no_charge(one: Subscription, said: str) -> None:
 )  # fmt: skip
 def test_a_started_day_counts(until: datetime, left: int) -> None:
     assert words.days_left(until, NOW) == left
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (SubscriptionState.ACTIVE, "The payment of $29.00 is under way; everything works meanwhile."),
+        (SubscriptionState.PAST_DUE, "The payment of $29.00 is under way; everything works meanwhile."),
+        (SubscriptionState.SUSPENDED, "Calls are refused until $29.00 has arrived. The payment is under way."),
+        (SubscriptionState.PAUSED, "Paused: no calls and no charges until you resume it."),
+        (SubscriptionState.CANCELED, ""),
+    ],
+)
+def test_what_a_bank_is_paying_is_said(state: SubscriptionState, said: str) -> None:
+    one = item(state=state, collecting=Money.parse("29"), attempts=(Attempt(NOW, "failed"), Attempt(END, "planned")))
+    assert words.notice_text(one, Money.parse("29"), NOW) == said
 
 
 def test_notices() -> None:

@@ -73,6 +73,8 @@ def invoice_state(invoice: Invoice, now: datetime | None) -> tuple[str, str]:
     """The word of the chip and its tone."""
     if invoice.kind is InvoiceKind.CREDIT_NOTE:
         return tr("Credited"), "info"
+    if invoice.state is InvoiceState.OPEN and invoice.is_being_paid:
+        return tr("Being paid"), "info"
     if invoice.state is InvoiceState.OPEN:
         is_late = now is not None and invoice.due_at is not None and invoice.due_at < now
         return (tr("Overdue"), "danger") if is_late else (tr("Open"), "warning")

@@ -28,6 +28,8 @@ def subscription_state(item: Subscription) -> str:
     """One word or two for the badge."""
     if item.pending is not None and item.pending.kind == "cancel" and item.state is not SubscriptionState.CANCELED:
         return tr("Ending")
+    if item.state is SubscriptionState.PAST_DUE and item.collecting is not None:
+        return tr("Being paid")
     if item.state is SubscriptionState.PAST_DUE and needs_confirmation(item):
         return tr("Waits for you")
     words = {
@@ -97,6 +99,8 @@ def overview_text(count_of: int, nearest: Subscription | None) -> str:
 def notice_text(item: Subscription, due: Money | None, now: datetime | None) -> str:
     """What one should know about the state of this subscription; empty when all is well."""
     match item.state:
+        case SubscriptionState.ACTIVE | SubscriptionState.PAST_DUE | SubscriptionState.SUSPENDED if item.collecting:
+            return _collecting(item, exact_money(item.collecting))
         case SubscriptionState.TRIALING:
             return _trial(item, now)
         case SubscriptionState.PAST_DUE:
@@ -109,6 +113,12 @@ def notice_text(item: Subscription, due: Money | None, now: datetime | None) -> 
         case SubscriptionState.PAUSED:
             return _paused(item)
     return ""
+
+
+def _collecting(item: Subscription, amount: str) -> str:
+    if item.state is SubscriptionState.SUSPENDED:
+        return tr("Calls are refused until {amount} has arrived. The payment is under way.", amount=amount)
+    return tr("The payment of {amount} is under way; everything works meanwhile.", amount=amount)
 
 
 def days_left(until: datetime, now: datetime) -> int:

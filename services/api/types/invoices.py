@@ -112,6 +112,7 @@ class Invoice:
     attempts: tuple[Attempt, ...] = ()
     expected_at: datetime | None = None  # of an upcoming invoice: when it will be made
     transfer: Transfer | None = None  # how it can be paid by transfer while something is due
+    is_being_paid: bool = False  # the bank has not answered yet; paying again is refused until it has
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ class Subscription:
     attempts: tuple[Attempt, ...] = ()  # while past due: the calendar
     unpaid_invoice_uuid: str = ""
     can: tuple[ChangeAction, ...] = ()  # what its state allows now
+    collecting: Money | None = None  # of an invoice that is being paid: the bank has not answered yet
 
 
 @dataclass(frozen=True, slots=True)

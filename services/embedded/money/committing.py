@@ -106,7 +106,7 @@ def _check_nothing_under_way(connection: Connection, row: Any) -> None:
     sent = sa.select(i.subject).where(
         i.organization_uuid == row.organization_uuid,
         i.purpose == CHANGE,
-        i.state.in_([PaymentState.SENT.value, PaymentState.PROCESSING.value]),
+        i.state.in_(payments.WITH_PROVIDER),
     )
     if any(subject["request"]["subscription_uuid"] == row.uuid for subject in connection.execute(sent).scalars()):
         raise RequestInProgress

@@ -33,6 +33,7 @@ from services.embedded.money.happenings import note_happening, note_several
 SERIES = {InvoiceKind.INVOICE: "SK", InvoiceKind.CREDIT_NOTE: "CN", InvoiceKind.RECEIPT: "RC"}
 IN_ADVANCE = frozenset({"fee", "proration_charge", "proration_credit"})  # paid before they are earned
 OVERDUE = "overdue"
+PAYABLE = (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value)
 
 _I, _L, _N = mm.InvoiceRow, mm.InvoiceLineRow, mm.NumberSeries
 _NEXT_NUMBER = (

@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.api.types import InvoiceState
 from services.db import money_models as mm
 from services.domain import movements
 from services.domain.movements import Stamp
@@ -21,8 +20,6 @@ from services.embedded.money.payments import CONFIRMATION_NEEDED, NOT_COMPLETED,
 from services.embedded.money.refunds import INVOICE
 from services.embedded.ways import Way
 from services.gateways.payments import Charge
-
-PAYABLE = (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value)
 
 _P = mm.PaymentIntent
 
@@ -70,7 +67,7 @@ def paid(core: Core, connection: Connection, intent: Intent, charge: Charge, at:
     """The card was charged: the invoice is paid, and what was taken away is back. A second payment goes back."""
     at = _instant(intent, at)
     row = finalising.row_of(connection, intent.invoice_uuid)
-    if row.state not in PAYABLE or finalising.owed_of(row) != intent.amount:
+    if row.state not in finalising.PAYABLE or finalising.owed_of(row) != intent.amount:
         _send_back(core, connection, intent, charge, at)
         return
     label, _card = payments.kept(core, connection, intent, charge, at)

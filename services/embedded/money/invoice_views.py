@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +17,12 @@ from services.db import models as m
 from services.db import money_models as mm
 from services.domain.taxes import NO_TAX
 from services.embedded.money import drafting, renewals
-from services.embedded.money.finalising import owed_of
+from services.embedded.money.finalising import PAYABLE, owed_of
+from services.embedded.money.payments import WITH_PROVIDER
+from services.embedded.money.refunds import INVOICE
 from services.embedded.money.taxes import details_from, details_of
 
-_I, _L = mm.InvoiceRow, mm.InvoiceLineRow
+_I, _L, _P = mm.InvoiceRow, mm.InvoiceLineRow, mm.PaymentIntent
 _CORRECTED = sa.orm.aliased(_I)
 _HEADS = (
     sa.select(
@@ -54,7 +56,18 @@ def find(connection: Connection, condition: sa.ColumnElement[bool], part: Slice 
     )
     for line in found:
         lines[line.invoice_uuid].append(dict(line._mapping))
-    return [invoice_of(head, lines[head.uuid]) for head in heads]
+    paying = _being_paid(connection, [head.uuid for head in heads if head.state in PAYABLE])
+    return [replace(invoice_of(head, lines[head.uuid]), is_being_paid=head.uuid in paying) for head in heads]
+
+
+def _being_paid(connection: Connection, payable: Sequence[str]) -> set[str]:
+    """Those with a payment that only the provider can answer."""
+    if not payable:
+        return set()
+    waiting = sa.select(_P.invoice_uuid).where(
+        _P.purpose == INVOICE, _P.state.in_(WITH_PROVIDER), _P.invoice_uuid.in_(payable)
+    )
+    return set(connection.execute(waiting).scalars())
 
 
 def count(connection: Connection, condition: sa.ColumnElement[bool]) -> int:

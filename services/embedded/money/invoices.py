@@ -152,11 +152,11 @@ class EmbeddedInvoices(Area):
         if known := commands.known(connection, caller, key, PAY, request):
             return known, []
         row = finalising.row_of(connection, uuid)
-        if row.state not in invoice_payments.PAYABLE:
+        if row.state not in finalising.PAYABLE:
             raise WrongState(state=row.state)
         way = self._way_for_invoice(connection, caller, row.organization_uuid, how)
         waiting = invoice_payments.under_way(connection, row)
-        if any(state != PaymentState.ACTION_REQUIRED.value for _uuid, state, _attempt in waiting):
+        if any(state in payments.WITH_PROVIDER for _uuid, state, _attempt in waiting):
             raise RequestInProgress(key=key)
         at = self._now()
         opened = invoice_payments.open_payment(

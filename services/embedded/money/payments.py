@@ -38,6 +38,7 @@ REFUND = "refund"  # the purpose that sends money back
 GIVEN_UP = "given_up"  # what a refund is for when its charge paid for nothing; without it (once) the books know nothing
 
 OPEN = (PaymentState.SENT.value, PaymentState.ACTION_REQUIRED.value, PaymentState.PROCESSING.value)
+WITH_PROVIDER = (PaymentState.SENT.value, PaymentState.PROCESSING.value)  # nobody can do anything but wait
 
 _P = mm.PaymentIntent
 _ROW = sa.select(*_P.__table__.c).where(_P.uuid == sa.bindparam("intent"))

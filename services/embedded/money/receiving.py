@@ -49,7 +49,7 @@ _T, _P, _O, _I, _N = pm.TransferRow, m.PaymentRow, m.OrderRow, mm.InvoiceRow, mm
 # `sent`: another try by transfer that was cut short; it waits for its money all the same.
 _WAITS = sa.and_(
     _P.provider == TRANSFER,
-    _P.state.in_([PaymentState.SENT.value, PaymentState.PROCESSING.value]),
+    _P.state.in_(payments.WITH_PROVIDER),
     _O.state == OrderState.PENDING_PROVIDER.value,
 )
 _WAITING = (
@@ -62,7 +62,6 @@ _WAITING = (
 )  # fmt: skip
 # In a row of an earlier version the bank's reference stands as it was typed.
 _USED = sa.select(_T.uuid).where(sa.func.upper(sa.func.replace(_T.bank_reference, " ", "")) == sa.bindparam("bank"))
-_PAYABLE = (InvoiceState.OPEN.value, InvoiceState.UNCOLLECTIBLE.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def _invoice(row: Any) -> Expected:  # Any: a row of InvoiceRow
 def _invoices(connection: Connection, condition: sa.ColumnElement[bool]) -> list[Expected]:
     rows = connection.execute(
         sa.select(*_I.__table__.c).where(
-            _I.state.in_(_PAYABLE), _I.kind == InvoiceKind.INVOICE.value, _I.replaced_by_uuid == "", condition
+            _I.state.in_(finalising.PAYABLE), _I.kind == InvoiceKind.INVOICE.value, _I.replaced_by_uuid == "", condition
         )
     )
     return [_invoice(row) for row in rows.all()]
@@ -195,7 +194,7 @@ def _named_invoice(connection: Connection, number: str, now: datetime) -> Expect
     row = connection.execute(sa.select(*_I.__table__.c).where(is_named).with_for_update()).first() if number else None
     if row is None:
         return None
-    if row.state in _PAYABLE and not row.replaced_by_uuid:
+    if row.state in finalising.PAYABLE and not row.replaced_by_uuid:
         return _invoice(row)
     nothing = Money.zero(row.currency)
     return Expected(INVOICE, row.uuid, row.number, row.organization_uuid, nothing, nothing, now, str(row.number))

@@ -32,12 +32,25 @@ from services.domain import subscription_states
 from services.domain.catalogue import yearly_price
 from services.embedded.catalogue import PLAN_COLUMNS, plan_from
 from services.embedded.money import coupons, cycles, drafting, renewals
+from services.embedded.money.payments import WITH_PROVIDER
+from services.embedded.money.refunds import INVOICE
 from services.embedded.money.taxes import details_of
 from services.embedded.resources import find_resources
 
-_S = mm.SubscriptionRow
+_S, _P = mm.SubscriptionRow, mm.PaymentIntent
 _PLAN = sa.select(*PLAN_COLUMNS).where(m.PlanRow.uuid == sa.bindparam("plan"))
 _CARD = sa.select(m.PaymentCard.brand, m.PaymentCard.last4).where(m.PaymentCard.token == sa.bindparam("card"))
+_COLLECTING = (
+    sa.select(_P.amount_micros, _P.currency)
+    .join(mm.InvoiceRow, mm.InvoiceRow.uuid == _P.invoice_uuid)
+    .where(
+        _P.purpose == INVOICE,
+        _P.state.in_(WITH_PROVIDER),
+        mm.InvoiceRow.subscription_uuid == sa.bindparam("subscription"),
+    )
+    .order_by(_P.created_at)
+    .limit(1)
+)
 _ATTEMPTS = sa.select(mm.InvoiceRow.attempts).where(mm.InvoiceRow.uuid == sa.bindparam("invoice"))
 
 
@@ -94,6 +107,7 @@ def view(connection: Connection, row: Any, now: datetime) -> Subscription:
         attempts=_attempts(connection, row),
         unpaid_invoice_uuid=row.unpaid_invoice_uuid,
         can=() if is_over else allowed(row),
+        collecting=_collecting(connection, row.uuid),
     )
 
 
@@ -164,3 +178,8 @@ def _attempts(connection: Connection, row: Any) -> tuple[Attempt, ...]:
         return ()
     stored = connection.execute(_ATTEMPTS, {"invoice": row.unpaid_invoice_uuid}).scalar_one()
     return tuple(Attempt(datetime.fromisoformat(at), state, code) for at, state, code in stored)
+
+
+def _collecting(connection: Connection, uuid: str) -> Money | None:
+    found = connection.execute(_COLLECTING, {"subscription": uuid}).first()
+    return None if found is None else Money(*found)

@@ -13,6 +13,7 @@ from services.api.errors import DatabaseBusy, Offline
 from services.api.types import InvoiceKind
 from tests.fakes import FakeService
 from tests.samples_money import history
+from tests.ui.checkout_help import CARDS
 from tests.ui.invoice_help import Run, failed_one, fake, paid_one, replaced_one, settle
 from tests.ui.page_help import (
     button,
@@ -237,6 +238,25 @@ def test_unpaid_invoice_shows_the_calendar_of_tries(lived: InvoicesPage, qtbot: 
     ]  # fmt: skip
     assert "17 March 2026: Next try" in words
     assert button(lived, "payInvoice").text() == "Pay $34.51"
+
+
+def test_what_a_bank_is_paying_is_not_asked_for_again(
+    lived: InvoicesPage, holder: ServiceHolder, run: Run, qtbot: QtBot
+) -> None:
+    service = fake(holder)
+    uuid = failed_one(lived.vm.state).uuid
+    service.world.outcomes[CARDS["pays"]] = "debits"
+    run(service.pay_invoice(uuid, CARDS["pays"], key="debit"))
+    lived.vm.load()
+    settle(lived.vm, qtbot)
+    look_at(lived, uuid, qtbot)
+    notice = child(lived, "invoiceNotice")
+    assert isinstance(notice, Banner)
+    assert notice.text == "The payment of $34.51 is under way. You are told when it has arrived."
+    badge = child(lived, "invoiceBadge")
+    assert isinstance(badge, Badge)
+    assert badge.text() == "Being paid"
+    assert not button(lived, "payInvoice").isVisible()
 
 
 def test_linked_documents_are_one_press_away(lived: InvoicesPage, qtbot: QtBot) -> None:

@@ -20,7 +20,7 @@ from ui.text.invoices import (
     open_text,
     upcoming_text,
 )
-from ui.text.methods import confirmation_text, needs_confirmation
+from ui.text.methods import confirmation_text, needs_confirmation, processing_text
 from ui.viewmodels.invoices import InvoicesState
 from ui.widgets.controls import Badge, Button, Card, IconButton, column, label, row, rule, scroll_page
 from ui.widgets.flow import FlowLayout
@@ -177,7 +177,7 @@ class InvoiceDetail(QWidget):
         self._dates.setText(invoice_dates(invoice))
         self._show_actions(invoice, is_upcoming=state.is_upcoming, is_own=state.is_own)
         self._show_refund(invoice, state)
-        self.transfer.show_transfer(None if state.is_upcoming else invoice.transfer, state.now)
+        self.transfer.show_transfer(None if state.is_upcoming or invoice.is_being_paid else invoice.transfer, state.now)
         self._show_notice(invoice, state)
         self._linked.show_linked(state.linked)
         country = country_name(invoice.details.country) if invoice.details.country else ""
@@ -191,7 +191,7 @@ class InvoiceDetail(QWidget):
             self.take_focus()
 
     def _show_actions(self, invoice: Invoice, *, is_upcoming: bool, is_own: bool) -> None:
-        can_pay = invoice.state is InvoiceState.OPEN and invoice.due.micros > 0
+        can_pay = invoice.state is InvoiceState.OPEN and invoice.due.micros > 0 and not invoice.is_being_paid
         self.pay_button.setText(tr("Pay {amount}", amount=exact_money(invoice.due)))
         self.pay_button.setVisible(can_pay and is_own and not is_upcoming)
         for button in (self.pdf_button, self.json_button, self.csv_button, self.copy_button):
@@ -210,6 +210,8 @@ class InvoiceDetail(QWidget):
         text, tone, action = "", "info", ""
         if state.is_upcoming:
             text = upcoming_text(invoice)
+        elif invoice.is_being_paid:
+            text = processing_text(None, exact_money(invoice.due))
         elif needs_confirmation(invoice):
             text, tone, action = confirmation_text(invoice), "warning", tr("Confirm now") if state.is_own else ""
         elif invoice.state is InvoiceState.OPEN:
