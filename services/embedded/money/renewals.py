@@ -247,7 +247,8 @@ def on_finalise(core: Core, connection: Connection, item: Due) -> None:
         return
     row = subscribing.find(connection, item.params["subscription"], lock=True)
     until = datetime.fromisoformat(item.params["until"])
-    if item.at > until or _by_wallet(row):  # else it was drafted at this very instant
+    was_by_wallet = invoice.credit_micros > 0  # a card may have taken its place meanwhile
+    if item.at > until or was_by_wallet or _by_wallet(row):  # else it was drafted at this very instant, as it is now
         drafting.redraft(core, connection, invoice.uuid, _again(connection, row, invoice, item))
         usage.mark_billed(connection, row, until, invoice.uuid)
     finalising.finalise(core, connection, invoice.uuid, item.at, net_days=row.net_days)

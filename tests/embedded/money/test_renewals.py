@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from services.api.types import (
     BillingCycle,
     ChangeAction,
+    InvoiceQuery,
+    InvoiceState,
     PaymentMethod,
     ResourceState,
     SubscriptionState,
@@ -21,6 +23,7 @@ from services.api.types import (
 from services.db import money_models as mm
 from services.domain.billing import boundary
 from services.domain.ledger import AccountKind
+from services.embedded.money import due, renewals
 from tests.contract.embedded import START
 from tests.embedded.money.lives import Life, usd
 from tests.embedded.shop import Shop, story
@@ -303,6 +306,31 @@ async def test_a_wallet_that_holds_too_little_pays_its_part_and_the_rest_is_owed
     assert (await life.buyer.get_wallet()).balance == usd("0")
     await life.buyer.pay_invoice(invoice.uuid, "tok_visa", key="pay")
     assert (await life.one()).state is SubscriptionState.ACTIVE
+    await life.check_books()
+
+
+@story
+async def test_a_card_that_takes_the_place_of_the_wallet_before_the_invoice_is_final_pays_it(shop: Shop) -> None:
+    """The program was killed between drafting the invoice and making it final."""
+    life = await Life.begin(shop)
+    await life.buyer.top_up(TopUp(usd("39"), "tok_visa"), key="credit")
+    await life.subscribe("starter", payment_method=PaymentMethod.WALLET)
+    shop.clock.advance(seconds=(boundary(START, 1) - shop.clock.now()).total_seconds())
+
+    def draft(connection: sa.Connection) -> None:
+        item = due.next_event(connection)
+        assert item is not None
+        renewals.on_period(shop.service.core, connection, item)
+        due.finish(connection, item.key, shop.clock.now())
+
+    await shop.db.run(draft)
+    await life.change(ChangeAction.SET_PAYMENT_CARD, payment_token="tok_visa")
+    await life.until(boundary(START, 1))
+    one = await life.one()
+    newest = (await life.buyer.list_invoices(InvoiceQuery())).items[0]
+    assert (one.state, newest.state) == (SubscriptionState.ACTIVE, InvoiceState.PAID)
+    assert (newest.total, newest.credit_applied, newest.paid_with) == (usd("29"), usd("0"), "Visa •••• 4242")
+    assert (await life.buyer.get_wallet()).balance == usd("10")
     await life.check_books()
 
 
