@@ -80,8 +80,11 @@ class _Rounds:
                 log.exception("worker_bug")
 
     async def _owed(self) -> None:
-        if await due.run_due(self._core, DUTIES, self._core.clock.now()):
+        done, error = await due.run_for_all(self._core, DUTIES, self._core.clock.now())
+        if done:
             self._announce()
+        if error is not None:
+            raise error
 
     async def _jobs(self) -> None:
         while claim := await _next_claim(self._core):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from services.api.types import (
     Cart,
     ConfigureResource,
     FunnelStep,
+    InvoiceQuery,
     OfferingQuery,
     OrderState,
     QuickCheckout,
@@ -26,13 +28,16 @@ from services.api.types import (
     SignIn,
 )
 from services.db import models as m
+from services.db import money_models as mm
 from services.db.session import Database
+from services.domain.billing import boundary
 from services.domain.chat import SAMPLE_TURNS
 from services.embedded.core import Core
 from services.embedded.service import EmbeddedService
 from services.gateways.providers import Providers
 from tests.contract.embedded import START
 from tests.contract.market import PASSWORD, answer_of
+from tests.embedded.money.lives import Life
 from tests.embedded.shop import Shop, WatchedProvider, reached, story, unavailable
 from tests.fakes import Gate
 from tests.keys import LEDGER_KEY
@@ -138,6 +143,31 @@ async def test_an_order_that_cannot_be_settled_does_not_keep_the_others_from_it(
 
     await work_until(shop, all_run)
     assert shop.charges() == 3
+
+
+@pytest.mark.logs("worker_bug")
+@story
+async def test_what_one_organization_owes_and_cannot_be_done_does_not_keep_the_others_from_theirs(shop: Shop) -> None:
+    ada, eve = await Life.begin(shop), await Life.begin(shop, "eve@example.com")
+    stuck = (await ada.subscribe("starter")).uuid
+    await eve.subscribe("starter")
+    renewal = boundary(START, 1)
+    hers = sa.update(mm.DueItem).where(mm.DueItem.subject_uuid == stuck)
+    await shop.write(hers.where(mm.DueItem.kind == "period").values(kind="of another version"))
+    shop.clock.advance(days=40)
+
+    async def renewed(life: Life) -> bool:
+        return (await life.one()).period_start == renewal
+
+    await work_until(shop, partial(renewed, eve))
+    assert not await renewed(ada)
+    with pytest.raises(KeyError):
+        await shop.service.run_due(shop.clock.now())
+    await shop.write(hers.where(mm.DueItem.kind == "of another version").values(kind="period"))
+    await work_until(shop, partial(renewed, ada))
+    for life in (ada, eve):
+        assert [one.issued_at for one in (await life.buyer.list_invoices(InvoiceQuery())).items] == [renewal, START]
+        await life.check_books()
 
 
 @pytest.mark.logs("sweep_failed")

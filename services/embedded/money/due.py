@@ -8,7 +8,7 @@ whose work needs a provider does its own three steps under a key of our own; a k
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from services.api.errors import StorageError
 from services.db import money_models as mm
 from services.db import portable
 from services.embedded.core import Core
@@ -146,15 +147,48 @@ def _due(row: Any) -> Due | None:  # Any: a row of the columns above, or None
     return None if row is None else Due(*row)
 
 
-def _first(connection: Connection, now: datetime) -> Due | None:
-    return _due(connection.execute(_NEXT_UNTIL, {"until": now}).one_or_none())
+@dataclass(slots=True)
+class _Round:
+    """What is done until `now`, but for some organizations (uuids), and the item that was begun last."""
+
+    duties: Duties
+    now: datetime
+    aside: set[str] = field(default_factory=set)
+    begun: Due | None = None
+
+    def first(self, connection: Connection) -> Due | None:
+        """What is to be done next."""
+        next_one = _NEXT_UNTIL.where(_D.organization_uuid.not_in(self.aside)) if self.aside else _NEXT_UNTIL
+        self.begun = _due(connection.execute(next_one, {"until": self.now}).one_or_none())
+        return self.begun
 
 
 async def run_due(core: Core, duties: Duties, now: datetime) -> int:
-    """Does everything due until `now`, in order; returns how many items. Stops where another process works."""
-    done = 0
+    """Does everything due until `now`, in order; returns how many items. Stops where another process works, and raises
+    what a duty raises."""
+    return await _run(core, _Round(duties, now))
+
+
+async def run_for_all(core: Core, duties: Duties, now: datetime) -> tuple[int, Exception | None]:
+    """As `run_due`, but where a duty raises only its organization waits: what it owes is done in order or not at all.
+    Returns how many items the others had, and the first error. StorageError."""
+    work, first = _Round(duties, now), None
     while True:
-        count, asking = await core.db.run(lambda connection: _batch(core, duties, connection, now))
+        try:
+            return await _run(core, work), first
+        except StorageError:
+            raise
+        except Exception as error:
+            if work.begun is None or work.begun.organization_uuid in work.aside:
+                raise
+            work.aside.add(work.begun.organization_uuid)
+            first = first or error
+
+
+async def _run(core: Core, work: _Round) -> int:
+    duties, done = work.duties, 0
+    while True:
+        count, asking = await core.db.run(lambda connection: _batch(core, work, connection))
         done += count
         if asking is None:
             if count == 0:
@@ -165,14 +199,14 @@ async def run_due(core: Core, duties: Duties, now: datetime) -> int:
         done += 1
 
 
-def _batch(core: Core, duties: Duties, connection: Connection, now: datetime) -> tuple[int, Due | None]:
+def _batch(core: Core, work: _Round, connection: Connection) -> tuple[int, Due | None]:
     """Does items until one must ask a provider: that one is leased and handed back."""
     portable.one_at_a_time(connection, "run_due")
     done = 0
-    while done < BATCH and (due := _first(connection, now)):
-        if due.kind in duties.asking:
+    while done < BATCH and (due := work.first(connection)):
+        if due.kind in work.duties.asking:
             return done, due if _lease(connection, due, core.clock.now()) else None
-        duties.plain[due.kind](core, connection, due)
+        work.duties.plain[due.kind](core, connection, due)
         finish(connection, due.key, core.clock.now())
         done += 1
     return done, None
