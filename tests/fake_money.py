@@ -28,7 +28,7 @@ from services.api.types import (
 from services.domain import identity
 from services.domain.taxes import Treatment, parse_rates, tax_for
 from tests.fake_books import Books
-from tests.fake_pages import LIFETIME, Pages, is_ours
+from tests.fake_pages import LIFETIME, Pages, is_ours, label_of
 from tests.fake_world import DECLINES, Attempt, FakeBase, Page, Payment
 from tests.samples import TEST_CARDS
 
@@ -106,10 +106,12 @@ class FakeMoney(FakeBase):
     # ---- cards
 
     def _card_name(self, token: str) -> str:
-        saved = [(card.token, card.brand, card.last4) for card in self.world.cards.get(self._owner, [])]
-        for known, brand, last4 in (*saved, *((card.token, card.brand, card.last4) for card in TEST_CARDS)):
-            if known == token:
-                return f"{brand} •••• {last4}"
+        for saved in self.world.cards.get(self._owner, []):
+            if saved.token == token:
+                return label_of(saved.brand, saved.last4, saved.email)
+        for card in TEST_CARDS:
+            if card.token == token:
+                return label_of(card.brand, card.last4)
         return "Visa •••• 4242"
 
     def _may_pay_with(self, token: str) -> bool:

@@ -11,6 +11,7 @@ from services.api.types import (
     MoveTime,
     PaymentMethod,
     PaymentState,
+    Placed,
     SavedMethod,
     SetAutoTopUp,
     SubscriptionState,
@@ -18,7 +19,7 @@ from services.api.types import (
     TopUp,
 )
 from tests.contract.market import Market, paged_story, raises, story
-from tests.contract.money import UNKNOWN, ZERO, can_move_time, usd
+from tests.contract.money import UNKNOWN, ZERO, can_move_time, offered, usd
 
 
 async def added(
@@ -163,25 +164,59 @@ async def test_one_that_is_being_debited_is_not_removed(market: Market) -> None:
     assert (await buyer.get_wallet()).balance == usd("20")
 
 
+async def bought_by_debit(market: Market, buyer: Service) -> tuple[SavedMethod, Placed]:
+    """With a bank account on file, which the bank has not paid yet."""
+    bank = await added(market, buyer, PaymentMethod.BANK)
+    order = await market.order(payment_token=bank.token, payment_method=PaymentMethod.BANK)
+    return bank, await buyer.quick_checkout(order, key="order")
+
+
 @paged_story
 async def test_a_bank_account_on_file_pays_after_days(market: Market) -> None:
     buyer = await market.buyer()
-    bank = await added(market, buyer, PaymentMethod.BANK)
-    order = await market.order(payment_token=bank.token, payment_method=PaymentMethod.BANK)
-    placed = await buyer.quick_checkout(order, key="order")
+    _bank, placed = await bought_by_debit(market, buyer)
     assert (placed.state, placed.action, placed.resource_uuid) == (PaymentState.PROCESSING, None, "")
     await market.outside.settle_debit(placed.order_uuid, is_paid=True)
     assert (await buyer.refresh_order(placed.order_uuid)).resource_uuid
     found = await buyer.get_order(placed.order_uuid)
     assert (found.payment_method, found.paid_with) == (PaymentMethod.BANK, "Test Bank •••• 6789")
+    assert [one.paid_with for one in await buyer.list_subscriptions()] == ["Test Bank •••• 6789"]
+
+
+@paged_story
+async def test_a_paypal_account_on_file_is_named_by_its_address(market: Market) -> None:
+    buyer = await market.buyer()
+    paypal = await added(market, buyer, PaymentMethod.PAYPAL)
+    order = await market.order(payment_token=paypal.token, payment_method=PaymentMethod.PAYPAL)
+    await market.buy(buyer, order)
+    [one] = await buyer.list_subscriptions()
+    assert (one.payment_method, one.paid_with) == (PaymentMethod.PAYPAL, "PayPal buyer@example.com")
+
+
+@paged_story
+async def test_an_invoice_says_that_a_bank_is_paying_it(market: Market) -> None:
+    buyer = await market.buyer()
+    bank = await added(market, buyer, PaymentMethod.BANK)
+    await buyer.accept_quote((await offered(market, buyer, "450")).uuid, key="accept")
+    await market.run_jobs()
+    [invoice] = (await buyer.list_invoices(InvoiceQuery())).items
+    assert (invoice.state, invoice.is_being_paid) == (InvoiceState.OPEN, False)
+    await buyer.pay_invoice(invoice.uuid, bank.token, key="pay")
+    assert [one.is_being_paid for one in (await buyer.list_invoices(InvoiceQuery())).items] == [True]
+    assert [one.collecting for one in await buyer.list_subscriptions()] == [usd("450")]
+    await raises(RequestInProgress, buyer.pay_invoice(invoice.uuid, bank.token, key="again"))
+    await market.outside.settle_debit(invoice.uuid, is_paid=True)
+    market.outside.wait(minutes=16)
+    await market.run_jobs()
+    paid = await buyer.get_invoice(invoice.uuid)
+    assert (paid.state, paid.is_being_paid) == (InvoiceState.PAID, False)
+    assert [one.collecting for one in await buyer.list_subscriptions()] == [None]
 
 
 @paged_story
 async def test_a_renewal_that_a_bank_is_paying_is_shown_and_not_asked_for_twice(market: Market) -> None:
     buyer = await market.buyer()
-    bank = await added(market, buyer, PaymentMethod.BANK)
-    order = await market.order(payment_token=bank.token, payment_method=PaymentMethod.BANK)
-    placed = await buyer.quick_checkout(order, key="order")
+    bank, placed = await bought_by_debit(market, buyer)
     await market.outside.settle_debit(placed.order_uuid, is_paid=True)
     await buyer.refresh_order(placed.order_uuid)
     [bought] = await buyer.list_subscriptions()

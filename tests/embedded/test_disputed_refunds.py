@@ -287,11 +287,17 @@ async def test_credit_goes_back_by_transfer_when_a_bank_has_kept_a_part(shop: Sh
     assert await by_hand(life) == []
 
 
-@story
-async def test_a_refund_of_credit_under_way_is_settled_alike(shop: Shop) -> None:
+async def gives_credit_back(shop: Shop) -> Life:
+    """Credit is on its way back while the provider cannot be reached."""
     life, credit = await topped_up(shop)
     shop.provider.before["refund"] = [unreachable] * 3
     await life.buyer.refund_credit(credit, key="r")
+    return life
+
+
+@story
+async def test_a_refund_of_credit_under_way_is_settled_alike(shop: Shop) -> None:
+    life = await gives_credit_back(shop)
     await closed(life, await disputed(life, "10"), "lost")
     assert await by_hand(life) == [usd("50")]
     assert await life.balance(AccountKind.REVENUE) == ZERO
@@ -302,9 +308,7 @@ async def test_a_refund_of_credit_under_way_is_settled_alike(shop: Shop) -> None
 
 @story
 async def test_a_refund_of_credit_that_the_bank_made_needless_is_over(shop: Shop) -> None:
-    life, credit = await topped_up(shop)
-    shop.provider.before["refund"] = [unreachable] * 3
-    await life.buyer.refund_credit(credit, key="r")
+    life = await gives_credit_back(shop)
     await closed(life, await disputed(life, "60"), "lost")
     assert (await by_hand(life), await life.balance(AccountKind.REVENUE)) == ([], ZERO)
     await check(life)

@@ -12,10 +12,12 @@ from services.api.contract import Service
 from services.api.types import (
     AddMethod,
     BillingDetails,
+    Invoice,
     InvoiceQuery,
     InvoiceState,
     Order,
     OrderState,
+    Paid,
     PaymentMethod,
     PaymentState,
     PayOrder,
@@ -239,15 +241,20 @@ async def test_a_way_to_pay_given_on_a_closed_page_is_not_kept(shop: Shop) -> No
 # ---- invoices
 
 
-@story
-async def test_an_invoice_paid_by_card_and_then_on_the_old_page_is_paid_once(shop: Shop) -> None:
-    life = await begun(shop)
+async def unpaid(life: Life) -> tuple[Invoice, Paid]:
+    """The invoice of a renewal that nothing on file pays, and a page that is open for it."""
     await life.subscribe()
     [kept] = await life.buyer.list_payment_methods()
     await life.buyer.remove_payment_method(kept.token)
     await life.wait(days=32)
     [invoice] = [one for one in (await life.buyer.list_invoices(InvoiceQuery())).items if not one.due.is_zero]
-    page = await life.buyer.pay_invoice(invoice.uuid, "", key="page", page=PaymentMethod.PAYPAL)
+    return invoice, await life.buyer.pay_invoice(invoice.uuid, "", key="page", page=PaymentMethod.PAYPAL)
+
+
+@story
+async def test_an_invoice_paid_by_card_and_then_on_the_old_page_is_paid_once(shop: Shop) -> None:
+    life = await begun(shop)
+    invoice, page = await unpaid(life)
     charge = await charge_of(shop, page.payment_uuid)
     await life.buyer.pay_invoice(invoice.uuid, await shop.market.card(), key="card")
     await shop.provider.answer_late(charge)
@@ -264,12 +271,7 @@ async def test_an_invoice_paid_by_card_and_then_on_the_old_page_is_paid_once(sho
 @story
 async def test_the_page_of_an_invoice_that_is_corrected_is_closed(shop: Shop) -> None:
     life = await begun(shop)
-    await life.subscribe()
-    [kept] = await life.buyer.list_payment_methods()
-    await life.buyer.remove_payment_method(kept.token)
-    await life.wait(days=32)
-    [invoice] = [one for one in (await life.buyer.list_invoices(InvoiceQuery())).items if not one.due.is_zero]
-    page = await life.buyer.pay_invoice(invoice.uuid, "", key="page", page=PaymentMethod.PAYPAL)
+    invoice, page = await unpaid(life)
     corrected = await life.buyer.correct_invoice(invoice.uuid, BillingDetails(country="CH"), key="c")
     found = await shop.provider.find(Lookup("", await charge_of(shop, page.payment_uuid)))
     assert found is not None

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from services.api.errors import CardDeclined, Offline, PaymentUnknown, SumMoved, WrongState
 from services.api.money import Money
-from services.api.types import ChangeAction, SubscriptionState, UsagePayment
+from services.api.types import ChangeAction, PaymentMethod, SubscriptionState, UsagePayment
 from tests.samples import NOW
 from tests.ui.checkout_help import CARDS
 from tests.ui.subscription_help import ENTERPRISE, FREE, MONTHLY, PER_USE, PRO, STARTER, YEARLY, Owner, Run
@@ -434,11 +434,26 @@ def test_typed_day_begins_at_the_readers_midnight() -> None:
     assert day_start("1 May", NOW) is None
 
 
+def test_change_that_a_bank_is_paying_is_not_called_made(owner: Owner, qtbot: QtBot) -> None:
+    owner.service.world.outcomes[CARDS["pays"]] = "debits"
+    owner.look(plan_uuid=PRO.uuid)
+    with qtbot.waitSignal(owner.change.under_way):
+        owner.change.commit()
+    assert owner.state.phase is ChangePhase.DONE
+    assert owner.finished == []
+    assert owner.only.plan.name == "Starter"
+
+
 def test_card_is_offered_when_the_subscription_has_none(owner: Owner) -> None:
     owner.look(plan_uuid=PRO.uuid)
     assert not owner.state.needs_card_choice
     item = owner.state.subscription
     assert item is not None
-    by_wallet = replace(owner.state, subscription=replace(item, payment_method=type(item.payment_method).WALLET))
-    assert by_wallet.needs_card_choice
+
+    def by(method: PaymentMethod) -> PlanChangeState:
+        return replace(owner.state, subscription=replace(item, payment_method=method))
+
+    assert by(PaymentMethod.WALLET).needs_card_choice
+    assert not by(PaymentMethod.BANK).needs_card_choice
+    assert not by(PaymentMethod.PAYPAL).needs_card_choice
     assert timedelta(0) < item.period_end - item.period_start

@@ -28,7 +28,7 @@ def subscription_state(item: Subscription) -> str:
     """One word or two for the badge."""
     if item.pending is not None and item.pending.kind == "cancel" and item.state is not SubscriptionState.CANCELED:
         return tr("Ending")
-    if item.state is SubscriptionState.PAST_DUE and item.collecting is not None:
+    if is_being_paid(item):
         return tr("Being paid")
     if item.state is SubscriptionState.PAST_DUE and needs_confirmation(item):
         return tr("Waits for you")
@@ -41,6 +41,11 @@ def subscription_state(item: Subscription) -> str:
         SubscriptionState.CANCELED: tr("Ended"),
     }
     return words[item.state]
+
+
+def is_being_paid(item: Subscription) -> bool:
+    """Whether a bank has been asked for what is past due."""
+    return item.state is SubscriptionState.PAST_DUE and item.collecting is not None
 
 
 def plan_with_cycle(name: str, model: BillingModel, cycle: BillingCycle | None) -> str:

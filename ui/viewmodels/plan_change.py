@@ -342,11 +342,10 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
         if paid is not None and paid.action is not None and paid.state is PaymentState.ACTION_REQUIRED:
             self._ask_buyer(paid, paid.action)
             return
-        if paid is not None and paid.state is PaymentState.PROCESSING:
+        if paid is not None and paid.state is PaymentState.PROCESSING:  # nothing is paid or changed yet
             self.under_way.emit(paid)
-            if self.state.task is Task.PAY:  # it is not paid yet
-                self._set(phase=ChangePhase.DONE, attempt_key="", payment_uuid="", action_url="", error=None)
-                return
+            self._end()
+            return
         self._finish(done.subscription if isinstance(done, Changed) else None)
 
     def _ask_buyer(self, paid: Paid, action: Action) -> None:
@@ -374,8 +373,11 @@ class PlanChangeViewModel(ViewModel[PlanChangeState]):
 
     def _finish(self, subscription: Subscription | None) -> None:
         state = self.state
-        self._set(phase=ChangePhase.DONE, attempt_key="", payment_uuid="", action_url="", error=None)
+        self._end()
         self.finished.emit(state, subscription)
+
+    def _end(self) -> None:
+        self._set(phase=ChangePhase.DONE, attempt_key="", payment_uuid="", action_url="", error=None)
 
     def _on_failed(self, error: ServiceError) -> None:
         before = self.state.due_now

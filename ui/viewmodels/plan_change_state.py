@@ -26,6 +26,7 @@ from services.api.types import (
 from ui.text import ErrorText
 from ui.text.methods import new_method
 from ui.viewmodels.base import Status
+from ui.viewmodels.checkout_state import PAGED
 
 QUANTITY_MAX = 10_000
 REASON_MAX = 4000
@@ -160,10 +161,10 @@ class PlanChangeState:
     @property
     def needs_card_choice(self) -> bool:
         """Whether cards are offered: always when the card is what this is about, else when asked for."""
-        pays_by_card = self.subscription is not None and self.subscription.payment_method is PaymentMethod.CARD
+        has_own = self.subscription is not None and self.subscription.payment_method in PAGED
         if self.task in (Task.CARD, Task.PAY) or self.payment_token:
             return True
-        return self.has_opened_cards or (self.charges and not pays_by_card)
+        return self.has_opened_cards or (self.charges and not has_own)
 
     @property
     def fresh(self) -> PaymentMethod | None:

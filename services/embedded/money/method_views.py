@@ -23,7 +23,7 @@ _OF = (
 _RUNNING = sa.select(_S.payment_token, _S.offering_name, _S.payment_method).where(
     _S.organization_uuid == sa.bindparam("of"), _S.state != SubscriptionState.CANCELED.value
 )
-_CHARGED = (PaymentMethod.CARD.value, PaymentMethod.BANK.value, PaymentMethod.PAYPAL.value)
+CHARGED = (PaymentMethod.CARD.value, PaymentMethod.BANK.value, PaymentMethod.PAYPAL.value)
 
 
 def of_organization(connection: Connection, organization_uuid: str, now: datetime) -> tuple[SavedMethod, ...]:
@@ -45,7 +45,7 @@ def _uses(connection: Connection, organization_uuid: str, known: set[str], defau
     """Our token -> what is paid with it; what names none, or one that is gone, is paid with the default one."""
     used: dict[str, list[str]] = {}
     for row in connection.execute(_RUNNING, {"of": organization_uuid}):
-        if row.payment_method in _CHARGED:
+        if row.payment_method in CHARGED:
             token = row.payment_token if row.payment_token in known else default
             used.setdefault(token, []).append(row.offering_name)
     settings = settings_row(connection, organization_uuid)

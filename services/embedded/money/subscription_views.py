@@ -32,14 +32,19 @@ from services.domain import subscription_states
 from services.domain.catalogue import yearly_price
 from services.embedded.catalogue import PLAN_COLUMNS, plan_from
 from services.embedded.money import coupons, cycles, drafting, renewals
+from services.embedded.money.method_views import CHARGED
 from services.embedded.money.payments import WITH_PROVIDER
 from services.embedded.money.refunds import INVOICE
 from services.embedded.money.taxes import details_of
 from services.embedded.resources import find_resources
+from services.embedded.ways import label_of
+from services.gateways.payments import MethodFacts
 
 _S, _P = mm.SubscriptionRow, mm.PaymentIntent
 _PLAN = sa.select(*PLAN_COLUMNS).where(m.PlanRow.uuid == sa.bindparam("plan"))
-_CARD = sa.select(m.PaymentCard.brand, m.PaymentCard.last4).where(m.PaymentCard.token == sa.bindparam("card"))
+_ON_FILE = sa.select(m.PaymentCard.method, m.PaymentCard.brand, m.PaymentCard.last4, m.PaymentCard.email).where(
+    m.PaymentCard.token == sa.bindparam("token")
+)
 _COLLECTING = (
     sa.select(_P.amount_micros, _P.currency)
     .join(mm.InvoiceRow, mm.InvoiceRow.uuid == _P.invoice_uuid)
@@ -146,11 +151,13 @@ def plan_of(connection: Connection, plan_uuid: str, terms: Mapping[str, Any]) ->
 
 
 def paid_with(connection: Connection, row: Any) -> str:
-    """ "Visa •••• 4242", "wallet", "invoice", or "" for what is free."""
-    if row.payment_method != PaymentMethod.CARD.value:
+    """ "Visa •••• 4242", "PayPal ada@example.com", "wallet", "invoice", or "" for what is free."""
+    if row.payment_method not in CHARGED:
         return str(row.payment_method)
-    card = connection.execute(_CARD, {"card": row.payment_token}).one_or_none()
-    return f"{card.brand} •••• {card.last4}" if card else ""
+    kept = connection.execute(_ON_FILE, {"token": row.payment_token}).one_or_none()
+    if kept is None:
+        return ""
+    return label_of(MethodFacts(PaymentMethod(kept.method), "", kept.brand, kept.last4, email=kept.email))
 
 
 def _pending(row: Any) -> PendingChange | None:

@@ -18,6 +18,7 @@ from ui.text import exact_money, tr
 from ui.text.subscriptions import (
     charge_day,
     coupon_text,
+    is_being_paid,
     no_charge_text,
     notice_text,
     paid_with_text,
@@ -152,10 +153,8 @@ class SubscriptionCard(Card):
         self.setAccessibleName(item.offering_name)
         self._name.setText(item.offering_name)
         self._place.setText(subscription_place(item))
-        tone, icon = BADGES[item.state]
+        tone, icon = ("info", "hourglass") if is_being_paid(item) else BADGES[item.state]
         ends = item.pending is not None and item.pending.kind == "cancel"
-        if item.state is SubscriptionState.PAST_DUE and item.collecting is not None:
-            tone, icon = "info", "hourglass"
         self._badge.set_badge(subscription_state(item), "neutral" if ends else tone, "" if ends else icon)
         self._show_avatar(state)
         self._show_charge()
@@ -185,10 +184,9 @@ class SubscriptionCard(Card):
         item = self.item
         due = state.unpaid.get(item.uuid)
         text = notice_text(item, due, state.now)
+        tone = "info" if is_being_paid(item) else NOTICE_TONES.get(item.state, "info")
         is_payable = due is not None and due.micros > 0 and item.collecting is None
         action = tr("Pay {amount} now", amount=exact_money(due)) if due is not None and is_payable else ""
-        is_calm = item.collecting is not None and item.state is not SubscriptionState.SUSPENDED
-        tone = "info" if is_calm else NOTICE_TONES.get(item.state, "info")
         self._banner.set_message(text, tone, action)
         self._banner.action_button.setObjectName(f"pay-{item.uuid}")
         self._banner.setVisible(bool(text))

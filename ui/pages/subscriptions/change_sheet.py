@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
-from services.api.types import PaymentMethod
 from ui.pages.subscriptions.arithmetic import Arithmetic
 from ui.pages.subscriptions.parts import CancelPart, Part, PausePart, PlanPart, UsagePaymentPart
 from ui.text import exact_money, tr
@@ -13,6 +12,7 @@ from ui.text.changes import change_problem, change_title, commit_label, moved_te
 from ui.text.methods import add_label, method_items, method_name, page_button
 from ui.text.subscriptions import paid_by
 from ui.viewmodels.base import Status
+from ui.viewmodels.checkout_state import PAGED
 from ui.viewmodels.plan_change import PlanChangeViewModel
 from ui.viewmodels.plan_change_state import ChangePhase, PlanChangeState, Task
 from ui.widgets.controls import Button, SelectField, badge, card, column, label, row
@@ -211,9 +211,9 @@ class ChangeSheet(Sheet):
 
     @staticmethod
     def _own_way(state: PlanChangeState) -> str:
-        """The card this subscription has; the wallet and invoices are no cards."""
+        """What is charged for this subscription; the wallet and invoices are not."""
         item = state.subscription
-        return item.paid_with if item is not None and item.payment_method is PaymentMethod.CARD else ""
+        return item.paid_with if item is not None and item.payment_method in PAGED else ""
 
     def _show_cards(self, state: PlanChangeState) -> None:
         is_paying = state.charges or self._task in (Task.CARD, Task.PAY) or state.has_opened_cards
